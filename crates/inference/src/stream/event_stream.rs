@@ -1,0 +1,335 @@
+//! `application/vnd.amazon.eventstream`: frames cut out of a byte stream, checked, and built anew.
+//!
+//! Both checksums are verified before anything in a frame is believed. A frame handed on unchanged is the same
+//! bytes that came in. This module knows nothing of what events mean.
+
+use bytes::{Bytes, BytesMut};
+
+/// Largest payload and header block the format allows (AWS, "Event stream encoding").
+pub const PAYLOAD_BYTES_MAX: usize = 25_165_824;
+pub const HEADERS_BYTES_MAX: usize = 131_072;
+
+const PRELUDE_BYTES: usize = 12;
+const CHECKSUM_BYTES: usize = 4;
+/// Bytes of a frame that are neither headers nor payload.
+pub const OVERHEAD_BYTES: usize = PRELUDE_BYTES + CHECKSUM_BYTES;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    #[error("Prelude checksum mismatch")]
+    PreludeChecksum,
+    #[error("Message checksum mismatch")]
+    MessageChecksum,
+    #[error("a frame's length is impossible")]
+    Length,
+    #[error("a frame's headers are malformed")]
+    Headers,
+    #[error("the stream ends inside a frame")]
+    Truncated,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum HeaderValue {
+    Bool(bool),
+    Byte(i8),
+    Short(i16),
+    Integer(i32),
+    Long(i64),
+    Bytes(Bytes),
+    String(String),
+    /// Milliseconds since the epoch.
+    Timestamp(i64),
+    Uuid([u8; 16]),
+}
+
+impl HeaderValue {
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            HeaderValue::String(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    pub name: String,
+    pub value: HeaderValue,
+}
+
+/// A checked frame: its bytes as they came, and where its parts lie. No `Debug`: it holds content.
+#[derive(Clone)]
+pub struct Frame {
+    raw: Bytes,
+    headers: Vec<Header>,
+    payload_start: usize,
+}
+
+impl Frame {
+    /// The frame's bytes as they came.
+    pub fn raw(&self) -> &Bytes {
+        &self.raw
+    }
+
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
+    }
+
+    pub fn payload(&self) -> &[u8] {
+        self.raw.get(self.payload_start..self.raw.len() - CHECKSUM_BYTES).unwrap_or_default()
+    }
+
+    /// The value of a string header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|header| header.name == name).and_then(|header| header.value.as_str())
+    }
+
+    /// The same frame with another payload: headers byte for byte, lengths and checksums anew.
+    pub fn with_payload(&self, payload: &[u8]) -> Frame {
+        let headers = self.raw.get(PRELUDE_BYTES..self.payload_start).unwrap_or_default();
+        let mut out = Vec::with_capacity(OVERHEAD_BYTES + headers.len() + payload.len());
+        assemble(headers, payload, &mut out);
+        Frame {
+            raw: Bytes::from(out),
+            headers: self.headers.clone(),
+            payload_start: self.payload_start,
+        }
+    }
+
+    /// Reads one frame that is all of `raw`.
+    pub fn parse(raw: Bytes) -> Result<Frame, FrameError> {
+        let total = frame_length(&raw)?.ok_or(FrameError::Truncated)?;
+        if total != raw.len() {
+            return Err(if total > raw.len() { FrameError::Truncated } else { FrameError::Length });
+        }
+        let checked = raw.get(..total - CHECKSUM_BYTES).ok_or(FrameError::Length)?;
+        if crc32fast::hash(checked) != be_u32(&raw, total - CHECKSUM_BYTES)? {
+            return Err(FrameError::MessageChecksum);
+        }
+        let payload_start = PRELUDE_BYTES + be_u32(&raw, 4)? as usize;
+        let block = raw.slice(PRELUDE_BYTES..payload_start);
+        Ok(Frame { headers: read_headers(&block)?, raw, payload_start })
+    }
+}
+
+/// Cuts frames out of bytes that arrive in pieces of any size.
+#[derive(Default)]
+pub struct FrameDecoder {
+    buffer: BytesMut,
+}
+
+impl FrameDecoder {
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame; None when more bytes are needed.
+    pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        match frame_length(&self.buffer)? {
+            Some(total) if self.buffer.len() >= total => {
+                Frame::parse(self.buffer.split_to(total).freeze()).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The stream has ended: an error when it ended inside a frame.
+    pub fn finish(&self) -> Result<(), FrameError> {
+        if self.buffer.is_empty() { Ok(()) } else { Err(FrameError::Truncated) }
+    }
+
+    pub fn buffered_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+}
+
+/// A frame with string headers only, which is all that services send in answers.
+pub fn encode(headers: &[(&str, &str)], payload: &[u8], out: &mut Vec<u8>) {
+    let mut block = Vec::with_capacity(64);
+    for (name, value) in headers {
+        // Names and values here are constants of the protocol, far below these widths.
+        block.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        block.extend_from_slice(name.as_bytes());
+        block.push(7);
+        block.extend_from_slice(&u16::try_from(value.len()).unwrap_or(u16::MAX).to_be_bytes());
+        block.extend_from_slice(value.as_bytes());
+    }
+    assemble(&block, payload, out);
+}
+
+/// An event of a REST-JSON stream, headers in the order Bedrock sends them.
+pub fn event(event_type: &str, payload: &[u8]) -> Bytes {
+    let mut out = Vec::with_capacity(payload.len() + 96);
+    let headers = [(":event-type", event_type), (":content-type", "application/json"), (":message-type", "event")];
+    encode(&headers, payload, &mut out);
+    Bytes::from(out)
+}
+
+/// A modelled exception. `exception_type` is the union member in exact camel case: anything else loses its code
+/// and message in clients.
+pub fn exception(exception_type: &str, message: &str) -> Bytes {
+    let payload = format!("{{\"message\":{}}}", crate::json::quote(message));
+    let mut out = Vec::with_capacity(payload.len() + 128);
+    let headers = [
+        (":exception-type", exception_type),
+        (":content-type", "application/json"),
+        (":message-type", "exception"),
+    ];
+    encode(&headers, payload.as_bytes(), &mut out);
+    Bytes::from(out)
+}
+
+fn assemble(headers: &[u8], payload: &[u8], out: &mut Vec<u8>) {
+    let begin = out.len();
+    let total = OVERHEAD_BYTES + headers.len() + payload.len();
+    out.extend_from_slice(&u32::try_from(total).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(&u32::try_from(headers.len()).unwrap_or(u32::MAX).to_be_bytes());
+    let prelude = crc32fast::hash(out.get(begin..).unwrap_or_default());
+    out.extend_from_slice(&prelude.to_be_bytes());
+    out.extend_from_slice(headers);
+    out.extend_from_slice(payload);
+    let message = crc32fast::hash(out.get(begin..).unwrap_or_default());
+    out.extend_from_slice(&message.to_be_bytes());
+}
+
+/// Total length by the prelude, once the prelude is whole and its checksum right.
+fn frame_length(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
+    let Some(prelude) = bytes.get(..PRELUDE_BYTES) else { return Ok(None) };
+    let (lengths, _) = prelude.split_at(8);
+    if crc32fast::hash(lengths) != be_u32(prelude, 8)? {
+        return Err(FrameError::PreludeChecksum);
+    }
+    let (total, headers) = (be_u32(prelude, 0)? as usize, be_u32(prelude, 4)? as usize);
+    let payload = total.checked_sub(OVERHEAD_BYTES + headers).ok_or(FrameError::Length)?;
+    if headers > HEADERS_BYTES_MAX || payload > PAYLOAD_BYTES_MAX {
+        return Err(FrameError::Length);
+    }
+    Ok(Some(total))
+}
+
+fn read_headers(block: &Bytes) -> Result<Vec<Header>, FrameError> {
+    let mut headers: Vec<Header> = Vec::with_capacity(3);
+    let mut at = 0;
+    let mut take = |count: usize| {
+        let range = at..at + count;
+        at += count;
+        (block.len() >= range.end).then(|| block.slice(range)).ok_or(FrameError::Headers)
+    };
+    let mut left = block.len();
+    while left > 0 {
+        let name_length = usize::from(*take(1)?.first().ok_or(FrameError::Headers)?);
+        let name = String::from_utf8(take(name_length)?.to_vec()).map_err(|_| FrameError::Headers)?;
+        if name.is_empty() || headers.iter().any(|header| header.name == name) {
+            return Err(FrameError::Headers);
+        }
+        let kind = *take(1)?.first().ok_or(FrameError::Headers)?;
+        let width = match kind {
+            0 | 1 => 0,
+            2 => 1,
+            3 => 2,
+            4 => 4,
+            5 | 8 => 8,
+            9 => 16,
+            6 | 7 => {
+                let length = take(2)?;
+                left = left.checked_sub(2).ok_or(FrameError::Headers)?;
+                usize::from(u16::from_be_bytes(fixed(&length)?))
+            }
+            _ => return Err(FrameError::Headers),
+        };
+        let bytes = take(width)?;
+        left = left.checked_sub(2 + name_length + width).ok_or(FrameError::Headers)?;
+        let value = match kind {
+            0 => HeaderValue::Bool(true),
+            1 => HeaderValue::Bool(false),
+            2 => HeaderValue::Byte(i8::from_be_bytes(fixed(&bytes)?)),
+            3 => HeaderValue::Short(i16::from_be_bytes(fixed(&bytes)?)),
+            4 => HeaderValue::Integer(i32::from_be_bytes(fixed(&bytes)?)),
+            5 => HeaderValue::Long(i64::from_be_bytes(fixed(&bytes)?)),
+            6 => HeaderValue::Bytes(bytes),
+            7 => HeaderValue::String(String::from_utf8(bytes.to_vec()).map_err(|_| FrameError::Headers)?),
+            8 => HeaderValue::Timestamp(i64::from_be_bytes(fixed(&bytes)?)),
+            _ => HeaderValue::Uuid(fixed(&bytes)?),
+        };
+        headers.push(Header { name, value });
+    }
+    Ok(headers)
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], FrameError> {
+    bytes.try_into().map_err(|_| FrameError::Headers)
+}
+
+fn be_u32(bytes: &[u8], at: usize) -> Result<u32, FrameError> {
+    let word = bytes.get(at..at + 4).and_then(|word| word.try_into().ok()).ok_or(FrameError::Length)?;
+    Ok(u32::from_be_bytes(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let mut out = Vec::new();
+        for text in ["one", "", "three"] {
+            out.extend_from_slice(&event("contentBlockDelta", text.as_bytes()));
+        }
+        out.extend_from_slice(&exception("throttlingException", "slow \"down\""));
+        out
+    }
+
+    #[test]
+    fn frames_come_out_the_same_however_the_bytes_are_cut() {
+        let bytes = sample();
+        for size in 1..bytes.len() {
+            let mut decoder = FrameDecoder::default();
+            let mut raw = Vec::new();
+            let mut events = Vec::new();
+            for piece in bytes.chunks(size) {
+                decoder.push(piece);
+                while let Some(frame) = decoder.next_frame().unwrap() {
+                    raw.extend_from_slice(frame.raw());
+                    let kind = frame.header(":event-type").or(frame.header(":exception-type")).unwrap();
+                    events.push((kind.to_owned(), frame.payload().to_vec()));
+                }
+            }
+            decoder.finish().unwrap();
+            assert_eq!(raw, bytes);
+            assert_eq!(events.len(), 4);
+            assert_eq!(events[3].1, br#"{"message":"slow \"down\""}"#);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused() {
+        let bytes = event("contentBlockDelta", b"{\"delta\":1}");
+        for at in 0..bytes.len() {
+            let mut bad = bytes.to_vec();
+            bad[at] ^= 0x10;
+            let mut decoder = FrameDecoder::default();
+            decoder.push(&bad);
+            let outcome = decoder.next_frame();
+            let refused = matches!(outcome, Err(FrameError::PreludeChecksum | FrameError::MessageChecksum));
+            assert!(refused, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn an_end_inside_a_frame_is_an_error() {
+        let bytes = event("x", b"payload");
+        let mut decoder = FrameDecoder::default();
+        decoder.push(&bytes[..bytes.len() - 1]);
+        assert!(decoder.next_frame().unwrap().is_none());
+        assert_eq!(decoder.finish(), Err(FrameError::Truncated));
+    }
+
+    #[test]
+    fn another_payload_keeps_the_headers_and_checks_out() {
+        let frame = Frame::parse(event("chunk", b"{\"bytes\":\"\"}")).unwrap();
+        let changed = frame.with_payload(b"{}");
+        let again = Frame::parse(changed.raw().clone()).unwrap();
+        assert_eq!(again.payload(), b"{}");
+        assert_eq!(again.headers(), frame.headers());
+        assert_eq!(frame.with_payload(frame.payload()).raw(), frame.raw());
+    }
+}

@@ -1,0 +1,3 @@
+//! The wire formats answers are streamed in.
+
+pub mod event_stream;
