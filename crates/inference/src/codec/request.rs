@@ -1,0 +1,484 @@
+//! A request body, understood: its facts, its texts, its tools, and the changes Hardpan can make to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::texts::{Collector, TextSpan};
+use super::{anthropic, converse, opaque};
+use crate::edit::Edit;
+use crate::finding::Channel;
+use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, quote};
+use crate::model_id::{ModelId, ModelKind};
+use crate::operation::Operation;
+use crate::request::{Dialect, GuardrailRef, MessageCounts, Parameters, RequestFacts};
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum RequestError {
+    #[error("{0}")]
+    Json(#[from] JsonError),
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    #[error("the body has no messages array")]
+    NoMessages,
+}
+
+/// A tool the caller declared.
+#[derive(Debug, Clone)]
+pub struct ToolDeclaration {
+    pub name: String,
+    pub schema: Option<ValueId>,
+    element: ValueId,
+}
+
+/// A parsed request body.
+pub struct Request<'a> {
+    pub document: Document<'a>,
+    pub facts: RequestFacts,
+    /// In the order a model reads them.
+    pub texts: Vec<TextSpan>,
+    pub tools: Vec<ToolDeclaration>,
+    model_takes_parameters: bool,
+}
+
+impl<'a> Request<'a> {
+    pub fn parse(
+        operation: Operation,
+        model: &ModelId,
+        body: &'a [u8],
+        limits: JsonLimits,
+    ) -> Result<Self, RequestError> {
+        let document = Document::parse(body, limits)?;
+        let root = document.root();
+        if document.kind(root) != Kind::Object {
+            return Err(RequestError::NotAnObject);
+        }
+        let dialect = dialect(operation, model, &document);
+        if dialect != Dialect::Opaque && !messages_are_well_formed(&document, root) && model.kind() != ModelKind::Prompt
+        {
+            return Err(RequestError::NoMessages);
+        }
+        let mut collector = Collector::new(&document);
+        match dialect {
+            Dialect::Converse | Dialect::Nova => converse::collect(&mut collector, root),
+            Dialect::Anthropic => anthropic::collect(&mut collector, root),
+            Dialect::Opaque => opaque::collect(&mut collector, root),
+        }
+        let texts = collector.texts;
+        let (counts, tools, tool_choice, guardrail) = match dialect {
+            Dialect::Converse | Dialect::Nova => {
+                let shape = converse::shape(&document, root);
+                (shape.counts, shape.tools, shape.tool_choice, shape.guardrail)
+            }
+            Dialect::Anthropic => {
+                let shape = anthropic::shape(&document, root);
+                (shape.counts, shape.tools, shape.tool_choice, None)
+            }
+            Dialect::Opaque => (MessageCounts::default(), Vec::new(), None, None),
+        };
+        let (system_blocks, system_sha256) = system(&document, root);
+        let facts = RequestFacts {
+            dialect,
+            stream: operation.is_stream(),
+            body_bytes: body.len() as u64,
+            est_tokens: 0,
+            params: parameters(dialect, &document, root),
+            messages: MessageCounts { text_bytes: text_bytes(&document, &texts), ..counts },
+            system_blocks,
+            system_sha256,
+            tools: tools.iter().map(|(name, ..)| name.clone()).collect(),
+            tool_choice,
+            tools_unreadable: dialect == Dialect::Opaque && opaque::offers_tools(&document, root),
+            guardrail,
+            metadata: metadata(&document, root),
+        };
+        let tools =
+            tools.into_iter().map(|(name, schema, element)| ToolDeclaration { name, schema, element }).collect();
+        let model_takes_parameters = model.kind() != ModelKind::Prompt;
+        Ok(Self { document, facts, texts, tools, model_takes_parameters })
+    }
+
+    /// The change that makes `max_tokens` the output limit; None where the body has no place for one.
+    pub fn set_max_tokens(&self, max_tokens: u64) -> Option<Edit> {
+        let root = self.document.root();
+        if !self.model_takes_parameters {
+            return None;
+        }
+        let value = max_tokens.to_string();
+        match self.facts.dialect {
+            Dialect::Anthropic => Some(self.set_member(root, "max_tokens", &value)),
+            Dialect::Converse | Dialect::Nova => {
+                let config = self.document.get(root, "inferenceConfig");
+                match config.filter(|config| self.document.kind(*config) == Kind::Object) {
+                    Some(config) => {
+                        let old = self.document.get(config, "max_new_tokens").map(|_| "max_new_tokens");
+                        Some(self.set_member(config, old.unwrap_or("maxTokens"), &value))
+                    }
+                    None => Some(self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}"))),
+                }
+            }
+            Dialect::Opaque => opaque::MAX_TOKENS_PATHS
+                .iter()
+                .find_map(|path| self.document.path(root, path))
+                .map(|id| Edit::replace(self.document.range(id), value)),
+        }
+    }
+
+    /// The change that names a guardrail in a Converse body. Other bodies carry it in headers.
+    pub fn set_guardrail(&self, guardrail: &GuardrailRef) -> Option<Edit> {
+        if self.facts.dialect != Dialect::Converse {
+            return None;
+        }
+        let root = self.document.root();
+        let (id, version) = (quote(&guardrail.id), quote(&guardrail.version));
+        match self.document.get(root, "guardrailConfig") {
+            None => {
+                let config = format!("{{\"guardrailIdentifier\":{id},\"guardrailVersion\":{version}}}");
+                Some(self.set_member(root, "guardrailConfig", &config))
+            }
+            // The caller's own trace and processing mode go with the guardrail they were meant for.
+            Some(config) => {
+                let text = format!("{{\"guardrailIdentifier\":{id},\"guardrailVersion\":{version}}}");
+                Some(Edit::replace(self.document.range(config), text))
+            }
+        }
+    }
+
+    /// The changes that take tools out of the declaration; the whole declaration when none is left.
+    pub fn drop_tools(&self, names: &BTreeSet<String>) -> Vec<Edit> {
+        let root = self.document.root();
+        let (holder, list) = match self.facts.dialect {
+            Dialect::Converse | Dialect::Nova => {
+                (self.document.get(root, "toolConfig"), self.document.path(root, &["toolConfig", "tools"]))
+            }
+            Dialect::Anthropic => (self.document.get(root, "tools"), self.document.get(root, "tools")),
+            Dialect::Opaque => (None, None),
+        };
+        let (Some(holder), Some(list)) = (holder, list) else { return Vec::new() };
+        let dropped: Vec<&ToolDeclaration> = self.tools.iter().filter(|tool| names.contains(&tool.name)).collect();
+        if dropped.is_empty() {
+            return Vec::new();
+        }
+        if dropped.len() == self.tools.len() {
+            let mut edits: Vec<Edit> = self.remove_member(root, holder).into_iter().collect();
+            if self.facts.dialect == Dialect::Anthropic
+                && let Some(choice) = self.document.get(root, "tool_choice")
+            {
+                edits.extend(self.remove_member(root, choice));
+            }
+            return edits;
+        }
+        let elements: Vec<ValueId> = self.document.elements(list).collect();
+        let kept: Vec<&str> = elements
+            .iter()
+            .filter(|element| !dropped.iter().any(|tool| tool.element == **element))
+            .map(|element| self.document.raw(*element))
+            .collect();
+        vec![Edit::replace(self.document.range(list), format!("[{}]", kept.join(",")))]
+    }
+
+    /// The body's byte ranges that shape an answer: all but the metadata that only labels the request.
+    pub fn shaping_ranges(&self) -> Vec<std::ops::Range<usize>> {
+        let root = self.document.root();
+        let whole = self.document.range(root);
+        match self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse) {
+            Some(metadata) => {
+                let range = self.document.range(metadata);
+                vec![whole.start..range.start, range.end..whole.end]
+            }
+            None => vec![whole],
+        }
+    }
+
+    fn set_member(&self, object: ValueId, name: &str, value: &str) -> Edit {
+        if let Some(member) = self.document.get(object, name) {
+            return Edit::replace(self.document.range(member), value);
+        }
+        let comma = if self.document.members(object).next().is_some() { "," } else { "" };
+        let at = self.document.range(object).start + 1;
+        Edit::insert(at, format!("{}:{value}{comma}", quote(name)))
+    }
+
+    /// Takes a member out with the comma that sets it apart.
+    fn remove_member(&self, object: ValueId, member: ValueId) -> Option<Edit> {
+        let members: Vec<(ValueId, ValueId)> = self.document.members(object).collect();
+        let at = members.iter().position(|(_, value)| *value == member)?;
+        let (key, value) = members.get(at)?;
+        let range = match (members.get(at + 1), at.checked_sub(1).and_then(|before| members.get(before))) {
+            (Some((next, _)), _) => self.document.range(*key).start..self.document.range(*next).start,
+            (None, Some((_, before))) => self.document.range(*before).end..self.document.range(*value).end,
+            (None, None) => self.document.range(*key).start..self.document.range(*value).end,
+        };
+        Some(Edit::replace(range, ""))
+    }
+}
+
+/// Told by the model id where it says, else by members no other family has.
+fn dialect(operation: Operation, model: &ModelId, document: &Document<'_>) -> Dialect {
+    let root = document.root();
+    let has = |name: &str| document.get(root, name).is_some();
+    if operation.is_converse() {
+        return Dialect::Converse;
+    }
+    match model.provider() {
+        "anthropic" if has("messages") => Dialect::Anthropic,
+        "amazon" if model.family().starts_with("nova") && has("messages") => Dialect::Nova,
+        "" if has("anthropic_version") && has("messages") => Dialect::Anthropic,
+        "" if document.string_at(root, &["schemaVersion"]).is_some_and(|version| version == "messages-v1") => {
+            Dialect::Nova
+        }
+        _ => Dialect::Opaque,
+    }
+}
+
+fn messages_are_well_formed(document: &Document<'_>, root: ValueId) -> bool {
+    document.get(root, "messages").is_some_and(|messages| {
+        document.kind(messages) == Kind::Array
+            && document.elements(messages).all(|message| document.kind(message) == Kind::Object)
+    })
+}
+
+fn parameters(dialect: Dialect, document: &Document<'_>, root: ValueId) -> Parameters {
+    let number = |path: &[&str]| document.path(root, path);
+    let (max_tokens, temperature, top_p) = match dialect {
+        Dialect::Converse | Dialect::Nova => (
+            number(&["inferenceConfig", "maxTokens"]).or(number(&["inferenceConfig", "max_new_tokens"])),
+            number(&["inferenceConfig", "temperature"]),
+            number(&["inferenceConfig", "topP"]).or(number(&["inferenceConfig", "top_p"])),
+        ),
+        Dialect::Anthropic => (number(&["max_tokens"]), number(&["temperature"]), number(&["top_p"])),
+        Dialect::Opaque => (
+            opaque::MAX_TOKENS_PATHS.iter().find_map(|path| number(path)),
+            number(&["temperature"]).or(number(&["textGenerationConfig", "temperature"])),
+            number(&["top_p"]).or(number(&["textGenerationConfig", "topP"])),
+        ),
+    };
+    Parameters {
+        max_tokens: max_tokens.and_then(|id| document.u64(id)),
+        temperature: temperature.and_then(|id| document.f64(id)),
+        top_p: top_p.and_then(|id| document.f64(id)),
+    }
+}
+
+/// Counts the system blocks and hashes their raw JSON, so that policy can pin a system prompt without seeing it.
+fn system(document: &Document<'_>, root: ValueId) -> (u64, Option<String>) {
+    let Some(system) = document.get(root, "system") else { return (0, None) };
+    let blocks = match document.kind(system) {
+        Kind::Array => document.elements(system).count() as u64,
+        _ => 1,
+    };
+    let mut hash = Sha256::new();
+    for id in document.descendants(system) {
+        if !document.is_key(id)
+            && let Some(text) = document.string(id)
+        {
+            hash.update(text.as_bytes());
+            hash.update([0]);
+        }
+    }
+    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    (blocks, Some(hex))
+}
+
+fn metadata(document: &Document<'_>, root: ValueId) -> BTreeMap<String, String> {
+    let metadata = document.get(root, "requestMetadata");
+    metadata
+        .into_iter()
+        .flat_map(|metadata| document.members(metadata))
+        .take(16)
+        .filter_map(|(key, value)| Some((document.string(key)?.into_owned(), document.string(value)?.into_owned())))
+        .collect()
+}
+
+fn text_bytes(document: &Document<'_>, texts: &[TextSpan]) -> u64 {
+    texts.iter().map(|text| document.raw(text.value).len().saturating_sub(2) as u64).sum()
+}
+
+impl TextSpan {
+    /// Whether a text came from outside the application.
+    pub fn is_untrusted(&self) -> bool {
+        matches!(self.channel, Channel::User | Channel::Tool)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse<'a>(operation: Operation, model: &str, body: &'a str) -> Request<'a> {
+        Request::parse(operation, &ModelId::parse(model).unwrap(), body.as_bytes(), JsonLimits::default()).unwrap()
+    }
+
+    fn texts(request: &Request<'_>) -> Vec<(String, Channel)> {
+        request
+            .texts
+            .iter()
+            .map(|text| (request.document.string(text.value).unwrap().into_owned(), text.channel))
+            .collect()
+    }
+
+    fn applied(body: &str, edits: Vec<Edit>) -> serde_json::Value {
+        serde_json::from_slice(&crate::edit::apply(body.as_bytes(), edits).unwrap()).unwrap()
+    }
+
+    const CONVERSE: &str = r#"{"messages": [
+        {"role": "user", "content": [{"text": "u1"}, {"image": {"format": "png", "source": {"bytes": "aGk="}}},
+            {"document": {"format": "txt", "name": "d1", "source": {"text": "d2", "bytes": "aGk="}}}]},
+        {"role": "assistant", "content": [{"text": "a1"},
+            {"reasoningContent": {"reasoningText": {"text": "r1", "signature": "sig"}}},
+            {"toolUse": {"toolUseId": "t1", "name": "f", "input": {"k1": "v1", "n": [1, "v2"]}}}]},
+        {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "x1"},
+            {"json": {"k2": "v3"}}], "status": "success"}}, {"cachePoint": {"type": "default"}}]}],
+        "system": [{"text": "s1"}], "inferenceConfig": {"maxTokens": 10, "temperature": 0.5},
+        "toolConfig": {"tools": [{"toolSpec": {"name": "f", "description": "fd", "inputSchema": {"json": {"type": "object"}}}},
+            {"toolSpec": {"name": "g", "inputSchema": {"json": {}}}}], "toolChoice": {"tool": {"name": "f"}}},
+        "requestMetadata": {"project": "x"}, "somethingNew": {"deep": ["n1"]}}"#;
+
+    #[test]
+    fn converse_texts_come_in_prompt_order_with_their_channel() {
+        use Channel::{Assistant, System, Tool, User};
+        let request = parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE);
+        let expected = [
+            ("s1", System),
+            ("fd", System),
+            ("object", System),
+            ("u1", User),
+            ("d1", Tool),
+            ("d2", Tool),
+            ("a1", Assistant),
+            ("r1", Assistant),
+            ("k1", Assistant),
+            ("v1", Assistant),
+            ("n", Assistant),
+            ("v2", Assistant),
+            ("x1", Tool),
+            ("k2", Tool),
+            ("v3", Tool),
+        ];
+        let found = texts(&request);
+        for (at, (text, channel)) in expected.into_iter().enumerate() {
+            assert_eq!(found[at], (text.to_owned(), channel));
+        }
+        let rest: Vec<&str> = found[expected.len()..].iter().map(|(text, _)| text.as_str()).collect();
+        assert!(rest.contains(&"n1") && rest.contains(&"deep") && rest.contains(&"x"), "{rest:?}");
+        assert!(!rest.contains(&"aGk=") && !rest.contains(&"t1"));
+        let signed = request.texts.iter().filter(|text| !text.editable).count();
+        assert_eq!(signed, 1);
+    }
+
+    #[test]
+    fn facts_are_read() {
+        let facts = parse(Operation::ConverseStream, "amazon.nova-lite-v1:0", CONVERSE).facts;
+        assert_eq!(facts.params, Parameters { max_tokens: Some(10), temperature: Some(0.5), top_p: None });
+        assert_eq!((facts.messages.count, facts.messages.user, facts.messages.assistant), (3, 2, 1));
+        assert_eq!((facts.messages.images, facts.messages.documents, facts.messages.tool_results), (1, 1, 1));
+        assert_eq!(facts.tools, ["f", "g"]);
+        assert_eq!(facts.tool_choice.as_deref(), Some("f"));
+        assert_eq!(facts.metadata.get("project").map(String::as_str), Some("x"));
+        assert!(facts.stream && !facts.tools_unreadable && facts.system_blocks == 1);
+    }
+
+    #[test]
+    fn max_tokens_are_set_wherever_they_belong() {
+        for (operation, model, body, pointer) in [
+            (Operation::Converse, "m.x", r#"{"messages":[]}"#, "/inferenceConfig/maxTokens"),
+            (Operation::Converse, "m.x", r#"{"inferenceConfig":{},"messages":[]}"#, "/inferenceConfig/maxTokens"),
+            (
+                Operation::Converse,
+                "m.x",
+                r#"{"inferenceConfig":{"topP":1,"maxTokens":9999},"messages":[]}"#,
+                "/inferenceConfig/maxTokens",
+            ),
+            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[]}"#, "/max_tokens"),
+            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[],"max_tokens":1}"#, "/max_tokens"),
+            (
+                Operation::InvokeModel,
+                "amazon.nova-lite-v1:0",
+                r#"{"messages":[],"inferenceConfig":{"max_new_tokens":5}}"#,
+                "/inferenceConfig/max_new_tokens",
+            ),
+            (Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x","max_gen_len":7}"#, "/max_gen_len"),
+        ] {
+            let request = parse(operation, model, body);
+            let edit = request.set_max_tokens(77).unwrap();
+            let changed = applied(body, vec![edit]);
+            assert_eq!(changed.pointer(pointer), Some(&serde_json::json!(77)), "{body}");
+        }
+        assert!(parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_none());
+    }
+
+    #[test]
+    fn tools_are_dropped_and_the_rest_stays() {
+        let request = parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE);
+        let one = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["g".to_owned()])));
+        assert_eq!(one.pointer("/toolConfig/tools").unwrap().as_array().unwrap().len(), 1);
+        let both = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned(), "g".to_owned()])));
+        assert!(both.get("toolConfig").is_none() && both.get("messages").is_some());
+        let last = r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#;
+        let request = parse(Operation::InvokeModel, "anthropic.claude-3", last);
+        assert_eq!(
+            applied(last, request.drop_tools(&BTreeSet::from(["f".to_owned()]))),
+            serde_json::json!({"messages": []})
+        );
+    }
+
+    #[test]
+    fn anthropic_texts_come_with_their_channel() {
+        let body = r#"{"anthropic_version":"bedrock-2023-05-31","system":"s1","max_tokens":5,"messages":[
+            {"role":"user","content":"u1"},
+            {"role":"assistant","content":[{"type":"thinking","thinking":"h1","signature":"x"},
+                {"type":"tool_use","id":"i","name":"f","input":{"a":"b1"}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"i","content":[{"type":"text","text":"x1"}]},
+                {"type":"image","source":{"type":"base64","media_type":"image/png","data":"aGk="}},
+                {"type":"document","source":{"type":"text","media_type":"text/plain","data":"d1"}}]}],
+            "tools":[{"name":"f","description":"fd","input_schema":{"type":"object"}}]}"#;
+        let request = parse(Operation::InvokeModel, "us.anthropic.claude-sonnet-4-20250514-v1:0", body);
+        let found = texts(&request);
+        for (text, channel) in [
+            ("s1", Channel::System),
+            ("fd", Channel::System),
+            ("u1", Channel::User),
+            ("h1", Channel::Assistant),
+            ("b1", Channel::Assistant),
+            ("x1", Channel::Tool),
+            ("d1", Channel::Tool),
+        ] {
+            assert!(found.contains(&(text.to_owned(), channel)), "{text} {found:?}");
+        }
+        assert!(!found.iter().any(|(text, _)| text == "aGk=" || text == "i"));
+        assert_eq!(request.facts.tools, ["f"]);
+    }
+
+    #[test]
+    fn a_family_without_codec_is_inspected_whole() {
+        let body = r#"{"prompt":"p1","tools":[{"x":"y1"}],"k":{"l":["m1"]}}"#;
+        let request = parse(Operation::InvokeModel, "meta.llama3-8b-instruct-v1:0", body);
+        let found: Vec<String> = texts(&request).into_iter().map(|(text, _)| text).collect();
+        assert_eq!(found, ["prompt", "p1", "tools", "x", "y1", "k", "l", "m1"]);
+        assert!(request.facts.tools_unreadable);
+    }
+
+    #[test]
+    fn bodies_that_are_not_understood_are_refused() {
+        let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
+        for (body, error) in [
+            ("[]", RequestError::NotAnObject),
+            ("{}", RequestError::NoMessages),
+            (r#"{"messages":{}}"#, RequestError::NoMessages),
+            (r#"{"messages":["x"]}"#, RequestError::NoMessages),
+        ] {
+            let outcome = Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default());
+            assert_eq!(outcome.err(), Some(error), "{body}");
+        }
+    }
+
+    #[test]
+    fn metadata_does_not_shape_an_answer() {
+        let one = r#"{"messages":[],"requestMetadata":{"u":"1"},"system":[]}"#;
+        let two = r#"{"messages":[],"requestMetadata":{"u":"2"},"system":[]}"#;
+        let cut = |body: &'static str| -> Vec<&str> {
+            parse(Operation::Converse, "m.x", body).shaping_ranges().into_iter().map(|range| &body[range]).collect()
+        };
+        assert_eq!(cut(one), cut(two));
+    }
+}
