@@ -25,6 +25,8 @@ pub struct Answer<'a> {
     pub usage: Option<TokenUsage>,
     /// What Bedrock Guardrails did, where the body says so.
     pub guardrail_intervened: bool,
+    /// The service tier that was really used.
+    pub service_tier: Option<String>,
     stop_reason_value: Option<ValueId>,
 }
 
@@ -45,6 +47,7 @@ impl<'a> Answer<'a> {
             dialect,
             tool_calls: tool_calls(dialect, &document),
             usage: usage(&document, root),
+            service_tier: service_tier(&document, root),
             stop_reason,
             guardrail_intervened,
             stop_reason_value,
@@ -122,6 +125,10 @@ fn tool_calls(dialect: Dialect, document: &Document<'_>) -> Vec<ToolCall> {
             })
         })
         .collect()
+}
+
+pub(super) fn service_tier(document: &Document<'_>, holder: ValueId) -> Option<String> {
+    document.string_at(holder, &["serviceTier", "type"]).map(std::borrow::Cow::into_owned)
 }
 
 /// Usage under every name the service and its model families give it (Bedrock API reference, `TokenUsage`;

@@ -3,7 +3,7 @@
 //! Converse names the kind of an event in a frame header; InvokeModel wraps the provider's own JSON in a `chunk`.
 //! Both become the same [`Event`] here.
 
-use super::answer::usage;
+use super::answer::{service_tier, usage};
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::request::Dialect;
 use crate::usage::TokenUsage;
@@ -41,6 +41,7 @@ pub struct Event<'a> {
     pub texts: Vec<TextDelta>,
     pub usage: Option<TokenUsage>,
     pub guardrail_intervened: bool,
+    pub service_tier: Option<String>,
     /// The stream's last event: what came is whole.
     pub is_last: bool,
 }
@@ -60,6 +61,7 @@ impl<'a> Event<'a> {
             texts: Vec::new(),
             usage: None,
             guardrail_intervened: false,
+            service_tier: None,
             is_last: false,
             document,
         };
@@ -103,6 +105,7 @@ impl<'a> Event<'a> {
             "messageStop" => self.stop(document.get(holder, "stopReason")),
             "metadata" => {
                 self.usage = usage(document, holder);
+                self.service_tier = service_tier(document, holder);
                 self.is_last = true;
             }
             _ => {}

@@ -48,7 +48,9 @@ impl<'a> Request<'a> {
         body: &'a [u8],
         limits: JsonLimits,
     ) -> Result<Self, RequestError> {
-        let document = Document::parse(body, limits)?;
+        // An empty InvokeModel body holds no text to govern: it goes on, and the service says what it lacks.
+        let text = if body.is_empty() && !operation.is_converse() { b"{}" } else { body };
+        let document = Document::parse(text, limits)?;
         let root = document.root();
         if document.kind(root) != Kind::Object {
             return Err(RequestError::NotAnObject);

@@ -1,0 +1,130 @@
+# Builds, checks and shows Hardpan. `make` lists what there is.
+#
+# Everything a target needs beyond a Rust toolchain, Python 3.11 and Node 20 is fetched on first use. One
+# target directory, one profile for all tests. It deploys and publishes nothing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# Recorded traffic and test vectors; tests that need them say so and pass where the folder is absent.
+export HARDPAN_SHARED ?= $(abspath ../shared)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export HARDPAN_BIN ?= $(abspath $(TARGET)/debug/hardpan)
+LOGS := $(TARGET)/test-logs
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+JS := tests/conformance/js
+RUNNERS := unit rego boto3 js replay
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: cmake ## simulator, Hardpan and sample traffic as a tour
+	cargo build --release --locked -p hardpan
+	$(TARGET)/release/hardpan demo
+
+# Lints and the build stop the run; the runners all run, so that one report names everything that fails.
+.PHONY: test
+test: lint build ## everything: format, lints, unit, policies, real SDKs, replay
+	@rm -rf $(LOGS) && mkdir -p $(LOGS)
+	@failed=; \
+	for runner in $(RUNNERS); do $(MAKE) --no-print-directory $$runner || failed="$$failed $$runner"; done; \
+	$(MAKE) --no-print-directory totals; \
+	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; else echo "all passed"; fi
+
+.PHONY: bench
+bench: cmake ## criterion benches, then the load comparison
+	cargo bench --locked -p hardpan-benches
+	cargo run --release --locked -p hardpan-benches --bin load
+
+# All members at once, as the unit tests are built, so that no dependency is compiled twice for its features.
+.PHONY: build
+build: cmake ## the binaries, as the tests use them
+	cargo build --locked --workspace --bins
+
+.PHONY: fmt
+fmt: ## format the Rust sources
+	cargo fmt --all
+
+.PHONY: lint
+lint: cmake ## format check and clippy, warnings refused
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: unit
+unit: cmake nextest ## Rust tests of all crates
+	@mkdir -p $(LOGS)
+	cargo nextest run --locked --workspace --no-fail-fast --color never 2>&1 | tee $(LOGS)/unit.log
+
+.PHONY: rego
+rego: build ## tests of the shipped policies
+	@mkdir -p $(LOGS)
+	$(HARDPAN_BIN) policy test policies/rego 2>&1 | tee $(LOGS)/rego.log
+
+.PHONY: conformance
+conformance: boto3 js ## both SDK suites
+
+.PHONY: boto3
+boto3: build $(VENV)/.stamp ## boto3 against a running Hardpan
+	@mkdir -p $(LOGS)
+	$(PYTHON) -m pytest -q -p no:cacheprovider --color=no tests/conformance/boto3 2>&1 | tee $(LOGS)/boto3.log
+
+.PHONY: js
+js: build $(JS)/node_modules/.stamp ## the AWS SDK for JavaScript against a running Hardpan
+	@mkdir -p $(LOGS)
+	node $(JS)/run.mjs 2>&1 | tee $(LOGS)/js.log
+
+.PHONY: replay
+replay: build $(VENV)/.stamp ## recorded traffic, guards off and on
+	@mkdir -p $(LOGS)
+	$(PYTHON) tests/conformance/replay.py 2>&1 | tee $(LOGS)/replay.log
+
+# The runners' own words, once more and together.
+.PHONY: totals
+totals:
+	@echo; echo "== totals"
+	@for runner in $(RUNNERS); do \
+		log=$(LOGS)/$$runner.log; \
+		echo "-- $$runner"; \
+		if [ ! -s "$$log" ]; then echo "did not run"; continue; fi; \
+		case $$runner in \
+			unit) grep -E '^ *Summary \[' "$$log" || tail -n 3 "$$log" ;; \
+			js) grep -E '^(ℹ|#) (tests|pass|fail|skipped|duration_ms) ' "$$log" || tail -n 3 "$$log" ;; \
+			replay) grep -E '^replay( (on|off))?: (passed|FAILED:|skipped)' "$$log" || tail -n 3 "$$log" ;; \
+			*) tail -n 1 "$$log" ;; \
+		esac; \
+	done
+
+.PHONY: tools
+tools: cmake nextest $(VENV)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
+
+# A C library among the dependencies is built with it.
+.PHONY: cmake
+cmake:
+	@command -v cmake >/dev/null || { \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq cmake; }
+
+.PHONY: nextest
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
+
+$(VENV)/.stamp: tests/conformance/boto3/requirements.txt
+	python3 -m venv $(VENV)
+	$(PYTHON) -m pip install -q --upgrade -r $<
+	@touch $@
+
+$(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
+	@command -v npm >/dev/null || { echo "the JavaScript suite needs Node 20.15 or newer and npm" >&2; exit 1; }
+	cd $(JS) && npm ci --no-progress
+	@touch $@
+
+.PHONY: clean
+clean: ## remove everything built or fetched
+	rm -rf $(VENV) $(JS)/node_modules
+	cargo clean

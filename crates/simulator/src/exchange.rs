@@ -1,0 +1,276 @@
+//! One request, from its head to the answer on the wire. The answer itself is a value made in `reply`; here
+//! are only the reading, the keys, the log, the waiting and the headers.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::{Bytes, BytesMut};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use hardpan_inference::operation::{self, RouteError, Target};
+
+use crate::body::AnswerBody;
+use crate::keyring::Verdict;
+use crate::received::Received;
+use crate::reply::{BODY_BYTES_MAX, Content, Reply, reply};
+use crate::server::Shared;
+use crate::text::Quoted;
+
+/// Of a body that is too large, so much is read and thrown away, so that the client gets to read its
+/// refusal.
+const DISCARDED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+
+const REQUEST_ID: &str = "x-amzn-requestid";
+const ERROR_TYPE: &str = "x-amzn-errortype";
+const INVOKE_CONTENT_TYPE: &str = "x-amzn-bedrock-content-type";
+const INVOCATION_LATENCY: &str = "x-amzn-bedrock-invocation-latency";
+const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
+const OUTPUT_TOKENS: &str = "x-amzn-bedrock-output-token-count";
+const CACHE_READ_TOKENS: &str = "x-amzn-bedrock-cache-read-input-token-count";
+const CACHE_WRITE_TOKENS: &str = "x-amzn-bedrock-cache-write-input-token-count";
+const JSON: &str = "application/json";
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// Makes hyper close the connection (or reset the stream) without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection was closed without an answer")]
+pub(crate) struct Hangup;
+
+pub(crate) async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+) -> Result<Response<AnswerBody>, Hangup> {
+    shared.requests.fetch_add(1, Ordering::Relaxed);
+    let (head, body) = request.into_parts();
+    let body = receive(body).await.map_err(|_| Hangup)?;
+    let reply = decide(&shared, &head, body);
+    if !reply.latency.is_zero() {
+        tokio::time::sleep(reply.latency).await;
+    }
+    answer(&shared, reply)
+}
+
+/// Reads the whole body; none when it is larger than allowed.
+async fn receive(mut body: Incoming) -> Result<Option<Bytes>, hyper::Error> {
+    let mut pieces: Vec<Bytes> = Vec::new();
+    let mut bytes = 0_usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        bytes = bytes.saturating_add(data.len());
+        if bytes > DISCARDED_BYTES_MAX {
+            break;
+        }
+        if bytes > BODY_BYTES_MAX {
+            pieces.clear();
+        } else if !data.is_empty() {
+            pieces.push(data);
+        }
+    }
+    if bytes > BODY_BYTES_MAX {
+        return Ok(None);
+    }
+    if pieces.len() == 1 {
+        return Ok(pieces.pop());
+    }
+    let mut whole = BytesMut::with_capacity(bytes);
+    for piece in &pieces {
+        whole.extend_from_slice(piece);
+    }
+    Ok(Some(whole.freeze()))
+}
+
+fn decide(shared: &Shared, head: &Parts, body: Option<Bytes>) -> Reply {
+    let raw_target = head.uri.path_and_query().map_or("", |target| target.as_str());
+    let route = operation::route(head.method.as_str(), raw_target.as_bytes());
+    let verdict = match &body {
+        // Checked for the log too, where it is kept; a bench without either pays nothing.
+        Some(body) if shared.verify_signatures || shared.log.is_on() => {
+            shared.keyring.check(head, raw_target, body)
+        }
+        Some(_) => Verdict::Absent,
+        None => Verdict::Invalid("the body is too large to be checked".to_owned()),
+    };
+    shared.log.record(|| received(head, raw_target, body.clone(), &route, &verdict));
+    let target = match route {
+        Ok(target) => target,
+        Err(error) => return Reply::unroutable(&error),
+    };
+    let Some(body) = body else {
+        return Reply::validation("The request body is larger than 25000000 bytes.");
+    };
+    if shared.verify_signatures
+        && let Some(refusal) = verdict.refusal()
+    {
+        return refusal;
+    }
+    reply(&target, &head.headers, &body, shared.latency)
+}
+
+fn received(
+    head: &Parts,
+    raw_target: &str,
+    body: Option<Bytes>,
+    route: &Result<Target, RouteError>,
+    verdict: &Verdict,
+) -> Received {
+    let authority = head.uri.authority().map(|authority| (":authority".to_owned(), authority.to_string()));
+    let headers = head.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let target = route.as_ref().ok();
+    Received {
+        method: head.method.as_str().to_owned(),
+        target: raw_target.to_owned(),
+        version: head.version,
+        headers: authority.into_iter().chain(headers).collect(),
+        body: body.unwrap_or_default(),
+        operation: target.map_or("unknown", |target| target.operation.name()),
+        model: target.map(|target| target.model.as_str().to_owned()).unwrap_or_default(),
+        signature: verdict.as_check(),
+    }
+}
+
+/// Puts the reply into a response.
+fn answer(shared: &Shared, reply: Reply) -> Result<Response<AnswerBody>, Hangup> {
+    let latency_ms = u64::try_from(reply.latency.as_millis()).unwrap_or(u64::MAX);
+    let mut headers = HeaderMap::with_capacity(8);
+    insert_text(&mut headers, REQUEST_ID, &request_id(shared.answers.fetch_add(1, Ordering::Relaxed)));
+    let aborted = || Arc::clone(&shared.aborted);
+    let (status, body) = match reply.content {
+        Content::Hangup => return Err(Hangup),
+        Content::Refusal { status, kind, message } => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            insert_text(&mut headers, ERROR_TYPE, &kind);
+            (status, AnswerBody::whole(format!("{{\"message\":{}}}", Quoted(&message))))
+        }
+        Content::Whole { body, tokens, is_cut } => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+            if let Some((input, output)) = tokens {
+                headers.insert(INVOCATION_LATENCY, HeaderValue::from(latency_ms));
+                headers.insert(INPUT_TOKENS, HeaderValue::from(input));
+                headers.insert(OUTPUT_TOKENS, HeaderValue::from(output));
+                headers.insert(CACHE_READ_TOKENS, HeaderValue::from(0_u64));
+                headers.insert(CACHE_WRITE_TOKENS, HeaderValue::from(0_u64));
+            }
+            let body = if is_cut { AnswerBody::cut(body, aborted()) } else { AnswerBody::whole(body) };
+            (StatusCode::OK, body)
+        }
+        Content::Stream { stream, pace, is_invoke } => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+            if is_invoke {
+                headers.insert(INVOKE_CONTENT_TYPE, HeaderValue::from_static(JSON));
+            }
+            let interval = pace.unwrap_or(shared.frame_interval);
+            let chunk = shared.transport_chunk.as_ref();
+            (StatusCode::OK, AnswerBody::stream(stream, interval, chunk, aborted()))
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+/// Inserts a text that can stand in a header; another is left out.
+fn insert_text(headers: &mut HeaderMap, name: &'static str, text: &str) {
+    if let Ok(value) = HeaderValue::from_str(text) {
+        headers.insert(name, value);
+    }
+}
+
+/// An id that looks like AWS's and differs for each number.
+fn request_id(number: u64) -> String {
+    let (high, low) = (scramble(number), scramble(number ^ u64::MAX));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0x0fff,
+        low >> 52,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// SplitMix64's last step: one to one, and every bit of the number moves all of the result.
+fn scramble(number: u64) -> u64 {
+    let mixed = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use http_body_util::BodyExt;
+
+    use crate::server::Options;
+
+    use super::*;
+
+    #[test]
+    fn request_ids_look_like_uuids_and_differ() {
+        let ids: HashSet<String> = (0..1_000).map(request_id).collect();
+        assert_eq!(ids.len(), 1_000);
+        for id in ids {
+            let lengths: Vec<usize> = id.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+        }
+    }
+
+    fn ask(options: Options, request: Request<()>, body: Option<&'static str>) -> Reply {
+        let (head, ()) = request.into_parts();
+        decide(&Shared::new(options), &head, body.map(Bytes::from))
+    }
+
+    #[test]
+    fn refusals_come_in_the_order_path_size_signature_body() {
+        let open = || Options { verify_signatures: false, ..Options::default() };
+        for (options, path, body, expected) in [
+            (Options::default(), "/unknown", None, (404, "UnknownOperationException")),
+            (Options::default(), "/model/m/converse", None, (400, "ValidationException")),
+            (
+                Options::default(),
+                "/model/m/converse",
+                Some("{"),
+                (403, "MissingAuthenticationTokenException"),
+            ),
+            (open(), "/model/m/converse", Some("{"), (400, "ValidationException")),
+        ] {
+            let request = Request::post(path).body(()).unwrap();
+            let Content::Refusal { status, kind, .. } = ask(options, request, body).content else {
+                panic!("{path}");
+            };
+            assert_eq!((status.as_u16(), kind.as_str()), expected, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_error_has_type_id_and_message() {
+        let shared = Shared::new(Options::default());
+        let refusal = Reply::refusal(StatusCode::FORBIDDEN, "SomeException", "a \"message\"");
+        let response = answer(&shared, refusal).unwrap();
+        assert_eq!(response.status(), StatusCode::FORBIDDEN);
+        assert_eq!(response.headers()[ERROR_TYPE], "SomeException");
+        assert!(response.headers().contains_key(REQUEST_ID));
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, "{\"message\":\"a \\\"message\\\"\"}");
+    }
+
+    #[test]
+    fn invoke_answers_count_tokens_in_headers_and_converse_does_not() {
+        for (path, counted) in [("/model/m/invoke", true), ("/model/m/converse", false)] {
+            let options = Options { verify_signatures: false, ..Options::default() };
+            let request = Request::post(path).body(()).unwrap();
+            let reply = ask(options, request, Some("{\"prompt\":\"hello\"}"));
+            let response = answer(&Shared::new(Options::default()), reply).unwrap();
+            assert_eq!(response.headers().contains_key(INPUT_TOKENS), counted, "{path}");
+            assert_eq!(response.headers().contains_key(OUTPUT_TOKENS), counted, "{path}");
+        }
+    }
+}

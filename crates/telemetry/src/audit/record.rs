@@ -1,0 +1,185 @@
+//! What is written about one request. No prompt and no completion: findings are counted, users are hashed.
+//! Every field is always there, `null` where it does not apply, so that a reader needs no schema to tell
+//! "none" from "older version".
+
+use std::collections::BTreeMap;
+
+use hardpan_inference::usage::{Tokens, UsageSource};
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Serialize;
+use sha2::Sha256;
+
+use super::chain::hex;
+
+/// One request from head to end. The writer adds `prev_hash` and `hash`. The fields are written in this
+/// order.
+///
+/// Names of tools, stop reasons and request metadata come from callers and models, hence no `Debug`.
+#[derive(Serialize, Default)]
+pub struct AuditRecord {
+    pub request_id: String,
+    pub aws_request_id: Option<String>,
+    /// RFC 3339, UTC.
+    pub time: String,
+    /// `None` when the caller was not verified.
+    pub principal: Option<AuditPrincipal>,
+    pub feature: Option<String>,
+    pub prompt_version: Option<String>,
+    pub operation: Option<&'static str>,
+    pub model_requested: Option<String>,
+    pub model_served: Option<String>,
+    pub region: Option<String>,
+    pub attempts: u32,
+    /// `None` when no decision was reached.
+    pub decision: Option<AuditDecision>,
+    /// Count by type.
+    pub findings: BTreeMap<&'static str, u64>,
+    pub redactions: u64,
+    pub injection_score: Option<f32>,
+    pub guardrail_action: Option<&'static str>,
+    pub guardrail_units: u64,
+    pub agent_tools_called: Vec<String>,
+    pub tools_denied: Vec<String>,
+    pub retrieved_documents: u64,
+    pub cache: AuditCache,
+    pub input_tokens: Tokens,
+    pub output_tokens: Tokens,
+    pub cache_read_tokens: Tokens,
+    pub cache_write_tokens: AuditCacheWrites,
+    pub usage_source: UsageSource,
+    /// Decimal dollars as text, exact. `None` when there is no price: not the same as free.
+    pub estimated_cost_usd: Option<String>,
+    pub cost_breakdown: Option<AuditCost>,
+    pub price_as_of: Option<String>,
+    pub latency_ms: u64,
+    pub time_to_first_token_ms: Option<u64>,
+    /// Microseconds by stage.
+    pub overhead_us: BTreeMap<&'static str, u64>,
+    pub stop_reason: Option<String>,
+    pub status: u16,
+    pub error: Option<String>,
+    pub user_feedback: Option<String>,
+}
+
+#[derive(Serialize, Default)]
+pub struct AuditPrincipal {
+    pub app: String,
+    pub team: String,
+    /// See [`user_id_hash`].
+    pub user_id_hash: Option<String>,
+}
+
+#[derive(Serialize, Default)]
+pub struct AuditDecision {
+    pub action: &'static str,
+    pub rules: Vec<String>,
+    pub reasons: Vec<String>,
+    pub bundle_revision: Option<String>,
+    /// Rules that would have acted, were they enforced.
+    pub shadow: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub struct AuditCache {
+    /// `exact`, `semantic`, `miss` or `bypass`.
+    pub result: &'static str,
+    pub similarity: Option<f32>,
+}
+
+impl Default for AuditCache {
+    fn default() -> Self {
+        Self { result: "bypass", similarity: None }
+    }
+}
+
+#[derive(Serialize, Default)]
+pub struct AuditCacheWrites {
+    #[serde(rename = "5m")]
+    pub for_5m: Tokens,
+    #[serde(rename = "1h")]
+    pub for_1h: Tokens,
+}
+
+/// Decimal dollars as text, like the total.
+#[derive(Serialize, Default)]
+pub struct AuditCost {
+    pub input: String,
+    pub output: String,
+    pub cache_read: String,
+    pub cache_write: String,
+}
+
+/// The same user under the same salt gives the same 32 hex digits; without the salt they tell nothing, not
+/// even by trying out names.
+pub fn user_id_hash(salt: &[u8], user: &str) -> String {
+    #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+    let mut mac = Hmac::<Sha256>::new_from_slice(salt).expect("HMAC takes keys of every length");
+    mac.update(user.as_bytes());
+    let full: [u8; 32] = mac.finalize().into_bytes().into();
+    let (half, _) = full.split_at(16);
+    hex(half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_every_field_in_the_documented_order() {
+        let written: serde_json::Value = serde_json::to_value(AuditRecord {
+            principal: Some(AuditPrincipal::default()),
+            decision: Some(AuditDecision::default()),
+            cost_breakdown: Some(AuditCost::default()),
+            ..AuditRecord::default()
+        })
+        .unwrap();
+        let keys = |value: &serde_json::Value| -> Vec<String> {
+            value.as_object().unwrap().keys().cloned().collect()
+        };
+        assert_eq!(
+            keys(&written).join(" "),
+            "request_id aws_request_id time principal feature prompt_version operation model_requested \
+             model_served region attempts decision findings redactions injection_score guardrail_action \
+             guardrail_units agent_tools_called tools_denied retrieved_documents cache input_tokens \
+             output_tokens cache_read_tokens cache_write_tokens usage_source estimated_cost_usd \
+             cost_breakdown price_as_of latency_ms time_to_first_token_ms overhead_us stop_reason status \
+             error user_feedback"
+        );
+        for (member, expected) in [
+            ("principal", "app team user_id_hash"),
+            ("decision", "action rules reasons bundle_revision shadow"),
+            ("cache", "result similarity"),
+            ("cache_write_tokens", "5m 1h"),
+            ("cost_breakdown", "input output cache_read cache_write"),
+        ] {
+            assert_eq!(keys(&written[member]).join(" "), expected, "{member}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_apply_is_null() {
+        let written = serde_json::to_value(AuditRecord::default()).unwrap();
+        for member in ["principal", "decision", "estimated_cost_usd", "time_to_first_token_ms", "error"] {
+            assert!(written[member].is_null(), "{member}");
+        }
+        assert_eq!(written["usage_source"], "none");
+        assert_eq!(written["cache"]["result"], "bypass");
+    }
+
+    #[test]
+    fn a_user_hash_depends_on_user_and_salt() {
+        let hash = user_id_hash(b"salt", "anna");
+        assert_eq!(hash.len(), 32);
+        assert!(hash.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(hash, user_id_hash(b"salt", "anna"));
+        for (salt, user) in [("salt", "bob"), ("pepper", "anna"), ("", "anna"), ("salt", "")] {
+            assert_ne!(hash, user_id_hash(salt.as_bytes(), user));
+        }
+    }
+
+    #[test]
+    fn a_user_hash_is_hmac_sha256() {
+        // RFC 4231, test case 2, first half.
+        assert_eq!(user_id_hash(b"Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c7");
+    }
+}

@@ -1,0 +1,594 @@
+//! Every metric there is: name, kind, labels and help in one table, and one typed function per event.
+//!
+//! Label values come from closed sets: `&'static str` of our own enums, or names from the configuration and
+//! the price book. What a client sends is never a label; that belongs in the audit record. Nothing here
+//! serves HTTP: [`install`] hands out the text to serve.
+
+use std::time::Duration;
+
+use ::metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use hardpan_inference::finding::PiiType;
+use hardpan_inference::operation::Operation;
+use hardpan_inference::usage::TokenUsage;
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+
+/// The value of a label whose true value is not in the closed set, such as a model without a price.
+pub const OTHER: &str = "other";
+
+const REQUESTS: &str = "hardpan_requests_total";
+const REQUEST_DURATION: &str = "hardpan_request_duration_seconds";
+const REQUESTS_IN_FLIGHT: &str = "hardpan_requests_in_flight";
+const REFUSALS: &str = "hardpan_refusals_total";
+const DECISIONS: &str = "hardpan_decisions_total";
+const TOOLS_DENIED: &str = "hardpan_tools_denied_total";
+const PII_FINDINGS: &str = "hardpan_pii_findings_total";
+const REDACTIONS: &str = "hardpan_redactions_total";
+const INJECTION_SCORE: &str = "hardpan_injection_score_ratio";
+const GUARDRAIL_ACTIONS: &str = "hardpan_guardrail_actions_total";
+const CACHE_EVENTS: &str = "hardpan_cache_events_total";
+const CACHE_BYTES: &str = "hardpan_cache_bytes";
+const TOKENS: &str = "hardpan_tokens_total";
+const COST: &str = "hardpan_cost_nano_usd_total";
+const UNPRICED: &str = "hardpan_unpriced_requests_total";
+const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
+const QUOTA_OVERSHOOTS: &str = "hardpan_quota_overshoots_total";
+const TIME_TO_FIRST_TOKEN: &str = "hardpan_time_to_first_token_seconds";
+const OVERHEAD: &str = "hardpan_overhead_seconds";
+const UPSTREAM_RESPONSES: &str = "hardpan_upstream_responses_total";
+const UPSTREAM_FAILURES: &str = "hardpan_upstream_failures_total";
+const RECORDS_WRITTEN: &str = "hardpan_audit_records_written_total";
+const RECORDS_DROPPED: &str = "hardpan_audit_records_dropped_total";
+const RECORD_WRITE_ERRORS: &str = "hardpan_audit_write_errors_total";
+const BOUND_HITS: &str = "hardpan_bound_hits_total";
+const CONFIGURATION_LOADS: &str = "hardpan_configuration_loads_total";
+
+const TEAM: &str = "team";
+const APP: &str = "app";
+const OPERATION: &str = "operation";
+const MODEL: &str = "model";
+const STATUS: &str = "status";
+const CODE: &str = "code";
+const BLAME: &str = "blame";
+const ACTION: &str = "action";
+const MODE: &str = "mode";
+const KIND: &str = "kind";
+const RESULT: &str = "result";
+const CLASS: &str = "class";
+const LIMIT: &str = "limit";
+const UNIT: &str = "unit";
+const STAGE: &str = "stage";
+const REASON: &str = "reason";
+const BOUND: &str = "bound";
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MetricKind {
+    Counter,
+    Gauge,
+    /// With the upper ends of its buckets.
+    Histogram(&'static [f64]),
+}
+
+/// One row of the table; documentation and dashboards are checked against it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: MetricKind,
+    pub labels: &'static [&'static str],
+    pub help: &'static str,
+}
+
+/// 10 ms doubling to 82 s, the buckets of OpenTelemetry's `gen_ai.client.operation.duration`.
+const CALL_SECONDS: &[f64] =
+    &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// 10 µs to 25 ms: what Hardpan itself adds.
+const OVERHEAD_SECONDS: &[f64] =
+    &[0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025];
+const TENTHS: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+
+/// All metrics.
+pub const ALL: &[Metric] = &[
+    Metric {
+        name: REQUESTS,
+        kind: MetricKind::Counter,
+        labels: &[TEAM, APP, OPERATION, MODEL, STATUS],
+        help: "Requests answered, by the class of status the client got.",
+    },
+    Metric {
+        name: REQUEST_DURATION,
+        kind: MetricKind::Histogram(CALL_SECONDS),
+        labels: &[OPERATION],
+        help: "Time from the head of a request to the end of its answer.",
+    },
+    Metric { name: REQUESTS_IN_FLIGHT, kind: MetricKind::Gauge, labels: &[], help: "Requests being served." },
+    Metric {
+        name: REFUSALS,
+        kind: MetricKind::Counter,
+        labels: &[CODE, BLAME],
+        help: "Requests refused by Hardpan, by reason and by whose fault it was.",
+    },
+    Metric {
+        name: DECISIONS,
+        kind: MetricKind::Counter,
+        labels: &[ACTION, MODE],
+        help: "Policy decisions, enforced or shadow.",
+    },
+    Metric {
+        name: TOOLS_DENIED,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Proposed tool calls denied.",
+    },
+    Metric {
+        name: PII_FINDINGS,
+        kind: MetricKind::Counter,
+        labels: &[KIND],
+        help: "Personal and secret values found, by kind.",
+    },
+    Metric { name: REDACTIONS, kind: MetricKind::Counter, labels: &[], help: "Values replaced in a text." },
+    Metric {
+        name: INJECTION_SCORE,
+        kind: MetricKind::Histogram(TENTHS),
+        labels: &[],
+        help: "Highest injection score of a request.",
+    },
+    Metric {
+        name: GUARDRAIL_ACTIONS,
+        kind: MetricKind::Counter,
+        labels: &[ACTION],
+        help: "Answers of the Bedrock guardrail.",
+    },
+    Metric {
+        name: CACHE_EVENTS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Cache look-ups, by what came of them.",
+    },
+    Metric { name: CACHE_BYTES, kind: MetricKind::Gauge, labels: &[], help: "Bytes the cache holds." },
+    Metric {
+        name: TOKENS,
+        kind: MetricKind::Counter,
+        labels: &[TEAM, APP, MODEL, CLASS],
+        help: "Tokens used, in the classes AWS bills apart.",
+    },
+    Metric {
+        name: COST,
+        kind: MetricKind::Counter,
+        labels: &[TEAM, APP, MODEL],
+        help: "Estimated cost in billionths of a US dollar.",
+    },
+    Metric {
+        name: UNPRICED,
+        kind: MetricKind::Counter,
+        labels: &[OPERATION],
+        help: "Requests to a model, scope or tier without a price; their cost is in no total.",
+    },
+    Metric {
+        name: QUOTA_DENIALS,
+        kind: MetricKind::Counter,
+        labels: &[LIMIT, UNIT],
+        help: "Requests refused by a limit.",
+    },
+    Metric {
+        name: QUOTA_OVERSHOOTS,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Requests that used more than was reserved for them.",
+    },
+    Metric {
+        name: TIME_TO_FIRST_TOKEN,
+        kind: MetricKind::Histogram(CALL_SECONDS),
+        labels: &[OPERATION],
+        help: "Time from the head of a request to the first byte of its answer.",
+    },
+    Metric {
+        name: OVERHEAD,
+        kind: MetricKind::Histogram(OVERHEAD_SECONDS),
+        labels: &[STAGE],
+        help: "Time Hardpan itself took, by stage.",
+    },
+    Metric {
+        name: UPSTREAM_RESPONSES,
+        kind: MetricKind::Counter,
+        labels: &[STATUS],
+        help: "Answers of the service, by class of status.",
+    },
+    Metric {
+        name: UPSTREAM_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[REASON],
+        help: "Attempts that brought no answer from the service.",
+    },
+    Metric { name: RECORDS_WRITTEN, kind: MetricKind::Counter, labels: &[], help: "Audit records written." },
+    Metric {
+        name: RECORDS_DROPPED,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Audit records lost: the queue was full, or the log could not be written.",
+    },
+    Metric {
+        name: RECORD_WRITE_ERRORS,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Attempts to write audit records that failed.",
+    },
+    Metric {
+        name: BOUND_HITS,
+        kind: MetricKind::Counter,
+        labels: &[BOUND],
+        help: "Times a bound on size, count or time was hit.",
+    },
+    Metric {
+        name: CONFIGURATION_LOADS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Attempts to load the configuration.",
+    },
+];
+
+/// Makes this the recorder of the whole process. The handle renders the text Prometheus reads; somebody has
+/// to call its `run_upkeep` every few seconds, or histograms that nobody scrapes grow without end.
+pub fn install() -> Result<PrometheusHandle, InstallError> {
+    let recorder = recorder()?;
+    let handle = recorder.handle();
+    ::metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
+    describe();
+    Ok(handle)
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    #[error("a metrics recorder is already installed in this process")]
+    Twice,
+    #[error("the metrics recorder could not be built: {0}")]
+    Build(#[from] BuildError),
+}
+
+fn recorder() -> Result<PrometheusRecorder, BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for metric in ALL {
+        if let MetricKind::Histogram(buckets) = metric.kind {
+            builder = builder.set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), buckets)?;
+        }
+    }
+    Ok(builder.build_recorder())
+}
+
+fn describe() {
+    for metric in ALL {
+        match metric.kind {
+            MetricKind::Counter => describe_counter!(metric.name, metric.help),
+            MetricKind::Gauge => describe_gauge!(metric.name, metric.help),
+            MetricKind::Histogram(_) => describe_histogram!(metric.name, metric.help),
+        }
+    }
+}
+
+/// Who called, as configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    pub team: &'a str,
+    pub app: &'a str,
+}
+
+/// A request was answered. `model` is the base id of a priced model, or [`OTHER`].
+pub fn request_finished(
+    caller: Caller<'_>,
+    operation: Option<Operation>,
+    model: &str,
+    status: u16,
+    duration: Duration,
+) {
+    let operation = operation.map_or(OTHER, Operation::name);
+    counter!(
+        REQUESTS,
+        TEAM => caller.team.to_owned(),
+        APP => caller.app.to_owned(),
+        OPERATION => operation,
+        MODEL => model.to_owned(),
+        STATUS => status_class(status)
+    )
+    .increment(1);
+    histogram!(REQUEST_DURATION, OPERATION => operation).record(duration);
+}
+
+pub fn request_started() {
+    gauge!(REQUESTS_IN_FLIGHT).increment(1.0);
+}
+
+/// Pairs with [`request_started`], whatever became of the request.
+pub fn request_left() {
+    gauge!(REQUESTS_IN_FLIGHT).decrement(1.0);
+}
+
+/// `code` names the refusal; `blame` is `client`, `upstream` or `hardpan`.
+pub fn request_refused(code: &'static str, blame: &'static str) {
+    counter!(REFUSALS, CODE => code, BLAME => blame).increment(1);
+}
+
+pub fn decision(action: &'static str, shadow: bool) {
+    counter!(DECISIONS, ACTION => action, MODE => if shadow { "shadow" } else { "enforced" }).increment(1);
+}
+
+pub fn tools_denied(count: u64) {
+    counter!(TOOLS_DENIED).increment(count);
+}
+
+pub fn pii_found(kind: PiiType, count: u64) {
+    counter!(PII_FINDINGS, KIND => kind.name()).increment(count);
+}
+
+pub fn redacted(count: u64) {
+    counter!(REDACTIONS).increment(count);
+}
+
+/// 0 to 1.
+pub fn injection_score(score: f32) {
+    histogram!(INJECTION_SCORE).record(f64::from(score));
+}
+
+/// `none`, `intervened`, `unavailable` ….
+pub fn guardrail_action(action: &'static str) {
+    counter!(GUARDRAIL_ACTIONS, ACTION => action).increment(1);
+}
+
+/// `exact`, `miss`, `bypass`, `stored` or `too_large`.
+pub fn cache_result(result: &'static str) {
+    counter!(CACHE_EVENTS, RESULT => result).increment(1);
+}
+
+pub fn cache_bytes(bytes: u64) {
+    gauge!(CACHE_BYTES).set(approximately(bytes));
+}
+
+/// Tokens of one answer. `model` as in [`request_finished`].
+pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
+    for (class, tokens) in [
+        ("input", usage.input),
+        ("output", usage.output),
+        ("cache_read", usage.cache_read),
+        ("cache_write_5m", usage.cache_write_5m),
+        ("cache_write_1h", usage.cache_write_1h),
+    ] {
+        if tokens.0 > 0 {
+            counter!(
+                TOKENS,
+                TEAM => caller.team.to_owned(),
+                APP => caller.app.to_owned(),
+                MODEL => model.to_owned(),
+                CLASS => class
+            )
+            .increment(tokens.0);
+        }
+    }
+}
+
+/// Cost of one answer. `model` as in [`request_finished`].
+pub fn cost(caller: Caller<'_>, model: &str, nano_usd: u64) {
+    counter!(
+        COST,
+        TEAM => caller.team.to_owned(),
+        APP => caller.app.to_owned(),
+        MODEL => model.to_owned()
+    )
+    .increment(nano_usd);
+}
+
+pub fn unpriced(operation: Operation) {
+    counter!(UNPRICED, OPERATION => operation.name()).increment(1);
+}
+
+/// `limit` is its configured name.
+pub fn quota_denied(limit: &str, unit: &'static str) {
+    counter!(QUOTA_DENIALS, LIMIT => limit.to_owned(), UNIT => unit).increment(1);
+}
+
+/// Takes the ledger's running total.
+pub fn quota_overshoots(total: u64) {
+    counter!(QUOTA_OVERSHOOTS).absolute(total);
+}
+
+pub fn time_to_first_token(operation: Operation, duration: Duration) {
+    histogram!(TIME_TO_FIRST_TOKEN, OPERATION => operation.name()).record(duration);
+}
+
+/// `stage` as in the audit record's `overhead_us`.
+pub fn overhead(stage: &'static str, duration: Duration) {
+    histogram!(OVERHEAD, STAGE => stage).record(duration);
+}
+
+pub fn upstream_status(status: u16) {
+    counter!(UPSTREAM_RESPONSES, STATUS => status_class(status)).increment(1);
+}
+
+/// `connect`, `timeout`, `reset` ….
+pub fn upstream_failed(reason: &'static str) {
+    counter!(UPSTREAM_FAILURES, REASON => reason).increment(1);
+}
+
+pub fn records_written(count: u64) {
+    counter!(RECORDS_WRITTEN).increment(count);
+}
+
+pub fn records_dropped(count: u64) {
+    counter!(RECORDS_DROPPED).increment(count);
+}
+
+pub fn record_write_failed() {
+    counter!(RECORD_WRITE_ERRORS).increment(1);
+}
+
+/// `bound` is its configured name, such as `body_bytes_max`.
+pub fn bound_hit(bound: &'static str) {
+    counter!(BOUND_HITS, BOUND => bound).increment(1);
+}
+
+/// `loaded` or `refused`.
+pub fn configuration_loaded(result: &'static str) {
+    counter!(CONFIGURATION_LOADS, RESULT => result).increment(1);
+}
+
+fn status_class(status: u16) -> &'static str {
+    match status {
+        100..200 => "1xx",
+        200..300 => "2xx",
+        300..400 => "3xx",
+        // The one client error an operator acts upon differently.
+        429 => "429",
+        400..500 => "4xx",
+        500..600 => "5xx",
+        _ => OTHER,
+    }
+}
+
+/// A gauge is a double: above 2^53 it rounds, which is no matter for a size.
+fn approximately(value: u64) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use hardpan_inference::usage::Tokens;
+
+    use super::*;
+
+    /// What Prometheus would read after these events.
+    fn rendered(events: impl FnOnce()) -> String {
+        let recorder = recorder().unwrap();
+        ::metrics::with_local_recorder(&recorder, || {
+            describe();
+            events();
+        });
+        recorder.handle().render()
+    }
+
+    fn every_event() {
+        let caller = Caller { team: "t", app: "a" };
+        let usage = TokenUsage {
+            input: Tokens(10),
+            output: Tokens(20),
+            cache_read: Tokens(1),
+            cache_write_5m: Tokens(2),
+            cache_write_1h: Tokens(3),
+        };
+        request_started();
+        request_finished(caller, Some(Operation::Converse), "m.n", 200, Duration::from_millis(30));
+        request_left();
+        request_refused("policy_denied", "client");
+        decision("allow", true);
+        tools_denied(1);
+        pii_found(PiiType::Email, 3);
+        redacted(3);
+        injection_score(0.25);
+        guardrail_action("none");
+        cache_result("miss");
+        cache_bytes(1024);
+        tokens(caller, "m.n", &usage);
+        cost(caller, "m.n", 1_500);
+        unpriced(Operation::InvokeModel);
+        quota_denied("tpm", "tokens");
+        quota_overshoots(2);
+        time_to_first_token(Operation::ConverseStream, Duration::from_millis(300));
+        overhead("policy", Duration::from_micros(80));
+        upstream_status(503);
+        upstream_failed("connect");
+        records_written(2);
+        records_dropped(1);
+        record_write_failed();
+        bound_hit("body_bytes_max");
+        configuration_loaded("loaded");
+    }
+
+    #[test]
+    fn every_metric_of_the_table_is_emitted_and_described() {
+        let text = rendered(every_event);
+        for metric in ALL {
+            assert!(text.contains(&format!("# HELP {} {}", metric.name, metric.help)), "{}", metric.name);
+            let kind = match metric.kind {
+                MetricKind::Counter => "counter",
+                MetricKind::Gauge => "gauge",
+                MetricKind::Histogram(_) => "histogram",
+            };
+            assert!(text.contains(&format!("# TYPE {} {kind}", metric.name)), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn only_metrics_and_labels_of_the_table_are_emitted() {
+        let text = rendered(every_event);
+        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let metric = ALL
+                .iter()
+                .find(|metric| {
+                    let suffix = name.strip_prefix(metric.name);
+                    match metric.kind {
+                        MetricKind::Histogram(_) => matches!(suffix, Some("_bucket" | "_sum" | "_count")),
+                        MetricKind::Counter | MetricKind::Gauge => suffix == Some(""),
+                    }
+                })
+                .unwrap_or_else(|| panic!("{line}"));
+            let labels: BTreeSet<&str> = line
+                .split_once('{')
+                .and_then(|(_, rest)| rest.rsplit_once('}'))
+                .map(|(labels, _)| {
+                    labels.split(',').filter_map(|label| Some(label.split_once('=')?.0)).collect()
+                })
+                .unwrap_or_default();
+            let expected: BTreeSet<&str> = metric.labels.iter().copied().collect();
+            let found: BTreeSet<&str> = labels.into_iter().filter(|label| *label != "le").collect();
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn events_are_counted_under_their_labels() {
+        let text = rendered(every_event);
+        for line in [
+            r#"hardpan_requests_total{team="t",app="a",operation="Converse",model="m.n",status="2xx"} 1"#,
+            r#"hardpan_tokens_total{team="t",app="a",model="m.n",class="output"} 20"#,
+            r#"hardpan_cost_nano_usd_total{team="t",app="a",model="m.n"} 1500"#,
+            r#"hardpan_pii_findings_total{kind="EMAIL"} 3"#,
+            r#"hardpan_requests_in_flight 0"#,
+            r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.0001"} 1"#,
+            r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.00005"} 0"#,
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn names_follow_prometheus_custom() {
+        let mut names = BTreeSet::new();
+        for metric in ALL {
+            assert!(metric.name.starts_with("hardpan_"), "{}", metric.name);
+            assert!(names.insert(metric.name), "{} is there twice", metric.name);
+            assert_eq!(
+                metric.name.ends_with("_total"),
+                metric.kind == MetricKind::Counter,
+                "{}",
+                metric.name
+            );
+            if let MetricKind::Histogram(buckets) = metric.kind {
+                assert!(
+                    metric.name.ends_with("_seconds") || metric.name.ends_with("_ratio"),
+                    "{}",
+                    metric.name
+                );
+                assert!(buckets.windows(2).all(|pair| pair[0] < pair[1]), "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_status_is_reported_by_its_class() {
+        for (status, class) in
+            [(100, "1xx"), (200, "2xx"), (302, "3xx"), (400, "4xx"), (429, "429"), (503, "5xx"), (0, "other")]
+        {
+            assert_eq!(status_class(status), class);
+        }
+    }
+}
