@@ -1,0 +1,273 @@
+//! What comes back from a question: verdict, the reasons with their place, and what must be done on the way.
+//!
+//! Messages are written by policy authors and may repeat what a rule read, so types that hold them keep them
+//! out of `Debug`. How a decision becomes an HTTP answer is the proxy's business.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use hardpan_inference::finding::PiiType;
+use hardpan_inference::request::GuardrailRef;
+
+use crate::evaluate::Mode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Allow,
+    Deny,
+}
+
+impl Verdict {
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Allow => "allow",
+            Verdict::Deny => "deny",
+        }
+    }
+}
+
+/// Who wrote a rule, outermost first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Layer {
+    Org,
+    Team,
+    App,
+}
+
+impl Layer {
+    pub fn name(self) -> &'static str {
+        match self {
+            Layer::Org => "org",
+            Layer::Team => "team",
+            Layer::App => "app",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub enum Severity {
+    Low,
+    #[default]
+    Medium,
+    High,
+    Critical,
+}
+
+impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Low => "low",
+            Severity::Medium => "medium",
+            Severity::High => "high",
+            Severity::Critical => "critical",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Severity> {
+        [Severity::Low, Severity::Medium, Severity::High, Severity::Critical]
+            .into_iter()
+            .find(|severity| severity.name() == name)
+    }
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// A ULID, unique also where the answer was remembered.
+    pub id: String,
+    /// `model:invoke`, `tool:use`.
+    pub action: &'static str,
+    pub verdict: Verdict,
+    /// Why it is denied; empty when it is allowed.
+    pub reasons: Vec<Reason>,
+    pub allowed_by: Vec<Grant>,
+    pub warnings: Vec<Reason>,
+    /// What would have been a reason, were the mode not `shadow`.
+    pub shadow: Vec<Reason>,
+    pub obligations: Obligations,
+    /// The rules could not be evaluated. Always a denial unless the mode is `shadow`; the fault is ours, not
+    /// the caller's.
+    pub error: Option<EvaluationError>,
+    pub mode: Mode,
+    /// The bundle's digest.
+    pub revision: Arc<str>,
+    /// Whether an earlier evaluation of the same facts was reused.
+    pub remembered: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reason {
+    pub code: String,
+    /// For the caller.
+    pub message: String,
+    pub severity: Severity,
+    pub package: String,
+    pub layer: Layer,
+    /// `org/models.rego:12`, where it is certain which rule spoke.
+    pub at: Option<String>,
+}
+
+impl fmt::Debug for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Reason")
+            .field("code", &self.code)
+            .field("severity", &self.severity)
+            .field("package", &self.package)
+            .field("layer", &self.layer)
+            .field("at", &self.at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A rule that allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub layer: Layer,
+    pub code: String,
+    pub package: String,
+}
+
+/// What the proxy must do if the request goes on. Everything here only tightens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Obligations {
+    pub max_tokens: Option<u64>,
+    pub redact: Option<Redact>,
+    pub guardrail: Option<GuardrailRef>,
+    pub cache: CacheRule,
+    pub drop_tools: BTreeSet<String>,
+    pub tags: BTreeMap<String, String>,
+    /// How much content the record may hold; absent means the proxy's own default.
+    pub log_content: Option<LogContent>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redact {
+    pub types: RedactTypes,
+    pub request: bool,
+    pub response: bool,
+    pub tool: bool,
+    pub mode: RedactMode,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedactTypes {
+    All,
+    Only(BTreeSet<PiiType>),
+}
+
+impl RedactTypes {
+    pub fn contains(&self, kind: PiiType) -> bool {
+        match self {
+            RedactTypes::All => true,
+            RedactTypes::Only(kinds) => kinds.contains(&kind),
+        }
+    }
+}
+
+/// How a value is hidden. The only way there is now; stricter ones come after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RedactMode {
+    Mask,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CacheRule {
+    /// No rule spoke of the cache: it is not used.
+    #[default]
+    Absent,
+    /// A rule forbade it.
+    Off,
+    On {
+        scope: CacheScope,
+        ttl_s: u64,
+    },
+}
+
+/// Who may be given a cached answer, narrowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CacheScope {
+    User,
+    App,
+    Team,
+    Org,
+}
+
+impl CacheScope {
+    pub fn name(self) -> &'static str {
+        match self {
+            CacheScope::User => "user",
+            CacheScope::App => "app",
+            CacheScope::Team => "team",
+            CacheScope::Org => "org",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<CacheScope> {
+        [CacheScope::User, CacheScope::App, CacheScope::Team, CacheScope::Org]
+            .into_iter()
+            .find(|scope| scope.name() == name)
+    }
+}
+
+/// How much text a record may hold, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogContent {
+    None,
+    Redacted,
+    Full,
+}
+
+impl LogContent {
+    pub fn name(self) -> &'static str {
+        match self {
+            LogContent::None => "none",
+            LogContent::Redacted => "redacted",
+            LogContent::Full => "full",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<LogContent> {
+        [LogContent::None, LogContent::Redacted, LogContent::Full]
+            .into_iter()
+            .find(|content| content.name() == name)
+    }
+}
+
+/// Why there is no proper answer. The engine's own words are left out, because they can quote the input.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvaluationError {
+    #[error("{rule}: {why}{}", near(.at.as_deref()))]
+    PolicyError { rule: String, why: &'static str, at: Option<String> },
+    #[error("{rule}: the evaluation ran over its limit twice")]
+    Timeout { rule: String },
+}
+
+fn near(at: Option<&str>) -> String {
+    at.map_or_else(String::new, |at| format!(" at {at}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_holds_no_message() {
+        let reason = Reason {
+            code: "no_card".into(),
+            message: "4111 1111 1111 1111".into(),
+            severity: Severity::High,
+            package: "policy.org.x".into(),
+            layer: Layer::Org,
+            at: None,
+        };
+        let shown = format!("{reason:?}");
+        assert!(shown.contains("no_card") && !shown.contains("4111"));
+    }
+
+    #[test]
+    fn orders_put_the_tighter_value_first() {
+        assert!(CacheScope::User < CacheScope::Org && LogContent::None < LogContent::Full && Layer::Org < Layer::App);
+    }
+}

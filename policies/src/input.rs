@@ -1,0 +1,711 @@
+//! The facts of one question, as the `input` document rules read and as the key of the memo.
+//!
+//! Both are made from one list of facts, so they cannot disagree about what a fact is worth. No text of a
+//! request is in here, except a proposed tool call's arguments; absent means unknown, and nothing is ever
+//! `null`.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use hardpan_inference::finding::PiiType;
+use hardpan_inference::model_id::ModelId;
+use hardpan_inference::operation::Operation;
+use hardpan_inference::principal::Principal;
+use hardpan_inference::request::{RequestFacts, Signals};
+use regorus::Value;
+use sha2::{Digest, Sha256};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, Weekday};
+
+/// Tools one request may declare and still be asked about.
+pub const TOOLS_MAX: usize = 512;
+/// Raw JSON of a proposed call's arguments.
+pub const ARGUMENTS_BYTES_MAX: usize = 256 << 10;
+/// What a validator may say about one call.
+pub const ARGUMENTS_ERRORS_MAX: usize = 1024;
+/// Entries of metadata.
+pub const METADATA_MAX: usize = 128;
+
+/// What is asked. Every action is denied unless allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Action {
+    /// May this model be invoked with this request?
+    ModelInvoke,
+    /// May this one proposed tool call reach the caller?
+    ToolUse,
+}
+
+impl Action {
+    pub const ALL: &[Action] = &[Action::ModelInvoke, Action::ToolUse];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Action::ModelInvoke => "model:invoke",
+            Action::ToolUse => "tool:use",
+        }
+    }
+}
+
+/// One question about one subject.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    pub common: Common<'a>,
+    pub subject: Subject<'a>,
+}
+
+/// What every action knows.
+#[derive(Clone, Copy)]
+pub struct Common<'a> {
+    /// `bedrock-runtime`.
+    pub service: &'a str,
+    pub operation: Operation,
+    pub region: &'a str,
+    pub principal: &'a Principal,
+    /// Findings in the request.
+    pub signals: &'a Signals,
+    pub ip: Option<IpAddr>,
+    pub time_unix: i64,
+    /// What the caller sent beside the request, in headers: `input.metadata`.
+    pub metadata: &'a BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Subject<'a> {
+    ModelInvoke { model: &'a ModelId, request: &'a RequestFacts },
+    ToolUse { model: &'a ModelId, tool: ToolFacts<'a> },
+}
+
+/// A proposed tool call, arguments complete.
+#[derive(Clone, Copy)]
+pub struct ToolFacts<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    /// Which call of the answer this is, from 1, and of how many.
+    pub index: u64,
+    pub of: u64,
+    /// Whether the request declared a tool of this name.
+    pub declared: bool,
+    /// Raw JSON as the model wrote it.
+    pub args_json: &'a str,
+    /// Whether they match the schema the request declared. Must be false where they are not JSON.
+    pub args_valid: bool,
+    pub args_errors: &'a [String],
+    /// Findings in the arguments.
+    pub signals: &'a Signals,
+}
+
+impl Question<'_> {
+    pub fn action(&self) -> Action {
+        match self.subject {
+            Subject::ModelInvoke { .. } => Action::ModelInvoke,
+            Subject::ToolUse { .. } => Action::ToolUse,
+        }
+    }
+
+    /// Names what is too large to be asked about. Cutting it short instead would hide it from the rules.
+    pub(crate) fn oversized(&self) -> Option<&'static str> {
+        let metadata = self.common.metadata.len();
+        match self.subject {
+            _ if metadata > METADATA_MAX => Some("metadata"),
+            Subject::ModelInvoke { request, .. } if request.tools.len() > TOOLS_MAX => Some("tools"),
+            Subject::ModelInvoke { request, .. } if request.metadata.len() > METADATA_MAX => Some("metadata"),
+            Subject::ToolUse { tool, .. } if tool.args_json.len() > ARGUMENTS_BYTES_MAX => Some("arguments"),
+            Subject::ToolUse { tool, .. } if tool.args_errors.len() > ARGUMENTS_ERRORS_MAX => Some("arguments"),
+            Subject::ModelInvoke { .. } | Subject::ToolUse { .. } => None,
+        }
+    }
+}
+
+macro_rules! fields {
+    ($($variant:ident = $($segment:literal)/+),+ $(,)?) => {
+        /// A leaf of the input document.
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        enum Field { $($variant),+ }
+
+        impl Field {
+            const ALL: &[Field] = &[$(Field::$variant),+];
+
+            fn path(self) -> &'static [&'static str] {
+                match self { $(Field::$variant => &[$($segment),+]),+ }
+            }
+        }
+    };
+}
+
+fields! {
+    Version = "v",
+    Action = "action",
+    Service = "api" / "service",
+    Operation = "api" / "operation",
+    Region = "api" / "region",
+    PrincipalId = "principal" / "id",
+    PrincipalTeam = "principal" / "team",
+    PrincipalApp = "principal" / "app",
+    PrincipalEnv = "principal" / "env",
+    PrincipalUser = "principal" / "user",
+    PrincipalVerified = "principal" / "verified",
+    SignalsPii = "signals" / "pii",
+    SignalsSecrets = "signals" / "secrets",
+    SignalsInjection = "signals" / "injection",
+    Ip = "net" / "ip",
+    TimeUnix = "time" / "unix",
+    TimeUtc = "time" / "utc",
+    TimeHour = "time" / "hour",
+    TimeWeekday = "time" / "weekday",
+    Metadata = "metadata",
+    ModelId = "model" / "id",
+    ModelProvider = "model" / "provider",
+    ModelFamily = "model" / "family",
+    ModelKind = "model" / "kind",
+    ModelScope = "model" / "scope",
+    ModelRegion = "model" / "region",
+    ModelAccount = "model" / "account",
+    RequestParsed = "request" / "parsed",
+    RequestDialect = "request" / "dialect",
+    RequestStream = "request" / "stream",
+    RequestBytes = "request" / "bytes",
+    RequestTokens = "request" / "est_tokens",
+    MaxTokens = "request" / "params" / "max_tokens",
+    Temperature = "request" / "params" / "temperature",
+    TopP = "request" / "params" / "top_p",
+    Messages = "request" / "messages" / "count",
+    UserMessages = "request" / "messages" / "by_role" / "user",
+    AssistantMessages = "request" / "messages" / "by_role" / "assistant",
+    Characters = "request" / "messages" / "chars",
+    Images = "request" / "messages" / "images",
+    Documents = "request" / "messages" / "documents",
+    ToolResults = "request" / "messages" / "tool_results",
+    SystemBlocks = "request" / "system" / "count",
+    SystemDigest = "request" / "system" / "sha256",
+    Tools = "request" / "tools",
+    ToolChoice = "request" / "tool_choice",
+    ToolsUnreadable = "request" / "tools_unreadable",
+    GuardrailId = "request" / "guardrail" / "id",
+    GuardrailVersion = "request" / "guardrail" / "version",
+    RequestMetadata = "request" / "metadata",
+    ToolId = "tool" / "id",
+    ToolName = "tool" / "name",
+    ToolIndex = "tool" / "index",
+    ToolOf = "tool" / "of",
+    ToolDeclared = "tool" / "declared",
+    ToolArguments = "tool" / "args",
+    ToolArgumentsValid = "tool" / "args_valid",
+    ToolArgumentsErrors = "tool" / "args_errors",
+    ToolArgumentsBytes = "tool" / "args_bytes",
+    ToolPii = "tool" / "signals" / "pii",
+    ToolSecrets = "tool" / "signals" / "secrets",
+    ToolInjection = "tool" / "signals" / "injection",
+}
+
+/// Which facts the rules read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct FieldSet(u128);
+
+const _: () = assert!(Field::ALL.len() <= 128);
+
+impl FieldSet {
+    pub(crate) const EVERYTHING: FieldSet = FieldSet(u128::MAX);
+
+    /// Facts at, above or below any of the paths.
+    pub(crate) fn reading<'p>(paths: impl Iterator<Item = &'p [String]>) -> FieldSet {
+        paths.fold(FieldSet(0), |set, path| {
+            let touched = Field::ALL.iter().filter(|field| touches(path, field.path()));
+            touched.fold(set, |set, field| set.with(*field))
+        })
+    }
+
+    /// The tool arguments are parsed only where a rule reads them.
+    pub(crate) fn everything_but_unread_arguments(self) -> FieldSet {
+        let arguments = FieldSet(0).with(Field::ToolArguments);
+        if self.contains(Field::ToolArguments) {
+            FieldSet::EVERYTHING
+        } else {
+            FieldSet(FieldSet::EVERYTHING.0 & !arguments.0)
+        }
+    }
+
+    fn with(self, field: Field) -> FieldSet {
+        FieldSet(self.0 | (1 << (field as u32)))
+    }
+
+    fn contains(self, field: Field) -> bool {
+        self.0 & (1 << (field as u32)) != 0
+    }
+}
+
+fn touches(read: &[String], field: &[&str]) -> bool {
+    read.iter().zip(field).all(|(read, field)| read == field)
+}
+
+/// What a field holds.
+enum Fact<'q> {
+    Text(&'q str),
+    Written(String),
+    Count(u64),
+    Instant(i64),
+    Real(f64),
+    Flag(bool),
+    Texts(&'q [String]),
+    /// A list of one, or of none when it is empty.
+    Method(&'q str),
+    Pairs(&'q BTreeMap<String, String>),
+    /// Personal data only: secrets are counted apart.
+    Findings(&'q BTreeMap<PiiType, u64>),
+    Json(&'q str),
+}
+
+/// The arguments were said to be valid and are not JSON.
+#[derive(Debug)]
+pub(crate) struct UnreadableArguments;
+
+/// The input document.
+pub(crate) fn document(question: &Question<'_>, wanted: FieldSet) -> Result<Value, UnreadableArguments> {
+    let mut root = Tree::default();
+    let mut unreadable = false;
+    facts(question, wanted, &mut |field, fact| match fact.value() {
+        Some(value) => root.at(field.path()).leaf = Some(value),
+        None => unreadable = true,
+    });
+    if matches!(question.subject, Subject::ModelInvoke { .. }) {
+        // There even when the caller set none.
+        root.at(&["request", "params"]);
+    }
+    // Arguments nobody vouched for are simply absent; the validator's verdict is there for the rules.
+    let vouched = matches!(question.subject, Subject::ToolUse { tool, .. } if tool.args_valid);
+    if unreadable && vouched { Err(UnreadableArguments) } else { Ok(root.value()) }
+}
+
+/// The least a rule can be evaluated with: what `prepare` uses.
+pub(crate) fn bare_document(action: Action) -> Value {
+    let fields = [("v", Value::from(1_u64)), ("action", Value::from(action.name()))];
+    Value::from(fields.map(|(name, value)| (Value::from(name), value)).into_iter().collect::<BTreeMap<_, _>>())
+}
+
+/// Names every fact the rules can have read, and so the decision: equal keys, equal decisions.
+pub(crate) fn key(question: &Question<'_>, read: FieldSet) -> [u8; 32] {
+    let mut bytes = Vec::with_capacity(512);
+    // Action, team and app choose the packages that are asked, whether or not a rule reads them.
+    let principal = question.common.principal;
+    for text in [question.action().name(), principal.team.as_str(), principal.app.as_str()] {
+        write_text(&mut bytes, text);
+    }
+    facts(question, read, &mut |field, fact| {
+        bytes.push(field as u8);
+        fact.write(&mut bytes);
+    });
+    Sha256::digest(&bytes).into()
+}
+
+/// Lists the facts of a question, in a fixed order; those not wanted are skipped before they cost anything.
+fn facts<'q>(question: &Question<'q>, wanted: FieldSet, emit: &mut dyn FnMut(Field, Fact<'q>)) {
+    let mut list = List { wanted, emit };
+    common_facts(&question.common, question.action(), &mut list);
+    match question.subject {
+        Subject::ModelInvoke { model, request } => {
+            model_facts(model, &mut list);
+            request_facts(request, &mut list);
+        }
+        Subject::ToolUse { model, tool } => {
+            model_facts(model, &mut list);
+            tool_facts(tool, &mut list);
+        }
+    }
+}
+
+struct List<'l, 'q> {
+    wanted: FieldSet,
+    emit: &'l mut dyn FnMut(Field, Fact<'q>),
+}
+
+impl<'q> List<'_, 'q> {
+    fn put(&mut self, field: Field, fact: Fact<'q>) {
+        if self.wanted.contains(field) {
+            (self.emit)(field, fact);
+        }
+    }
+
+    /// For facts that cost something to write down.
+    fn put_with(&mut self, field: Field, fact: impl FnOnce() -> Fact<'q>) {
+        if self.wanted.contains(field) {
+            (self.emit)(field, fact());
+        }
+    }
+
+    /// Empty means unknown.
+    fn text(&mut self, field: Field, text: &'q str) {
+        if !text.is_empty() {
+            self.put(field, Fact::Text(text));
+        }
+    }
+
+    fn optional_text(&mut self, field: Field, text: Option<&'q str>) {
+        if let Some(text) = text {
+            self.put(field, Fact::Text(text));
+        }
+    }
+}
+
+fn common_facts<'q>(common: &Common<'q>, action: Action, list: &mut List<'_, 'q>) {
+    let principal = common.principal;
+    list.put(Field::Version, Fact::Count(1));
+    list.put(Field::Action, Fact::Text(action.name()));
+    list.text(Field::Service, common.service);
+    list.text(Field::Operation, common.operation.name());
+    list.text(Field::Region, common.region);
+    list.text(Field::PrincipalId, &principal.key_id);
+    list.text(Field::PrincipalTeam, &principal.team);
+    list.text(Field::PrincipalApp, &principal.app);
+    list.optional_text(Field::PrincipalEnv, principal.env.as_deref());
+    list.optional_text(Field::PrincipalUser, principal.user.as_deref());
+    list.put(Field::PrincipalVerified, Fact::Method(principal.verified));
+    list.put(Field::SignalsPii, Fact::Findings(&common.signals.findings));
+    list.put_with(Field::SignalsSecrets, || Fact::Count(common.signals.secrets()));
+    list.put(Field::SignalsInjection, Fact::Real(score(common.signals.injection)));
+    if let Some(ip) = common.ip {
+        list.put_with(Field::Ip, || Fact::Written(ip.to_string()));
+    }
+    time_facts(common.time_unix, list);
+    if !common.metadata.is_empty() {
+        list.put(Field::Metadata, Fact::Pairs(common.metadata));
+    }
+}
+
+fn time_facts(unix: i64, list: &mut List<'_, '_>) {
+    list.put(Field::TimeUnix, Fact::Instant(unix));
+    // A time no calendar has leaves its parts unknown.
+    let Ok(moment) = OffsetDateTime::from_unix_timestamp(unix) else { return };
+    if list.wanted.contains(Field::TimeUtc)
+        && let Ok(text) = moment.format(&Rfc3339)
+    {
+        list.put(Field::TimeUtc, Fact::Written(text));
+    }
+    list.put(Field::TimeHour, Fact::Count(moment.hour().into()));
+    list.put(Field::TimeWeekday, Fact::Text(weekday(moment.weekday())));
+}
+
+fn weekday(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "mon",
+        Weekday::Tuesday => "tue",
+        Weekday::Wednesday => "wed",
+        Weekday::Thursday => "thu",
+        Weekday::Friday => "fri",
+        Weekday::Saturday => "sat",
+        Weekday::Sunday => "sun",
+    }
+}
+
+fn model_facts<'q>(model: &'q ModelId, list: &mut List<'_, 'q>) {
+    list.put(Field::ModelId, Fact::Text(model.as_str()));
+    list.text(Field::ModelProvider, model.provider());
+    list.text(Field::ModelFamily, model.family());
+    list.put(Field::ModelKind, Fact::Text(model.kind().name()));
+    list.optional_text(Field::ModelScope, model.scope());
+    list.optional_text(Field::ModelRegion, model.region());
+    list.optional_text(Field::ModelAccount, model.account());
+}
+
+fn request_facts<'q>(request: &'q RequestFacts, list: &mut List<'_, 'q>) {
+    let messages = &request.messages;
+    list.put(Field::RequestParsed, Fact::Flag(true));
+    list.put(Field::RequestDialect, Fact::Text(request.dialect.name()));
+    list.put(Field::RequestStream, Fact::Flag(request.stream));
+    list.put(Field::RequestBytes, Fact::Count(request.body_bytes));
+    list.put(Field::RequestTokens, Fact::Count(request.est_tokens));
+    if let Some(max_tokens) = request.params.max_tokens {
+        list.put(Field::MaxTokens, Fact::Count(max_tokens));
+    }
+    if let Some(temperature) = request.params.temperature {
+        list.put(Field::Temperature, Fact::Real(temperature));
+    }
+    if let Some(top_p) = request.params.top_p {
+        list.put(Field::TopP, Fact::Real(top_p));
+    }
+    list.put(Field::Messages, Fact::Count(messages.count));
+    list.put(Field::UserMessages, Fact::Count(messages.user));
+    list.put(Field::AssistantMessages, Fact::Count(messages.assistant));
+    list.put(Field::Characters, Fact::Count(messages.text_bytes));
+    list.put(Field::Images, Fact::Count(messages.images));
+    list.put(Field::Documents, Fact::Count(messages.documents));
+    list.put(Field::ToolResults, Fact::Count(messages.tool_results));
+    list.put(Field::SystemBlocks, Fact::Count(request.system_blocks));
+    list.optional_text(Field::SystemDigest, request.system_sha256.as_deref());
+    list.put(Field::Tools, Fact::Texts(&request.tools));
+    list.optional_text(Field::ToolChoice, request.tool_choice.as_deref());
+    list.put(Field::ToolsUnreadable, Fact::Flag(request.tools_unreadable));
+    if let Some(guardrail) = &request.guardrail {
+        list.put(Field::GuardrailId, Fact::Text(&guardrail.id));
+        list.put(Field::GuardrailVersion, Fact::Text(&guardrail.version));
+    }
+    if !request.metadata.is_empty() {
+        list.put(Field::RequestMetadata, Fact::Pairs(&request.metadata));
+    }
+}
+
+fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
+    list.put(Field::ToolId, Fact::Text(tool.id));
+    list.put(Field::ToolName, Fact::Text(tool.name));
+    list.put(Field::ToolIndex, Fact::Count(tool.index));
+    list.put(Field::ToolOf, Fact::Count(tool.of));
+    list.put(Field::ToolDeclared, Fact::Flag(tool.declared));
+    list.put(Field::ToolArguments, Fact::Json(tool.args_json));
+    list.put(Field::ToolArgumentsValid, Fact::Flag(tool.args_valid));
+    list.put(Field::ToolArgumentsErrors, Fact::Texts(tool.args_errors));
+    list.put(Field::ToolArgumentsBytes, Fact::Count(length(tool.args_json.len())));
+    list.put(Field::ToolPii, Fact::Findings(&tool.signals.findings));
+    list.put_with(Field::ToolSecrets, || Fact::Count(tool.signals.secrets()));
+    list.put(Field::ToolInjection, Fact::Real(score(tool.signals.injection)));
+}
+
+/// Rounded to four places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
+/// that is not a number counts as certain.
+fn score(score: f32) -> f64 {
+    if score.is_nan() { 1.0 } else { (f64::from(score) * 10_000.0).round() / 10_000.0 }
+}
+
+fn length(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+impl Fact<'_> {
+    /// `None` for text that should be JSON and is not.
+    fn value(&self) -> Option<Value> {
+        Some(match self {
+            Fact::Text(text) => Value::from(*text),
+            Fact::Written(text) => Value::from(text.as_str()),
+            Fact::Count(count) => Value::from(*count),
+            Fact::Instant(seconds) => Value::from(*seconds),
+            Fact::Real(real) => Value::from(*real),
+            Fact::Flag(flag) => Value::from(*flag),
+            Fact::Texts(texts) => {
+                Value::from(texts.iter().map(|text| Value::from(text.as_str())).collect::<Vec<_>>())
+            }
+            Fact::Method("") => Value::new_array(),
+            Fact::Method(method) => Value::from(vec![Value::from(*method)]),
+            Fact::Pairs(pairs) => {
+                let pair = |(name, value): (&String, &String)| {
+                    (Value::from(name.as_str()), Value::from(value.as_str()))
+                };
+                Value::from(pairs.iter().map(pair).collect::<BTreeMap<_, _>>())
+            }
+            Fact::Findings(findings) => {
+                let counted = personal(findings).map(|(kind, count)| (Value::from(kind.name()), Value::from(count)));
+                Value::from(counted.collect::<BTreeMap<_, _>>())
+            }
+            Fact::Json(text) => Value::from_json_str(text).ok()?,
+        })
+    }
+
+    /// Unambiguous bytes: the field fixes the kind, and a length stands before whatever varies.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Fact::Text(text) | Fact::Method(text) | Fact::Json(text) => write_text(bytes, text),
+            Fact::Written(text) => write_text(bytes, text),
+            Fact::Count(count) => bytes.extend(count.to_be_bytes()),
+            Fact::Instant(seconds) => bytes.extend(seconds.to_be_bytes()),
+            Fact::Real(real) => bytes.extend(real.to_bits().to_be_bytes()),
+            Fact::Flag(flag) => bytes.push(u8::from(*flag)),
+            Fact::Texts(texts) => {
+                bytes.extend(length(texts.len()).to_be_bytes());
+                texts.iter().for_each(|text| write_text(bytes, text));
+            }
+            Fact::Pairs(pairs) => {
+                bytes.extend(length(pairs.len()).to_be_bytes());
+                for (name, value) in *pairs {
+                    write_text(bytes, name);
+                    write_text(bytes, value);
+                }
+            }
+            Fact::Findings(findings) => {
+                bytes.extend(length(personal(findings).count()).to_be_bytes());
+                for (kind, count) in personal(findings) {
+                    write_text(bytes, kind.name());
+                    bytes.extend(count.to_be_bytes());
+                }
+            }
+        }
+    }
+}
+
+fn personal(findings: &BTreeMap<PiiType, u64>) -> impl Iterator<Item = (PiiType, u64)> {
+    findings.iter().filter(|(kind, _)| !kind.is_secret()).map(|(kind, count)| (*kind, *count))
+}
+
+fn write_text(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(length(text.len()).to_be_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+/// The document while it grows: a value, or members.
+#[derive(Default)]
+struct Tree {
+    leaf: Option<Value>,
+    members: BTreeMap<&'static str, Tree>,
+}
+
+impl Tree {
+    fn at(&mut self, path: &'static [&'static str]) -> &mut Tree {
+        match path.split_first() {
+            None => self,
+            Some((name, below)) => self.members.entry(name).or_default().at(below),
+        }
+    }
+
+    fn value(self) -> Value {
+        match self.leaf {
+            Some(leaf) => leaf,
+            None => {
+                let members = self.members.into_iter().map(|(name, tree)| (Value::from(name), tree.value()));
+                Value::from(members.collect::<BTreeMap<_, _>>())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::samples::{Dice, Sample};
+
+    fn all(question: &Question<'_>) -> Value {
+        document(question, FieldSet::EVERYTHING).unwrap()
+    }
+
+    fn rego(json: serde_json::Value) -> Value {
+        Value::from_json_str(&json.to_string()).unwrap()
+    }
+
+    fn reading(paths: &[&str]) -> FieldSet {
+        let paths: Vec<Vec<String>> =
+            paths.iter().map(|path| path.split_terminator('.').map(str::to_owned).collect()).collect();
+        FieldSet::reading(paths.iter().map(Vec::as_slice))
+    }
+
+    #[test]
+    fn the_document_of_a_model_invocation_is_the_documented_one() {
+        let expected = serde_json::json!({
+            "v": 1, "action": "model:invoke",
+            "api": {"service": "bedrock-runtime", "operation": "Converse", "region": "us-east-1"},
+            "principal": {"id": "AKIDSAMPLE", "team": "payments", "app": "orders-bot", "verified": ["sigv4"]},
+            "signals": {"pii": {"EMAIL": 2}, "secrets": 1, "injection": 0.8},
+            "time": {"unix": 1_795_356_000, "utc": "2026-11-22T14:00:00Z", "hour": 14, "weekday": "sun"},
+            "model": {"id": "us.anthropic.claude-sonnet-4-20250514-v1:0", "provider": "anthropic",
+                "family": "claude-sonnet-4", "kind": "inference_profile", "scope": "us"},
+            "request": {"parsed": true, "dialect": "converse", "stream": false, "bytes": 2000, "est_tokens": 500,
+                "params": {"max_tokens": 2048},
+                "messages": {"count": 2, "by_role": {"user": 1, "assistant": 1}, "chars": 100, "images": 0,
+                    "documents": 0, "tool_results": 0},
+                "system": {"count": 0}, "tools": ["get_weather"], "tools_unreadable": false}
+        });
+        assert_eq!(all(&Sample::invoke().question()), rego(expected));
+    }
+
+    #[test]
+    fn the_document_of_a_tool_call_holds_its_arguments() {
+        let sample = Sample::tool_use();
+        let document = all(&sample.question());
+        let expected = serde_json::json!({
+            "id": "tooluse_1", "name": "get_weather", "index": 1, "of": 1, "declared": true,
+            "args": {"city": "Oslo"}, "args_valid": true, "args_errors": [], "args_bytes": 15,
+            "signals": {"pii": {}, "secrets": 0, "injection": 0}
+        });
+        assert_eq!(document["tool"], rego(expected));
+        assert_eq!(document["request"], Value::Undefined);
+    }
+
+    #[test]
+    fn nothing_in_a_document_is_null() {
+        let mut dice = Dice(7);
+        for _ in 0..200 {
+            let document = all(&Sample::random(&mut dice).question());
+            assert!(!document.to_json_str().unwrap().contains("null"));
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_not_json_are_absent_and_never_vouched_for() {
+        let mut sample = Sample::tool_use();
+        sample.args_json = "{\"city\": ".into();
+        assert!(document(&sample.question(), FieldSet::EVERYTHING).is_err());
+        sample.args_valid = false;
+        assert_eq!(all(&sample.question())["tool"]["args"], Value::Undefined);
+        let unread = reading(&["action"]).everything_but_unread_arguments();
+        sample.args_valid = true;
+        assert!(document(&sample.question(), unread).is_ok());
+    }
+
+    #[test]
+    fn no_field_lies_inside_another() {
+        for outer in Field::ALL {
+            for inner in Field::ALL.iter().filter(|inner| *inner != outer) {
+                assert!(!inner.path().starts_with(outer.path()));
+            }
+        }
+    }
+
+    #[test]
+    fn reading_covers_what_is_above_and_below() {
+        let contains = |paths: &[&str], field| reading(paths).contains(field);
+        assert!(contains(&["request"], Field::Temperature));
+        assert!(contains(&["request.params.temperature"], Field::Temperature));
+        assert!(contains(&["tool.args.url.host"], Field::ToolArguments));
+        assert!(contains(&[""], Field::TimeUnix));
+        assert!(!contains(&["request.params.temperature"], Field::MaxTokens));
+        assert!(!contains(&["session.labels", "requests"], Field::Temperature));
+        assert!(!contains(&[], Field::Action));
+    }
+
+    #[test]
+    fn the_key_changes_with_what_is_read_and_with_nothing_else() {
+        let read = reading(&["model.id", "request.params.temperature"]);
+        let base = Sample::invoke();
+        let changed = |change: &dyn Fn(&mut Sample)| {
+            let mut sample = Sample::invoke();
+            change(&mut sample);
+            key(&sample.question(), read) != key(&base.question(), read)
+        };
+        assert!(!changed(&|_| {}));
+        assert!(!changed(&|sample| sample.request.body_bytes += 1));
+        assert!(!changed(&|sample| sample.time_unix += 1));
+        assert!(!changed(&|sample| sample.signals.injection = 0.1));
+        assert!(changed(&|sample| sample.request.params.temperature = Some(0.0)));
+        assert!(changed(&|sample| sample.model = "amazon.nova-lite-v1:0".into()));
+        assert!(changed(&|sample| sample.principal.team = "other".into()));
+        assert!(changed(&|sample| sample.principal.app = "other".into()));
+    }
+
+    #[test]
+    fn different_documents_have_different_keys() {
+        let mut dice = Dice(11);
+        let mut documents = BTreeSet::new();
+        let mut keys = BTreeSet::new();
+        for _ in 0..500 {
+            let sample = Sample::random(&mut dice);
+            documents.insert(all(&sample.question()));
+            keys.insert(key(&sample.question(), FieldSet::EVERYTHING));
+        }
+        assert!(documents.len() <= keys.len());
+    }
+
+    #[test]
+    fn what_is_too_large_is_named_on_both_sides_of_the_bound() {
+        let mut sample = Sample::invoke();
+        sample.request.tools = vec!["t".into(); TOOLS_MAX];
+        assert_eq!(sample.question().oversized(), None);
+        sample.request.tools.push("t".into());
+        assert_eq!(sample.question().oversized(), Some("tools"));
+        let mut sample = Sample::tool_use();
+        sample.args_json = "x".repeat(ARGUMENTS_BYTES_MAX);
+        assert_eq!(sample.question().oversized(), None);
+        sample.args_json.push('x');
+        assert_eq!(sample.question().oversized(), Some("arguments"));
+    }
+
+    #[test]
+    fn scores_are_rounded_and_nonsense_is_certain() {
+        assert_eq!((score(0.8), score(0.0), score(1.0), score(f32::NAN)), (0.8, 0.0, 1.0, 1.0));
+    }
+}

@@ -1,0 +1,424 @@
+//! What an `apply` rule asks for, read strictly and merged so that it can only tighten.
+//!
+//! Merging is associative, commutative within a layer and idempotent: no order, no priorities. What cannot
+//! be read, or cannot be merged, is an error, because an obligation nobody carries out is a hole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardpan_inference::finding::PiiType;
+use hardpan_inference::request::GuardrailRef;
+use regorus::Value;
+
+use crate::decision::{
+    CacheRule, CacheScope, Layer, LogContent, Obligations, Redact, RedactMode, RedactTypes,
+};
+
+/// Every key there is. Others are refused at load where they are literal, and fail the evaluation where not.
+pub(crate) const KEYS: &[&str] = &["cache", "drop_tools", "guardrail", "log", "max_tokens", "redact", "tags"];
+
+/// Names one rule may list.
+const NAMES_MAX: usize = 4096;
+/// Bedrock takes 16 entries of request metadata of at most 256 characters.
+const TAGS_MAX: usize = 16;
+const TAG_BYTES_MAX: usize = 256;
+/// Thirty days; longer is cut to it.
+const CACHE_TTL_S_MAX: u64 = 30 * 24 * 3600;
+
+/// One obligation from one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Obligation {
+    MaxTokens(u64),
+    Redact(Redact),
+    Guardrail(GuardrailRef),
+    Cache(CacheRule),
+    DropTools(BTreeSet<String>),
+    Tags(BTreeMap<String, String>),
+    Log(LogContent),
+}
+
+/// An obligation and where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Applied {
+    pub(crate) layer: Layer,
+    pub(crate) package: String,
+    pub(crate) at: Option<String>,
+    pub(crate) obligation: Obligation,
+}
+
+/// Two rules of one layer pick different values for something only one of can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conflict {
+    pub(crate) layer: Layer,
+    pub(crate) package: String,
+    pub(crate) at: Option<String>,
+    pub(crate) message: String,
+}
+
+impl Obligation {
+    /// `None` for an unknown key or a value of the wrong shape.
+    pub(crate) fn read(key: &str, value: &Value) -> Option<Obligation> {
+        match key {
+            "max_tokens" => positive(value).map(Obligation::MaxTokens),
+            "redact" => redact(value).map(Obligation::Redact),
+            "guardrail" => guardrail(value).map(Obligation::Guardrail),
+            "cache" => cache(value).map(Obligation::Cache),
+            "drop_tools" => names(value).map(Obligation::DropTools),
+            "tags" => tags(value).map(Obligation::Tags),
+            "log" => log(value).map(Obligation::Log),
+            _ => None,
+        }
+    }
+}
+
+fn redact(value: &Value) -> Option<Redact> {
+    let fields = Fields::read(value, &["types", "where", "mode"])?;
+    let types = match fields.get("types")? {
+        all if text(all) == Some("*") => RedactTypes::All,
+        listed => {
+            let listed = names(listed)?;
+            if listed.contains("*") {
+                RedactTypes::All
+            } else {
+                let kinds: Option<_> = listed.iter().map(|name| PiiType::from_name(name)).collect();
+                RedactTypes::Only(kinds?)
+            }
+        }
+    };
+    let places = match fields.get("where") {
+        None => BTreeSet::from(["request".to_owned(), "response".to_owned(), "tool".to_owned()]),
+        Some(places) => names(places)?,
+    };
+    if !places.iter().all(|place| matches!(place.as_str(), "request" | "response" | "tool")) {
+        return None;
+    }
+    if fields.get("mode").is_some_and(|mode| text(mode) != Some("mask")) {
+        return None;
+    }
+    Some(Redact {
+        types,
+        request: places.contains("request"),
+        response: places.contains("response"),
+        tool: places.contains("tool"),
+        mode: RedactMode::Mask,
+    })
+}
+
+fn guardrail(value: &Value) -> Option<GuardrailRef> {
+    let fields = Fields::read(value, &["id", "version"])?;
+    let part = |name: &str| fields.get(name).and_then(text).filter(|part| !part.is_empty()).map(str::to_owned);
+    Some(GuardrailRef { id: part("id")?, version: part("version")? })
+}
+
+fn cache(value: &Value) -> Option<CacheRule> {
+    if matches!(value, Value::Bool(false)) {
+        return Some(CacheRule::Off);
+    }
+    let fields = Fields::read(value, &["scope", "ttl_s"])?;
+    let scope = CacheScope::from_name(text(fields.get("scope")?)?)?;
+    match fields.get("ttl_s")?.as_u64().ok()? {
+        0 => Some(CacheRule::Off),
+        ttl_s => Some(CacheRule::On { scope, ttl_s: ttl_s.min(CACHE_TTL_S_MAX) }),
+    }
+}
+
+fn tags(value: &Value) -> Option<BTreeMap<String, String>> {
+    let Value::Object(object) = value else { return None };
+    let tag = |value: &Value| text(value).filter(|tag| tag.len() <= TAG_BYTES_MAX).map(str::to_owned);
+    object.iter().map(|(name, value)| Some((tag(name)?, tag(value)?))).collect()
+}
+
+fn log(value: &Value) -> Option<LogContent> {
+    let fields = Fields::read(value, &["content"])?;
+    LogContent::from_name(text(fields.get("content")?)?)
+}
+
+/// An object whose keys are all known.
+struct Fields<'v>(BTreeMap<&'v str, &'v Value>);
+
+impl<'v> Fields<'v> {
+    fn read(value: &'v Value, known: &[&str]) -> Option<Fields<'v>> {
+        let Value::Object(object) = value else { return None };
+        let named: Option<BTreeMap<&str, &Value>> =
+            object.iter().map(|(name, value)| Some((text(name)?, value))).collect();
+        let named = named?;
+        named.keys().all(|name| known.contains(name)).then_some(Fields(named))
+    }
+
+    fn get(&self, name: &str) -> Option<&'v Value> {
+        self.0.get(name).copied()
+    }
+}
+
+fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text.as_ref()),
+        _ => None,
+    }
+}
+
+fn positive(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(_) => value.as_u64().ok().filter(|number| *number > 0),
+        _ => None,
+    }
+}
+
+/// An array or a set of texts.
+fn names(value: &Value) -> Option<BTreeSet<String>> {
+    let owned = |name: &Value| text(name).map(str::to_owned);
+    let names: BTreeSet<String> = match value {
+        Value::Array(items) => items.iter().map(owned).collect::<Option<_>>()?,
+        Value::Set(items) => items.iter().map(owned).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    (names.len() <= NAMES_MAX).then_some(names)
+}
+
+/// Merges obligations given outermost layer first.
+pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, Conflict> {
+    let mut merged = Obligations::default();
+    let mut picks = Picks::default();
+    for Applied { layer, package, at, obligation } in applied {
+        let origin = Origin { layer, package, at };
+        match obligation {
+            Obligation::MaxTokens(limit) => merged.max_tokens = least(merged.max_tokens, limit),
+            Obligation::Log(content) => merged.log_content = least(merged.log_content, content),
+            Obligation::Redact(more) => merged.redact = Some(union(merged.redact.take(), more)),
+            Obligation::Cache(rule) => merged.cache = narrower(merged.cache, rule),
+            Obligation::DropTools(names) => merged.drop_tools.extend(names),
+            Obligation::Guardrail(guardrail) => {
+                if picks.takes("guardrail", &(&guardrail.id, &guardrail.version), &origin)? {
+                    merged.guardrail = Some(guardrail);
+                }
+            }
+            Obligation::Tags(tags) => {
+                for (name, value) in tags {
+                    if picks.takes(&format!("tag {name}"), &(&value, &String::new()), &origin)? {
+                        merged.tags.insert(name, value);
+                    }
+                }
+            }
+        }
+    }
+    if merged.tags.len() > TAGS_MAX {
+        return Err(picks.too_many_tags());
+    }
+    Ok(merged)
+}
+
+fn least<T: Ord>(have: Option<T>, more: T) -> Option<T> {
+    Some(match have {
+        Some(have) => have.min(more),
+        None => more,
+    })
+}
+
+fn union(have: Option<Redact>, more: Redact) -> Redact {
+    let Some(have) = have else { return more };
+    let types = match (have.types, more.types) {
+        (RedactTypes::Only(mut kinds), RedactTypes::Only(others)) => {
+            kinds.extend(others);
+            RedactTypes::Only(kinds)
+        }
+        _ => RedactTypes::All,
+    };
+    Redact {
+        types,
+        request: have.request || more.request,
+        response: have.response || more.response,
+        tool: have.tool || more.tool,
+        mode: have.mode.max(more.mode),
+    }
+}
+
+fn narrower(have: CacheRule, more: CacheRule) -> CacheRule {
+    match (have, more) {
+        (CacheRule::Off, _) | (_, CacheRule::Off) => CacheRule::Off,
+        (CacheRule::Absent, rule) | (rule, CacheRule::Absent) => rule,
+        (CacheRule::On { scope, ttl_s }, CacheRule::On { scope: other, ttl_s: other_s }) => {
+            CacheRule::On { scope: scope.min(other), ttl_s: ttl_s.min(other_s) }
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Origin {
+    layer: Layer,
+    package: String,
+    at: Option<String>,
+}
+
+impl Origin {
+    fn place(&self) -> &str {
+        self.at.as_deref().unwrap_or(&self.package)
+    }
+}
+
+/// Things only one of can be had: the outermost layer's pick stands.
+#[derive(Default)]
+struct Picks {
+    made: BTreeMap<String, (String, String, Origin)>,
+}
+
+impl Picks {
+    /// Whether the value is to be used.
+    fn takes(&mut self, what: &str, value: &(&String, &String), origin: &Origin) -> Result<bool, Conflict> {
+        let Some((first, second, by)) = self.made.get(what) else {
+            let pick = (value.0.clone(), value.1.clone(), origin.clone());
+            self.made.insert(what.to_owned(), pick);
+            return Ok(true);
+        };
+        if by.layer == origin.layer && (first, second) != *value {
+            return Err(Conflict {
+                layer: origin.layer,
+                package: origin.package.clone(),
+                at: origin.at.clone(),
+                message: format!("{} and {} pick different values for {what}", by.place(), origin.place()),
+            });
+        }
+        Ok(false)
+    }
+
+    fn too_many_tags(&self) -> Conflict {
+        let origin = self.made.values().map(|(_, _, origin)| origin).next_back();
+        Conflict {
+            layer: origin.map_or(Layer::Org, |origin| origin.layer),
+            package: origin.map_or_else(|| "policy.org".to_owned(), |origin| origin.package.clone()),
+            at: origin.and_then(|origin| origin.at.clone()),
+            message: format!("rules set more than {TAGS_MAX} tags"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(key: &str, json: &str) -> Option<Obligation> {
+        Obligation::read(key, &Value::from_json_str(json).unwrap())
+    }
+
+    fn applied(entries: &[(Layer, &str, &str)]) -> Vec<Applied> {
+        let one = |(layer, key, json): &(Layer, &str, &str)| Applied {
+            layer: *layer,
+            package: format!("policy.{}.x", layer.name()),
+            at: None,
+            obligation: read(key, json).unwrap(),
+        };
+        entries.iter().map(one).collect()
+    }
+
+    #[test]
+    fn values_of_the_wrong_shape_are_not_read() {
+        for (key, json) in [
+            ("max_tokens", "\"5\""),
+            ("max_tokens", "0"),
+            ("max_tokens", "-1"),
+            ("max_tokens", "1.5"),
+            ("max_tokens", "null"),
+            ("redact", "true"),
+            ("redact", "{}"),
+            ("redact", r#"{"types": "EMAIL"}"#),
+            ("redact", r#"{"types": ["E-MAIL"]}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": ["reqest"]}"#),
+            ("redact", r#"{"types": ["EMAIL"], "mode": "drop"}"#),
+            ("redact", r#"{"types": ["EMAIL"], "were": ["request"]}"#),
+            ("guardrail", r#"{"id": "g"}"#),
+            ("guardrail", r#"{"id": "", "version": "1"}"#),
+            ("guardrail", r#"{"id": "g", "version": 1}"#),
+            ("cache", "true"),
+            ("cache", r#"{"scope": "world", "ttl_s": 1}"#),
+            ("cache", r#"{"scope": "app"}"#),
+            ("drop_tools", r#""name""#),
+            ("drop_tools", "[1]"),
+            ("tags", r#"{"a": 1}"#),
+            ("log", r#"{"content": "all"}"#),
+            ("log", r#""none""#),
+            ("route", r#"{"model": "m"}"#),
+            ("approval", "{}"),
+        ] {
+            assert_eq!(read(key, json), None, "{key} {json}");
+        }
+    }
+
+    #[test]
+    fn every_key_is_read() {
+        let mut texts = BTreeMap::from([
+            ("max_tokens", "1"),
+            ("redact", r#"{"types": "*", "where": ["request"], "mode": "mask"}"#),
+            ("guardrail", r#"{"id": "g", "version": "1"}"#),
+            ("cache", "false"),
+            ("drop_tools", "[]"),
+            ("tags", r#"{"a": "b"}"#),
+            ("log", r#"{"content": "none"}"#),
+        ]);
+        for key in KEYS {
+            let json = texts.remove(key).unwrap();
+            assert!(read(key, json).is_some(), "{key}");
+        }
+        assert!(texts.is_empty());
+    }
+
+    #[test]
+    fn merging_only_tightens() {
+        let merged = merge(applied(&[
+            (Layer::Org, "max_tokens", "100"),
+            (Layer::Org, "redact", r#"{"types": ["EMAIL"], "where": ["request"]}"#),
+            (Layer::Org, "cache", r#"{"scope": "org", "ttl_s": 60}"#),
+            (Layer::Org, "drop_tools", r#"["a"]"#),
+            (Layer::Org, "log", r#"{"content": "redacted"}"#),
+            (Layer::Team, "max_tokens", "200"),
+            (Layer::Team, "redact", r#"{"types": ["PHONE"], "where": ["tool"]}"#),
+            (Layer::Team, "cache", r#"{"scope": "app", "ttl_s": 600}"#),
+            (Layer::Team, "drop_tools", r#"["b"]"#),
+            (Layer::Team, "log", r#"{"content": "full"}"#),
+        ]))
+        .unwrap();
+        assert_eq!(merged.max_tokens, Some(100));
+        let redact = merged.redact.unwrap();
+        assert_eq!(redact.types, RedactTypes::Only(BTreeSet::from([PiiType::Email, PiiType::Phone])));
+        assert_eq!((redact.request, redact.response, redact.tool), (true, false, true));
+        assert_eq!(merged.cache, CacheRule::On { scope: CacheScope::App, ttl_s: 60 });
+        assert_eq!(merged.drop_tools, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        assert_eq!(merged.log_content, Some(LogContent::Redacted));
+    }
+
+    #[test]
+    fn cache_off_wins_and_silence_is_no_cache() {
+        assert_eq!(merge(Vec::new()).unwrap().cache, CacheRule::Absent);
+        let on = (Layer::Org, "cache", r#"{"scope": "org", "ttl_s": 60}"#);
+        let off = (Layer::App, "cache", "false");
+        assert_eq!(merge(applied(&[on, off])).unwrap().cache, CacheRule::Off);
+    }
+
+    #[test]
+    fn a_pick_is_the_outermost_layers() {
+        let one = r#"{"id": "g", "version": "1"}"#;
+        let two = r#"{"id": "g", "version": "2"}"#;
+        let picked = |entries: &[(Layer, &str, &str)]| merge(applied(entries));
+        let outer = picked(&[(Layer::Org, "guardrail", one), (Layer::Team, "guardrail", two)]).unwrap();
+        assert_eq!(outer.guardrail.unwrap().version, "1");
+        let same = picked(&[(Layer::Org, "guardrail", one), (Layer::Org, "guardrail", one)]).unwrap();
+        assert_eq!(same.guardrail.unwrap().version, "1");
+        let conflict = picked(&[(Layer::Team, "guardrail", one), (Layer::Team, "guardrail", two)]).unwrap_err();
+        assert_eq!(conflict.layer, Layer::Team);
+        assert_eq!(
+            conflict.message,
+            "policy.team.x and policy.team.x pick different values for guardrail"
+        );
+    }
+
+    #[test]
+    fn tags_are_picked_one_by_one_and_bounded() {
+        let tags = |entries: &[(Layer, &str, &str)]| merge(applied(entries));
+        let outer = tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::App, "tags", r#"{"a": "2", "b": "3"}"#)]);
+        let expected = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "3".to_owned())]);
+        assert_eq!(outer.unwrap().tags, expected);
+        assert!(tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::Org, "tags", r#"{"a": "2"}"#)]).is_err());
+        for (count, fits) in [(TAGS_MAX, true), (TAGS_MAX + 1, false)] {
+            let members: Vec<String> = (0..count).map(|index| format!("\"t{index}\": \"v\"")).collect();
+            let json = format!("{{{}}}", members.join(", "));
+            assert_eq!(tags(&[(Layer::Org, "tags", json.as_str())]).is_ok(), fits);
+        }
+    }
+}

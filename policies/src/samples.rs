@@ -1,0 +1,146 @@
+//! Questions for tests, owned and changeable. Nothing here is compiled into the product.
+
+use std::collections::BTreeMap;
+
+use hardpan_inference::finding::PiiType;
+use hardpan_inference::model_id::ModelId;
+use hardpan_inference::operation::Operation;
+use hardpan_inference::principal::Principal;
+use hardpan_inference::request::{Dialect, MessageCounts, Parameters, RequestFacts, Signals};
+
+use crate::input::{Action, Common, Question, Subject, ToolFacts};
+
+pub(crate) struct Sample {
+    pub(crate) action: Action,
+    pub(crate) principal: Principal,
+    pub(crate) signals: Signals,
+    pub(crate) time_unix: i64,
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) model: String,
+    pub(crate) request: RequestFacts,
+    pub(crate) tool_name: String,
+    pub(crate) declared: bool,
+    pub(crate) args_json: String,
+    pub(crate) args_valid: bool,
+    pub(crate) tool_signals: Signals,
+    parsed_model: std::cell::OnceCell<ModelId>,
+}
+
+impl Sample {
+    pub(crate) fn invoke() -> Sample {
+        Sample {
+            action: Action::ModelInvoke,
+            principal: Principal {
+                key_id: "AKIDSAMPLE".into(),
+                app: "orders-bot".into(),
+                team: "payments".into(),
+                env: None,
+                user: None,
+                verified: "sigv4",
+            },
+            signals: Signals {
+                findings: BTreeMap::from([(PiiType::Email, 2), (PiiType::AwsSecretKey, 1)]),
+                injection: 0.8,
+                injection_families: Vec::new(),
+            },
+            time_unix: 1_795_356_000,
+            metadata: BTreeMap::new(),
+            model: "us.anthropic.claude-sonnet-4-20250514-v1:0".into(),
+            request: RequestFacts {
+                dialect: Dialect::Converse,
+                stream: false,
+                body_bytes: 2000,
+                est_tokens: 500,
+                params: Parameters { max_tokens: Some(2048), temperature: None, top_p: None },
+                messages: MessageCounts { count: 2, user: 1, assistant: 1, text_bytes: 100, ..Default::default() },
+                system_blocks: 0,
+                system_sha256: None,
+                tools: vec!["get_weather".into()],
+                tool_choice: None,
+                tools_unreadable: false,
+                guardrail: None,
+                metadata: BTreeMap::new(),
+            },
+            tool_name: "get_weather".into(),
+            declared: true,
+            args_json: r#"{"city":"Oslo"}"#.into(),
+            args_valid: true,
+            tool_signals: Signals::default(),
+            parsed_model: std::cell::OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn tool_use() -> Sample {
+        Sample { action: Action::ToolUse, ..Sample::invoke() }
+    }
+
+    /// Few values per fact, so that equal questions come up too.
+    pub(crate) fn random(dice: &mut Dice) -> Sample {
+        let mut sample = if dice.roll(2) == 0 { Sample::invoke() } else { Sample::tool_use() };
+        sample.principal.team = dice.pick(&["payments", "search", ""]).into();
+        sample.principal.app = dice.pick(&["orders-bot", "7", ""]).into();
+        sample.principal.user = (dice.roll(2) == 0).then(|| "alice".into());
+        sample.signals.findings = BTreeMap::from([(PiiType::Phone, dice.roll(2)), (PiiType::AwsAccessKey, dice.roll(2))]);
+        sample.signals.injection = if dice.roll(2) == 0 { 0.9 } else { 0.0 };
+        sample.time_unix += i64::try_from(dice.roll(3)).unwrap_or_default() * 3600;
+        sample.model = dice.pick(&["amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-20250514-v1:0"]).into();
+        sample.request.body_bytes = 1000 * dice.roll(3);
+        sample.request.params.temperature = (dice.roll(2) == 0).then_some(0.0);
+        sample.request.tools = vec!["get_weather".into(); usize::try_from(dice.roll(3)).unwrap_or_default()];
+        sample.tool_name = dice.pick(&["get_weather", "db_query"]).into();
+        sample.declared = dice.roll(4) != 0;
+        sample.args_json = dice.pick(&[r#"{"city":"Oslo"}"#, r#"{"query":"select 1"}"#, "[]"]).into();
+        sample.args_valid = dice.roll(4) != 0;
+        sample
+    }
+
+    pub(crate) fn question(&self) -> Question<'_> {
+        let model = self.parsed_model.get_or_init(|| ModelId::parse(&self.model).unwrap());
+        let common = Common {
+            service: "bedrock-runtime",
+            operation: Operation::Converse,
+            region: "us-east-1",
+            principal: &self.principal,
+            signals: &self.signals,
+            ip: None,
+            time_unix: self.time_unix,
+            metadata: &self.metadata,
+        };
+        let subject = match self.action {
+            Action::ModelInvoke => Subject::ModelInvoke { model, request: &self.request },
+            Action::ToolUse => Subject::ToolUse {
+                model,
+                tool: ToolFacts {
+                    id: "tooluse_1",
+                    name: &self.tool_name,
+                    index: 1,
+                    of: 1,
+                    declared: self.declared,
+                    args_json: &self.args_json,
+                    args_valid: self.args_valid,
+                    args_errors: &[],
+                    signals: &self.tool_signals,
+                },
+            },
+        };
+        Question { common, subject }
+    }
+}
+
+/// A small generator whose numbers repeat from run to run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % sides
+    }
+
+    pub(crate) fn pick<'t>(&mut self, choices: &[&'t str]) -> &'t str {
+        let count = u64::try_from(choices.len()).unwrap_or(1);
+        let place = usize::try_from(self.roll(count)).unwrap_or_default();
+        choices.get(place).copied().unwrap_or_default()
+    }
+}
