@@ -268,6 +268,10 @@ mod tests {
 
     #[test]
     fn orders_put_the_tighter_value_first() {
-        assert!(CacheScope::User < CacheScope::Org && LogContent::None < LogContent::Full && Layer::Org < Layer::App);
+        assert!(
+            CacheScope::User < CacheScope::Org
+                && LogContent::None < LogContent::Full
+                && Layer::Org < Layer::App
+        );
     }
 }

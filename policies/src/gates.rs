@@ -89,7 +89,9 @@ fn verb_problems(definition: &Definition, problems: &mut Vec<Problem>) {
     let name = verb.name();
     let mut refuse = |message: String| problems.push(Problem::new(&definition.at, message));
     if !matches!(home(&definition.package), Home::Layer { .. }) {
-        refuse(format!("`{name}` is never asked for here; verbs belong in policy.org, policy.team or policy.app"));
+        refuse(format!(
+            "`{name}` is never asked for here; verbs belong in policy.org, policy.team or policy.app"
+        ));
         return;
     }
     match (&definition.form, verb) {
@@ -100,7 +102,9 @@ fn verb_problems(definition: &Definition, problems: &mut Vec<Problem>) {
         }
         (Form::Set { .. }, _) | (Form::Complete { is_true: true }, Verb::Allow) => {}
         (Form::Default { is_false: true, arguments: 0 }, Verb::Allow) => {}
-        (_, Verb::Allow) => refuse("`allow` must be written `allow contains \"code\" if …` or `allow if …`".into()),
+        (_, Verb::Allow) => {
+            refuse("`allow` must be written `allow contains \"code\" if …` or `allow if …`".into())
+        }
         (_, Verb::Deny | Verb::Warn | Verb::Apply) => {
             refuse(format!("`{name}` must be written `{name} contains … if …`"));
         }
@@ -218,9 +222,12 @@ fn recursion_problems(syntax: &Syntax, problems: &mut Vec<Problem>) {
         let node = *nodes.entry(definition.path.clone()).or_insert(next);
         places.entry(node).or_insert_with(|| (definition.path.join("."), definition.at.as_str()));
     }
-    let mut edges: BTreeMap<usize, BTreeSet<usize>> = places.keys().map(|node| (*node, BTreeSet::new())).collect();
+    let mut edges: BTreeMap<usize, BTreeSet<usize>> =
+        places.keys().map(|node| (*node, BTreeSet::new())).collect();
     for definition in &syntax.definitions {
-        let Some(targets) = nodes.get(&definition.path).and_then(|node| edges.get_mut(node)) else { continue };
+        let Some(targets) = nodes.get(&definition.path).and_then(|node| edges.get_mut(node)) else {
+            continue;
+        };
         let called = definition.uses.calls.iter().flat_map(|call| &call.targets);
         for path in definition.uses.references.iter().chain(called) {
             reach(&nodes, path, targets);
@@ -338,7 +345,10 @@ mod tests {
     #[test]
     fn recursion_is_refused_with_its_circle() {
         for (rules, circle) in [
-            ("f(x) := f(x - 1) if x > 0", "a.rego:2: recursion is not allowed: policy.org.a.f -> policy.org.a.f"),
+            (
+                "f(x) := f(x - 1) if x > 0",
+                "a.rego:2: recursion is not allowed: policy.org.a.f -> policy.org.a.f",
+            ),
             ("f(x) := g(x)\ng(x) := f(x)", "policy.org.a.f"),
             ("f(x) := data.policy.org.a.f(x)", "recursion"),
             ("a if b\nb if a", "recursion"),
@@ -432,6 +442,9 @@ mod tests {
             "deny contains code if { some x in input.list; code := x.code }",
             "deny contains {\"code\": x, \"msg\": sprintf(\"%v\", [input.model.id])} if some x in input.list",
             "deny contains {\"msg\": spec.msg} if spec := data.specs[input.model.id]",
+            "tier := input.tier\nlimit := data.limits[tier]",
+            "limit := data.limits[tier] if tier := input.tier",
+            "deny contains f(input.y) if some x in input.list\nf(x) := 1 if x > 1",
             "deny contains [y | some z in x; y := z.y] if some x in input.list",
             "deny contains {\"msg\": spec.msg} if { spec := data.s; every x in spec.list { x > 1 } }",
         ] {

@@ -111,7 +111,9 @@ impl Question<'_> {
             Subject::ModelInvoke { request, .. } if request.tools.len() > TOOLS_MAX => Some("tools"),
             Subject::ModelInvoke { request, .. } if request.metadata.len() > METADATA_MAX => Some("metadata"),
             Subject::ToolUse { tool, .. } if tool.args_json.len() > ARGUMENTS_BYTES_MAX => Some("arguments"),
-            Subject::ToolUse { tool, .. } if tool.args_errors.len() > ARGUMENTS_ERRORS_MAX => Some("arguments"),
+            Subject::ToolUse { tool, .. } if tool.args_errors.len() > ARGUMENTS_ERRORS_MAX => {
+                Some("arguments")
+            }
             Subject::ModelInvoke { .. } | Subject::ToolUse { .. } => None,
         }
     }
@@ -279,7 +281,9 @@ pub(crate) fn document(question: &Question<'_>, wanted: FieldSet) -> Result<Valu
 /// The least a rule can be evaluated with: what `prepare` uses.
 pub(crate) fn bare_document(action: Action) -> Value {
     let fields = [("v", Value::from(1_u64)), ("action", Value::from(action.name()))];
-    Value::from(fields.map(|(name, value)| (Value::from(name), value)).into_iter().collect::<BTreeMap<_, _>>())
+    Value::from(
+        fields.map(|(name, value)| (Value::from(name), value)).into_iter().collect::<BTreeMap<_, _>>(),
+    )
 }
 
 /// Names every fact the rules can have read, and so the decision: equal keys, equal decisions.
@@ -365,7 +369,8 @@ fn common_facts<'q>(common: &Common<'q>, action: Action, list: &mut List<'_, 'q>
     if let Some(ip) = common.ip {
         list.put_with(Field::Ip, || Fact::Written(ip.to_string()));
     }
-    time_facts(common.time_unix, list);
+    // Whole minutes: the facts of a request are then the same for a while, and so is the answer.
+    time_facts(common.time_unix - common.time_unix.rem_euclid(60), list);
     if !common.metadata.is_empty() {
         list.put(Field::Metadata, Fact::Pairs(common.metadata));
     }
@@ -411,8 +416,8 @@ fn request_facts<'q>(request: &'q RequestFacts, list: &mut List<'_, 'q>) {
     list.put(Field::RequestParsed, Fact::Flag(true));
     list.put(Field::RequestDialect, Fact::Text(request.dialect.name()));
     list.put(Field::RequestStream, Fact::Flag(request.stream));
-    list.put(Field::RequestBytes, Fact::Count(request.body_bytes));
-    list.put(Field::RequestTokens, Fact::Count(request.est_tokens));
+    list.put(Field::RequestBytes, Fact::Count(coarse(request.body_bytes)));
+    list.put(Field::RequestTokens, Fact::Count(coarse(request.est_tokens)));
     if let Some(max_tokens) = request.params.max_tokens {
         list.put(Field::MaxTokens, Fact::Count(max_tokens));
     }
@@ -425,7 +430,7 @@ fn request_facts<'q>(request: &'q RequestFacts, list: &mut List<'_, 'q>) {
     list.put(Field::Messages, Fact::Count(messages.count));
     list.put(Field::UserMessages, Fact::Count(messages.user));
     list.put(Field::AssistantMessages, Fact::Count(messages.assistant));
-    list.put(Field::Characters, Fact::Count(messages.text_bytes));
+    list.put(Field::Characters, Fact::Count(coarse(messages.text_bytes)));
     list.put(Field::Images, Fact::Count(messages.images));
     list.put(Field::Documents, Fact::Count(messages.documents));
     list.put(Field::ToolResults, Fact::Count(messages.tool_results));
@@ -461,7 +466,15 @@ fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
 /// Rounded to four places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
 /// that is not a number counts as certain.
 fn score(score: f32) -> f64 {
-    if score.is_nan() { 1.0 } else { (f64::from(score) * 10_000.0).round() / 10_000.0 }
+    if score.is_nan() { 1.0 } else { (f64::from(score) * 100.0).round() / 100.0 }
+}
+
+/// A size as rules see it: rounded up to four significant binary digits, at most 12.5 % above the truth and never
+/// below it. Requests of about one size ask the same question, and a limit holds for each of them.
+fn coarse(size: u64) -> u64 {
+    let digits = u64::BITS - size.leading_zeros();
+    let shift = digits.saturating_sub(4);
+    size.div_ceil(1 << shift).checked_shl(shift).unwrap_or(u64::MAX)
 }
 
 fn length(bytes: usize) -> u64 {
@@ -490,7 +503,8 @@ impl Fact<'_> {
                 Value::from(pairs.iter().map(pair).collect::<BTreeMap<_, _>>())
             }
             Fact::Findings(findings) => {
-                let counted = personal(findings).map(|(kind, count)| (Value::from(kind.name()), Value::from(count)));
+                let counted =
+                    personal(findings).map(|(kind, count)| (Value::from(kind.name()), Value::from(count)));
                 Value::from(counted.collect::<BTreeMap<_, _>>())
             }
             Fact::Json(text) => Value::from_json_str(text).ok()?,
@@ -594,9 +608,10 @@ mod tests {
             "time": {"unix": 1_795_356_000, "utc": "2026-11-22T14:00:00Z", "hour": 14, "weekday": "sun"},
             "model": {"id": "us.anthropic.claude-sonnet-4-20250514-v1:0", "provider": "anthropic",
                 "family": "claude-sonnet-4", "kind": "inference_profile", "scope": "us"},
-            "request": {"parsed": true, "dialect": "converse", "stream": false, "bytes": 2000, "est_tokens": 500,
+            "request": {"parsed": true, "dialect": "converse", "stream": false, "bytes": 2048,
+                "est_tokens": 512,
                 "params": {"max_tokens": 2048},
-                "messages": {"count": 2, "by_role": {"user": 1, "assistant": 1}, "chars": 100, "images": 0,
+                "messages": {"count": 2, "by_role": {"user": 1, "assistant": 1}, "chars": 104, "images": 0,
                     "documents": 0, "tool_results": 0},
                 "system": {"count": 0}, "tools": ["get_weather"], "tools_unreadable": false}
         });

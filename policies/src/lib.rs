@@ -25,4 +25,4 @@ pub use crate::decision::{
 pub use crate::evaluate::{Mode, PolicySet, Settings};
 pub use crate::input::{Action, Common, Question, Subject, ToolFacts};
 pub use crate::source::{Bundle, LoadError, Problem, Source};
-pub use crate::test_runner::{Outcome, TestCase, TestReport, run_tests};
+pub use crate::test_runner::{Outcome as TestOutcome, TestCase, TestReport, run_tests};

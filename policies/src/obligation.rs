@@ -105,7 +105,8 @@ fn redact(value: &Value) -> Option<Redact> {
 
 fn guardrail(value: &Value) -> Option<GuardrailRef> {
     let fields = Fields::read(value, &["id", "version"])?;
-    let part = |name: &str| fields.get(name).and_then(text).filter(|part| !part.is_empty()).map(str::to_owned);
+    let part =
+        |name: &str| fields.get(name).and_then(text).filter(|part| !part.is_empty()).map(str::to_owned);
     Some(GuardrailRef { id: part("id")?, version: part("version")? })
 }
 
@@ -400,21 +401,22 @@ mod tests {
         assert_eq!(outer.guardrail.unwrap().version, "1");
         let same = picked(&[(Layer::Org, "guardrail", one), (Layer::Org, "guardrail", one)]).unwrap();
         assert_eq!(same.guardrail.unwrap().version, "1");
-        let conflict = picked(&[(Layer::Team, "guardrail", one), (Layer::Team, "guardrail", two)]).unwrap_err();
+        let conflict =
+            picked(&[(Layer::Team, "guardrail", one), (Layer::Team, "guardrail", two)]).unwrap_err();
         assert_eq!(conflict.layer, Layer::Team);
-        assert_eq!(
-            conflict.message,
-            "policy.team.x and policy.team.x pick different values for guardrail"
-        );
+        assert_eq!(conflict.message, "policy.team.x and policy.team.x pick different values for guardrail");
     }
 
     #[test]
     fn tags_are_picked_one_by_one_and_bounded() {
         let tags = |entries: &[(Layer, &str, &str)]| merge(applied(entries));
-        let outer = tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::App, "tags", r#"{"a": "2", "b": "3"}"#)]);
+        let outer =
+            tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::App, "tags", r#"{"a": "2", "b": "3"}"#)]);
         let expected = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "3".to_owned())]);
         assert_eq!(outer.unwrap().tags, expected);
-        assert!(tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::Org, "tags", r#"{"a": "2"}"#)]).is_err());
+        assert!(
+            tags(&[(Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::Org, "tags", r#"{"a": "2"}"#)]).is_err()
+        );
         for (count, fits) in [(TAGS_MAX, true), (TAGS_MAX + 1, false)] {
             let members: Vec<String> = (0..count).map(|index| format!("\"t{index}\": \"v\"")).collect();
             let json = format!("{{{}}}", members.join(", "));

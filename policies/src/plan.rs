@@ -178,7 +178,11 @@ impl Plans {
     }
 
     /// Rules to ask, outermost layer first.
-    pub(crate) fn applicable(&self, action: Action, principal: &Principal) -> impl Iterator<Item = &VerbRule> {
+    pub(crate) fn applicable(
+        &self,
+        action: Action,
+        principal: &Principal,
+    ) -> impl Iterator<Item = &VerbRule> {
         let plan = self.actions.get(&action);
         let org = plan.map(|plan| plan.org.as_slice());
         let team = plan.and_then(|plan| plan.team.get(&principal.team)).map(Vec::as_slice);

@@ -52,7 +52,13 @@ impl Sample {
                 body_bytes: 2000,
                 est_tokens: 500,
                 params: Parameters { max_tokens: Some(2048), temperature: None, top_p: None },
-                messages: MessageCounts { count: 2, user: 1, assistant: 1, text_bytes: 100, ..Default::default() },
+                messages: MessageCounts {
+                    count: 2,
+                    user: 1,
+                    assistant: 1,
+                    text_bytes: 100,
+                    ..Default::default()
+                },
                 system_blocks: 0,
                 system_sha256: None,
                 tools: vec!["get_weather".into()],
@@ -80,10 +86,12 @@ impl Sample {
         sample.principal.team = dice.pick(&["payments", "search", ""]).into();
         sample.principal.app = dice.pick(&["orders-bot", "7", ""]).into();
         sample.principal.user = (dice.roll(2) == 0).then(|| "alice".into());
-        sample.signals.findings = BTreeMap::from([(PiiType::Phone, dice.roll(2)), (PiiType::AwsAccessKey, dice.roll(2))]);
+        sample.signals.findings =
+            BTreeMap::from([(PiiType::Phone, dice.roll(2)), (PiiType::AwsAccessKey, dice.roll(2))]);
         sample.signals.injection = if dice.roll(2) == 0 { 0.9 } else { 0.0 };
         sample.time_unix += i64::try_from(dice.roll(3)).unwrap_or_default() * 3600;
-        sample.model = dice.pick(&["amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-20250514-v1:0"]).into();
+        sample.model =
+            dice.pick(&["amazon.nova-lite-v1:0", "us.anthropic.claude-sonnet-4-20250514-v1:0"]).into();
         sample.request.body_bytes = 1000 * dice.roll(3);
         sample.request.params.temperature = (dice.roll(2) == 0).then_some(0.0);
         sample.request.tools = vec!["get_weather".into(); usize::try_from(dice.roll(3)).unwrap_or_default()];

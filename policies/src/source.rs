@@ -368,7 +368,8 @@ mod tests {
 
     #[test]
     fn test_files_stay_out_of_the_bundle() {
-        let modules = vec![("org/a.rego", "package policy.org.a"), ("org/a_test.rego", "package policy.org.a_test")];
+        let modules =
+            vec![("org/a.rego", "package policy.org.a"), ("org/a_test.rego", "package policy.org.a_test")];
         let bundle = Bundle::from_modules(modules, json!({}));
         assert_eq!(bundle.modules().len(), 1);
     }

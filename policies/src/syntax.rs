@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
 use regorus::unstable::{
-    AssignOp, BUILTINS, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody, RuleHead, Span,
-    WithModifier,
+    AssignOp, BUILTINS, BoolOp, Expr, Literal, LiteralStmt, Module, Query, Ref, Rule, RuleAssign, RuleBody,
+    RuleHead, Span, WithModifier,
 };
 
 use crate::source::Problem;
@@ -108,6 +108,12 @@ pub(crate) enum Argument {
 
 impl Syntax {
     pub(crate) fn read(modules: &[Ref<Module>]) -> Syntax {
+        let mut rules: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+        for module in modules {
+            let names =
+                module.policy.iter().filter_map(|rule| static_path(rule_head(rule)).into_iter().next());
+            rules.entry(static_path(&module.package.refr)).or_default().extend(names);
+        }
         let mut syntax = Syntax { modules: Vec::new(), definitions: Vec::new() };
         for module in modules {
             let package = static_path(&module.package.refr);
@@ -116,7 +122,8 @@ impl Syntax {
                 .iter()
                 .map(|import| ImportSyntax { path: static_path(&import.refr), at: place(&import.span) })
                 .collect();
-            let scope = Scope { package: package.clone(), aliases: aliases(module) };
+            let rules = rules.get(&package).cloned().unwrap_or_default();
+            let scope = Scope { package: package.clone(), rules, aliases: aliases(module) };
             for rule in &module.policy {
                 syntax.definitions.push(definition(rule, &scope));
             }
@@ -133,6 +140,8 @@ impl Syntax {
 
 struct Scope {
     package: Vec<String>,
+    /// Rules of the package, from all its modules.
+    rules: BTreeSet<String>,
     /// Name in this module to full path, root included.
     aliases: BTreeMap<String, Vec<String>>,
 }
@@ -147,6 +156,15 @@ fn aliases(module: &Module) -> BTreeMap<String, Vec<String>> {
         matches!(path.first().map(String::as_str), Some("data" | "input")).then_some((name, path))
     });
     named.collect()
+}
+
+fn rule_head(rule: &Rule) -> &Expr {
+    match rule {
+        Rule::Default { refr, .. } => refr,
+        Rule::Spec { head, .. } => match head {
+            RuleHead::Compr { refr, .. } | RuleHead::Set { refr, .. } | RuleHead::Func { refr, .. } => refr,
+        },
+    }
 }
 
 fn definition(rule: &Rule, scope: &Scope) -> Definition {
@@ -168,11 +186,12 @@ fn definition(rule: &Rule, scope: &Scope) -> Definition {
     // used.
     let mut walk = Walk { scope, locals: BTreeSet::new(), loops: false, uses: Uses::default() };
     walk.rule(rule);
+    walk.loops = false;
     walk.uses = Uses::default();
     walk.rule(rule);
     if walk.loops && outputs(rule).into_iter().any(|output| walk.may_vanish(output)) {
-        let message = "what a loop produces here can be undefined, and the engine then drops what it produced \
-            before; bind it in the body first, as in `value := x.y`";
+        let message = "what a loop produces here can be undefined, and the engine then drops what it \
+            produced before; bind it in the body first, as in `value := x.y`";
         walk.uses.problems.push(Problem::new(place(rule.span()), message));
     }
     let package = scope.package.clone();
@@ -183,8 +202,10 @@ fn definition(rule: &Rule, scope: &Scope) -> Definition {
 fn outputs(rule: &Rule) -> Vec<&Expr> {
     let Rule::Spec { head, bodies, .. } = rule else { return Vec::new() };
     let (refr, value): (&Expr, Option<&Expr>) = match head {
-        RuleHead::Compr { refr, assign, .. } => (refr, assign.as_ref().map(|assign| assign.value.as_ref())),
-        RuleHead::Set { refr, key, .. } => (refr, key.as_ref().map(|key| key.as_ref())),
+        RuleHead::Compr { refr, assign, .. } => {
+            (refr.as_ref(), assign.as_ref().map(|assign| assign.value.as_ref()))
+        }
+        RuleHead::Set { refr, key, .. } => (refr.as_ref(), key.as_ref().map(|key| key.as_ref())),
         RuleHead::Func { .. } => return Vec::new(),
     };
     let (_, steps) = flatten(refr);
@@ -256,7 +277,8 @@ fn statement_actions(statement: &LiteralStmt) -> Option<Vec<String>> {
         return None;
     }
     match expr.as_ref() {
-        Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. } | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => {
+        Expr::BoolExpr { op: BoolOp::Eq, lhs, rhs, .. }
+        | Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => {
             let text = match (is_action(lhs), is_action(rhs)) {
                 (true, false) => literal_text(rhs),
                 (false, true) => literal_text(lhs),
@@ -264,7 +286,9 @@ fn statement_actions(statement: &LiteralStmt) -> Option<Vec<String>> {
             };
             text.map(|text| vec![text])
         }
-        Expr::Membership { key: None, value, collection, .. } if is_action(value) => literal_texts(collection),
+        Expr::Membership { key: None, value, collection, .. } if is_action(value) => {
+            literal_texts(collection)
+        }
         _ => None,
     }
 }
@@ -507,10 +531,11 @@ impl Walk<'_> {
     }
 
     fn call_targets(&self, name: &str, steps: &[String]) -> Vec<Vec<String>> {
-        let aliased: Option<Vec<String>> = self.scope.aliases.get(name).and_then(|path| match path.split_first() {
-            Some((root, target)) if root == "data" => Some(target.iter().chain(steps).cloned().collect()),
-            _ => None,
-        });
+        let aliased: Option<Vec<String>> =
+            self.scope.aliases.get(name).and_then(|path| match path.split_first() {
+                Some((root, target)) if root == "data" => Some(target.iter().chain(steps).cloned().collect()),
+                _ => None,
+            });
         let absolute = (name == "data").then(|| steps.to_vec());
         aliased.into_iter().chain(absolute).chain([self.in_package(name, steps.to_vec())]).collect()
     }
@@ -521,16 +546,23 @@ impl Walk<'_> {
 
     fn dynamic_steps(&mut self, steps: &[Step<'_>]) {
         for step in steps {
-            if let Step::Dynamic(index) = step {
-                // A name or a pattern in brackets may be what runs over the collection.
-                self.loops |= matches!(index, Expr::Var { .. } | Expr::Array { .. } | Expr::Object { .. });
+            if let Step::Dynamic(index) = *step {
+                // A name nobody bound, or a pattern, is what runs over the collection.
+                self.loops |= match index {
+                    Expr::Var { span, .. } => {
+                        !self.locals.contains(span.text()) && !self.is_fixed(span.text())
+                    }
+                    Expr::Array { .. } | Expr::Object { .. } => true,
+                    _ => false,
+                };
                 self.expression(index);
             }
         }
     }
 
-    /// Whether an expression can be undefined in one round of a loop and defined in another: anything looked up
-    /// through a name of the rule's own. What depends on nothing of the rule is the same in every round.
+    /// Whether an expression can be undefined in one round of a loop and defined in another: anything looked
+    /// up through a name of the rule's own. The engine (`eval_output_expr_in_loop` of 0.14.1) resets what
+    /// earlier rounds collected when one ends undefined, so a denial could erase another.
     fn may_vanish(&self, expression: &Expr) -> bool {
         let any = |parts: &[Ref<Expr>]| parts.iter().any(|part| self.may_vanish(part));
         match expression {
@@ -543,26 +575,15 @@ impl Walk<'_> {
             | Expr::ArrayCompr { .. }
             | Expr::SetCompr { .. }
             | Expr::ObjectCompr { .. } => false,
-            Expr::RefDot { .. } | Expr::RefBrack { .. } => {
-                let (root, steps) = flatten(expression);
-                let fixed = |step: &Step<'_>| match step {
-                    Step::Static(_) => true,
-                    Step::Dynamic(index) => matches!(index, Expr::Number { .. }),
-                };
-                let own = match root {
-                    Expr::Var { span, .. } => self.locals.contains(span.text()),
-                    _ => true,
-                };
-                own || !steps.iter().all(fixed)
-            }
+            Expr::RefDot { .. } | Expr::RefBrack { .. } => self.varies(expression),
             Expr::Array { items, .. } | Expr::Set { items, .. } => any(items),
             Expr::Object { fields, .. } => {
                 fields.iter().any(|(_, key, value)| self.may_vanish(key) || self.may_vanish(value))
             }
-            // A builtin raises an error or answers; a function of the policy may be undefined for some arguments.
+            // A builtin answers or raises an error; a function of the policy may be undefined.
             Expr::Call { fcn, params, .. } => {
                 let builtin = BUILTINS.contains_key(static_path(fcn).join(".").as_str());
-                any(params) || (!builtin && !params.is_empty())
+                any(params) || (!builtin && params.iter().any(|parameter| self.varies(parameter)))
             }
             Expr::UnaryExpr { expr, .. } => self.may_vanish(expr),
             Expr::BinExpr { lhs, rhs, .. }
@@ -573,6 +594,35 @@ impl Walk<'_> {
                 key.iter().chain([value, collection]).any(|part| self.may_vanish(part))
             }
         }
+    }
+
+    /// Whether an expression can differ from one round of a loop to the next.
+    fn varies(&self, expression: &Expr) -> bool {
+        match expression {
+            Expr::String { .. }
+            | Expr::RawString { .. }
+            | Expr::Number { .. }
+            | Expr::Bool { .. }
+            | Expr::Null { .. } => false,
+            Expr::Var { span, .. } => self.locals.contains(span.text()) || !self.is_fixed(span.text()),
+            Expr::RefDot { .. } | Expr::RefBrack { .. } => {
+                let (root, steps) = flatten(expression);
+                self.varies(root)
+                    || steps.iter().any(|step| match step {
+                        Step::Static(_) => false,
+                        Step::Dynamic(index) => self.varies(index),
+                    })
+            }
+            Expr::Call { params, .. } => params.iter().any(|parameter| self.varies(parameter)),
+            _ => true,
+        }
+    }
+
+    /// Names that mean the same throughout an evaluation.
+    fn is_fixed(&self, name: &str) -> bool {
+        matches!(name, "input" | "data")
+            || self.scope.rules.contains(name)
+            || self.scope.aliases.contains_key(name)
     }
 
     /// Notes the names a pattern binds.
@@ -652,9 +702,8 @@ fn argument(expression: &Expr) -> Argument {
 
 fn literal_text(expression: &Expr) -> Option<String> {
     match expression {
-        Expr::String { value: Value::String(text), .. } | Expr::RawString { value: Value::String(text), .. } => {
-            Some(text.to_string())
-        }
+        Expr::String { value: Value::String(text), .. }
+        | Expr::RawString { value: Value::String(text), .. } => Some(text.to_string()),
         _ => None,
     }
 }
@@ -736,7 +785,8 @@ mod tests {
 
     #[test]
     fn calls_and_references_know_their_targets() {
-        let syntax = read("package p.q\nimport data.lib.exempt\nr if { exempt.active(1); other; some x in [1]; x }");
+        let syntax =
+            read("package p.q\nimport data.lib.exempt\nr if { exempt.active(1); other; some x in [1]; x }");
         let uses = &syntax.definitions[0].uses;
         let path = |text: &str| text.split('.').map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(uses.calls[0].name, "exempt.active");

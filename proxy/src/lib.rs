@@ -1,1 +1,20 @@
+//! Hardpan: the policy enforcement point in front of Amazon Bedrock. Start reading at [`exchange`].
 
+pub mod admin;
+pub mod answer;
+pub mod clearance;
+pub mod cli;
+pub mod config;
+pub mod downstream;
+pub mod exchange;
+pub mod forward;
+pub mod identity;
+pub mod record;
+pub mod refusal;
+pub mod respond;
+pub mod server;
+pub mod service;
+pub mod settlement;
+pub mod snapshot;
+pub mod tools;
+pub mod upstream;

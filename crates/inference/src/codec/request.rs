@@ -176,7 +176,21 @@ impl<'a> Request<'a> {
             .filter(|element| !dropped.iter().any(|tool| tool.element == **element))
             .map(|element| self.document.raw(*element))
             .collect();
-        vec![Edit::replace(self.document.range(list), format!("[{}]", kept.join(",")))]
+        let mut edits = vec![Edit::replace(self.document.range(list), format!("[{}]", kept.join(",")))];
+        edits.extend(self.drop_choice_of(&dropped));
+        edits
+    }
+
+    /// A choice that forces a tool which is no longer there would make the service refuse the request.
+    fn drop_choice_of(&self, dropped: &[&ToolDeclaration]) -> Option<Edit> {
+        let root = self.document.root();
+        let chosen = self.facts.tool_choice.as_ref()?;
+        dropped.iter().find(|tool| tool.name == *chosen)?;
+        let (holder, name) = match self.facts.dialect {
+            Dialect::Anthropic => (root, "tool_choice"),
+            _ => (self.document.get(root, "toolConfig")?, "toolChoice"),
+        };
+        self.remove_member(holder, self.document.get(holder, name)?)
     }
 
     /// The body's byte ranges that shape an answer: all but the metadata that only labels the request.
@@ -414,6 +428,8 @@ mod tests {
         let request = parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE);
         let one = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["g".to_owned()])));
         assert_eq!(one.pointer("/toolConfig/tools").unwrap().as_array().unwrap().len(), 1);
+        let chosen = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned()])));
+        assert!(chosen.pointer("/toolConfig/toolChoice").is_none() && chosen.pointer("/toolConfig/tools/0").is_some());
         let both = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned(), "g".to_owned()])));
         assert!(both.get("toolConfig").is_none() && both.get("messages").is_some());
         let last = r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#;

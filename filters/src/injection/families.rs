@@ -1,0 +1,863 @@
+//! The wording of prompt injection and jailbreak attempts, by family: stems that must be near for a family's
+//! phrases to be tried at all, and phrases with the weight each carries when a user wrote it. This file is
+//! data; scoring and decoding are elsewhere.
+//!
+//! Phrases are ASCII regular expressions without case. `~n~` stands for up to n bytes within a sentence,
+//! `%NAME%` for one of [`PARTS`]. A phrase without a stem of its family is never tried. Stems are lower case
+//! and at least four bytes long, which is what makes their search fast.
+
+/// One way of attacking.
+pub(super) struct FamilySource {
+    pub(super) name: &'static str,
+    pub(super) stems: &'static [&'static str],
+    pub(super) phrases: &'static [(f32, &'static str)],
+}
+
+/// Families that the scorer treats in their own way, by name.
+pub(super) const ADDRESSED_TO_AI: &str = "addressed_to_ai";
+pub(super) const HIDDEN_MARKUP: &str = "hidden_markup";
+/// Words that came out only after decoding: hiding them is a sign by itself.
+pub(super) const OBFUSCATION: &str = "obfuscation";
+
+/// Instructions written backwards: the ends of words that matter, and so their beginnings in reverse.
+pub(super) const REVERSED_STEMS: [&str; 11] = [
+    "erongi",
+    "dragersid",
+    "tegrof",
+    "edirrevo",
+    "ssapyb",
+    "tcurtsni",
+    "tpmorp",
+    "metsys",
+    "noitcirtser",
+    "snoitcirtser",
+    "enilediug",
+];
+/// The same in rot13.
+pub(super) const ROTATED_STEMS: [&str; 12] = [
+    "vtaber",
+    "qvfertneq",
+    "sbetrg",
+    "bireevqr",
+    "olcnff",
+    "vafgehpg",
+    "cebzcg",
+    "flfgrz",
+    "erfgevpg",
+    "thvqryvar",
+    "qrirybcre",
+    "ertneqyrff",
+];
+
+/// Words that several phrases share.
+pub(super) const PARTS: [(&str, &str); 6] = [
+    (
+        "%OVERRIDE%",
+        concat!(
+            r"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overlook|overrid(?:e|ing)|",
+            r"bypass|neglect|discard|nullify|stop (?:following|obeying)|pay no attention to|",
+            r"(?:do not|don't) (?:follow|obey))\b"
+        ),
+    ),
+    (
+        "%ORDERS%",
+        concat!(
+            r"\b(?:instructions?|directions?|directives?|guidelines?|rules|prompts?|commands?|",
+            r"orders|programming|training|polic(?:y|ies)|constraints|safeguards|requests?|",
+            r"restrictions)\b"
+        ),
+    ),
+    (
+        "%EARLIER%",
+        concat!(
+            r"\b(?:previous(?:ly)?|prior|above|preceding|earlier|foregoing|former|initial|",
+            r"original|existing)\b"
+        ),
+    ),
+    (
+        "%SHOW%",
+        concat!(
+            r"\b(?:print|show|reveal|output|repeat|display|tell|give|share|leak|expose|dump|",
+            r"translate|encode|send|paste|disclose|return|recite|spell|describe|provide|",
+            r"read)\b"
+        ),
+    ),
+    (
+        "%SYSTEM%",
+        concat!(
+            r"\b(?:(?:system|initial|original|starting|hidden|confidential|secret|internal|",
+            r"first|core)[ _-]?(?:prompts?|instructions?|messages?|configuration|directives?|",
+            r"guidelines)|pre-?prompt|developer message)\b"
+        ),
+    ),
+    (
+        "%PARAMETER%",
+        concat!(
+            r"(?:data|d|q|query|s|session|token|secret|leak|payload|exfil|info|msg|content|",
+            r"context|log|u|c|k|key|text|p|m|history|chat|e)="
+        ),
+    ),
+];
+
+pub(super) const FAMILIES: [FamilySource; 13] = [
+    FamilySource {
+        name: "override",
+        stems: &[
+            "ignor",
+            "disregard",
+            "forget",
+            "overlook",
+            "overrid",
+            "bypass",
+            "neglect",
+            "discard",
+            "nullify",
+            "stop follow",
+            "stop obey",
+            "no attention",
+            "not follow",
+            "n't follow",
+            "not obey",
+            "n't obey",
+            "is void",
+            "are void",
+            "revoked",
+            "obsolete",
+            "supersed",
+            "no longer",
+            "regardless of",
+            "reset your",
+            "clear your",
+            "wipe your",
+            "stop everything",
+            "olvid",
+            "omite",
+            "descarta",
+            "dimentica",
+            "esqueca",
+            "desconsider",
+            "oublie",
+            "vergiss",
+            "vergessen sie",
+            "missacht",
+            "negeer",
+            "vergeet",
+            "игнорир",
+            "забудь",
+            "忽略",
+            "无视",
+            "忽視",
+            "無視",
+            "忘记",
+            "忘掉",
+            "不要理会",
+            "忘れ",
+        ],
+        phrases: &[
+            (0.8, r"%OVERRIDE%~30~%EARLIER%~20~%ORDERS%"),
+            (
+                0.75,
+                concat!(
+                    r"%OVERRIDE% (?:all |any |every |of |the )*(?:your|these|those|all|",
+                    r"any)\b~20~\b(?:system prompt|instructions|programming|guidelines|directives|",
+                    r"training|rules|restrictions|safety|ethic\w*|boundaries)\b"
+                ),
+            ),
+            (
+                0.75,
+                concat!(
+                    r"%OVERRIDE% (?:all|everything|anything|what)\b~25~\b(?:above|before|told|",
+                    r"instructed|learned|been given|taught|said so far)\b"
+                ),
+            ),
+            (
+                0.75,
+                concat!(
+                    r"%OVERRIDE%~15~%ORDERS%~12~\b(?:above|before|you (?:were|have been|had been|got|",
+                    r"received)|given to you|so far)\b"
+                ),
+            ),
+            (
+                0.65,
+                concat!(
+                    r"\b(?:system|admin|administrator|developer|security|enforcement|",
+                    r"safety)[ _-]override\b|\boverride[ _]mode\b"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"%EARLIER% %ORDERS%~10~\b(?:is|are)(?: now)? (?:void|revoked|obsolete|superseded|",
+                    r"overridden|no longer (?:valid|in force|active|apply))\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\bregardless of (?:your |any |all |the )*(?:previous|prior|policy|policies|",
+                    r"rules|instructions|guidelines|your)\b"
+                ),
+            ),
+            (0.55, r"\b(?:reset|clear|wipe) your (?:context|memory|instructions|programming)\b"),
+            (0.55, r"(?-i:\bSTOP EVERYTHING\b)"),
+            (
+                0.8,
+                concat!(
+                    r"\b(?:ignor[ae]r?|olvid[ae]|omite|descarta|dimentica|esqueca|",
+                    r"desconsider[ea])\b~30~\b(?:instrucciones|indicaciones|ordenes|reglas|",
+                    r"directrices|istruzioni|regole|indicazioni|instrucoes|regras|ordens)\b"
+                ),
+            ),
+            (
+                0.8,
+                concat!(
+                    r"\b(?:ignore[zr]?|oublie[zr]?)\b~30~\b(?:instructions|consignes|directives|",
+                    r"regles|ordres)\b~12~\b(?:precedente?s?|anterieure?s?|ci-dessus)\b"
+                ),
+            ),
+            (
+                0.8,
+                concat!(
+                    r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|negeer|",
+                    r"vergeet)\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
+                    r"instructies|opdrachten|regels|aanwijzingen)\b"
+                ),
+            ),
+            (0.8, r"(?:игнорируй|забудь)~60~(?:инструкци|указани|правил|команд)"),
+            (0.8, r"(?:忽略|无视|忽視|無視|忘记|忘掉|不要理会)[^\n]{0,40}(?:指令|指示|提示|规则|規則|命令)"),
+            (
+                0.8,
+                r"(?:前の|以前の|これまでの|上記の|すべての)[^\n]{0,40}(?:指示|命令|プロンプト|ルール)[^\n]{0,15}(?:無視|忘れ)",
+            ),
+        ],
+    },
+    FamilySource {
+        name: "prompt_leak",
+        stems: &[
+            "prompt",
+            "instruction",
+            "configuration",
+            "directive",
+            "guideline",
+            "system message",
+            "initial message",
+            "original message",
+            "hidden message",
+            "developer message",
+            "secret message",
+            "you were given",
+            "you were told",
+            "were you told",
+            "you have been given",
+            "you received",
+            "you got",
+            "text above",
+            "words above",
+            "everything above",
+            "message above",
+            "messages above",
+            "lines above",
+            "see above",
+            "above text",
+            "\"you are",
+            "'you are",
+            "`you are",
+            "instructed to",
+            "initialization string",
+            "supposed to tell",
+            "unique id",
+            "your secret key",
+            "confidential rules",
+            "hidden rules",
+            "mensaje del sistema",
+            "mensagem do sistema",
+            "промпт",
+            "системн",
+            "系统提示",
+            "系統提示",
+            "プロンプト",
+        ],
+        phrases: &[
+            (0.65, r"%SHOW%~40~\b(?:your|the|my|all)\b~14~%SYSTEM%"),
+            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~25~\byour (?:exact |full |own )?%SYSTEM%"),
+            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you\b"),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:instructions|prompt|text|words|messages?)\b~8~\byou (?:(?:were|have been|",
+                    r"had been) )?(?:given|told|received|got)\b~15~\b(?:initially|at the (?:beginning|",
+                    r"start)|before|first|previously|so far)\b"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:repeat|output|print|copy|show|write out|go line by line)\b~25~\b(?:(?:text|",
+                    r"words|everything|messages?|lines)(?: that is| written)? above|",
+                    r"what you see above|above text)\b"
+                ),
+            ),
+            (0.6, r#"\b(?:start|begin)(?:s|ning|ing)? with~12~["'`]you are\b"#),
+            (
+                0.55,
+                concat!(
+                    r#"\bprompt you were given\b|\bwhat were you told before\b|"#,
+                    r#"\bi was instructed to["']|\bmy instructions are[:'"]|"#,
+                    r#"\binitiali[sz]ation string\b|\bnot supposed to tell me\b"#
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r#"["'] ?(?:the |your )?(?:system|initial) (?:prompt|instructions) is: ?["']|"#,
+                    r#"<system_prompt>|\(system_?prompt\)|: (?:the |your )(?:system|initial) (?:prompt|"#,
+                    r#"instructions)$"#
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\byour (?:unique id|configuration|secret key|(?:hidden|confidential) (?:rules|",
+                    r"instructions))\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:muestra|revela|muestrame|affiche|montre|revele|zeige?|gib|rivela|mostra|",
+                    r"mostre|toon)\b~30~\b(?:prompt|mensaje del sistema|mensagem do sistema|",
+                    r"system-?prompt)"
+                ),
+            ),
+            (0.5, r"(?:покажи|раскрой|выведи)~40~(?:системн|промпт)"),
+            (
+                0.5,
+                concat!(
+                    r"(?:输出|显示|泄露|告诉我|表示|出力|教えて|公開)[^\n]{0,30}(?:系统提示|系統提示|システムプロンプト)|",
+                    r"システムプロンプト[^\n]{0,12}(?:表示|出力|教えて)"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "persona",
+        stems: &[
+            "anything now",
+            "anything-now",
+            "dan mode",
+            "dan,",
+            "dan is",
+            "dan can",
+            "dan\"",
+            "named dan",
+            "called dan",
+            "as dan",
+            "as a dan",
+            "are dan",
+            "now dan",
+            "be dan",
+            "dans",
+            "per mode",
+            "bug mode",
+            "god mode",
+            "god_mode",
+            "lbreak mode",
+            "nance mode",
+            "per_mode",
+            "bug_mode",
+            "min mode",
+            "root mode",
+            "sudo mode",
+            "stem mode",
+            "ride mode",
+            "tion mode",
+            "site mode",
+            "evil mode",
+            "chaos mode",
+            "cted mode",
+            "has been activated",
+            "mode activated",
+            "mode enabled",
+            "unrestricted",
+            "unfiltered",
+            "uncensored",
+            "amoral",
+            "jailbroken",
+            "unethical",
+            "lawless",
+            "limits ai",
+            "from now on",
+            "you are now",
+            "you will now",
+            "re going to",
+            "want you to",
+            "act as",
+            "acting as",
+            "pretend",
+            "roleplay",
+            "role-play",
+            "in character",
+            "hypothetical",
+            "fictional",
+            "persona",
+        ],
+        phrases: &[
+            (
+                0.65,
+                concat!(
+                    r#"\bdo[ -]anything[ -]now\b|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
+                    r#"do anything)\b|\b(?:as|as a|named|called|are(?: now)?|be) ["']?(?-i:DAN)\b"#
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
+                    r#"unlock) (?:the )?["'(]?(?:developer|debug|god|jailbreak|maintenance|"#,
+                    r#"unrestricted|root|sudo|admin|system|override|verification|opposite|evil|"#,
+                    r#"chaos) mode\b"#
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"(?-i:\b(?:DEVELOPER|GOD|SYSTEM|ADMIN|DEBUG|JAILBREAK|MAINTENANCE)[_ -]MODE\b)|",
+                    r"\b(?:developer|god|debug|jailbreak|dan) mode (?:has been |is )?(?:activated|",
+                    r"enabled)\b"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:unrestricted|unfiltered|uncensored|amoral|jailbroken|unethical|",
+                    r"lawless) (?:and \w+ |, ?\w+ )?(?:\w+ )?(?:ai|assistant|chatbot|language model|",
+                    r"model|bot|mode|version|response)s?\b|\bno[- ]limits? ai\b"
+                ),
+            ),
+            (
+                0.35,
+                concat!(
+                    r"\b(?:from now on|you are now|you will now|you are going to|you're going to|",
+                    r"i want you to)\b~25~\b(?:act|pretend|play|behave|respond|answer|be|simulate|",
+                    r"obey|roleplay|known as|called|named)\b"
+                ),
+            ),
+            (
+                0.2,
+                concat!(
+                    r"\b(?:act as|acting as|pretend (?:to be|you)|roleplay|role-play|",
+                    r"stay in character|in character|hypothetical|fictional|persona)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "no_limits",
+        stems: &[
+            "restriction",
+            "limitation",
+            "content polic",
+            "content filter",
+            "filters",
+            "any filter",
+            "ethic",
+            "moral",
+            "censorship",
+            "safety guideline",
+            "safety protocol",
+            "safety filter",
+            "safety measure",
+            "safety guardrail",
+            "boundaries",
+            "no limits",
+            "no rules",
+            "openai",
+            "anthropic",
+            "chatgpt",
+            "illegal",
+            "legality",
+            "harmful",
+            "dangerous",
+            "inappropriate",
+            "offensive",
+            "consequences",
+        ],
+        phrases: &[
+            (
+                0.45,
+                concat!(
+                    r"\b(?:no|without(?: any)?|free (?:of|from)(?: all| any| the)?|(?:not|",
+                    r"n't) (?:be )?(?:bound|restricted|limited|constrained|have|follow|abide|adhere|",
+                    r"care)~20~|freed from|bypass(?:es|ing)?|broken free|disable(?: all)?|ignor(?:e|",
+                    r"es|ing)|remove(?: all)?|lacks?|break(?:s|ing)?(?: all)?)\b~25~\b(?:restrictions|",
+                    r"limitations|content (?:policy|policies|filters?)|filters|any filter|",
+                    r"ethical(?: or \w+)? (?:guidelines|constraints|considerations|concerns|",
+                    r"boundaries)|ethics|morals|morality|moral (?:compass|guidelines|boundaries|code)|",
+                    r"censorship|safety (?:guidelines|protocols|filters|measures|guardrails)|",
+                    r"boundaries|no limits)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\byou have no (?:limits|rules|restrictions|ethical)|\bno (?:ethical|",
+                    r"moral) (?:or \w+ )?(?:guidelines|restrictions|constraints|filters|boundaries)|",
+                    r"\b(?:disable|remove|bypass|turn off) (?:all|every|your) (?:content |",
+                    r"safety )?(?:filters|restrictions|safeguards|guardrails)\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:openai|anthropic|chatgpt)(?:'s)?\b~25~\b(?:policy|policies|guidelines|",
+                    r"restrictions|rules|limitations|filters?)\b"
+                ),
+            ),
+            (
+                0.35,
+                concat!(
+                    r"\b(?:regardless|no matter|even if|irrespective|",
+                    r"doesn't matter)\b~50~\b(?:illegal|unethical|immoral|legality|ethics|morality|",
+                    r"harmful|dangerous|inappropriate|offensive|consequences)\b"
+                ),
+            ),
+            (
+                0.3,
+                concat!(
+                    r"\b(?:illegal|unethical|immoral|amoral)\b~30~\b(?:illegal|unethical|immoral|",
+                    r"harmful|dangerous|offensive|nsfw|inappropriate|explicit)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "no_refusal",
+        stems: &[
+            "refus",
+            "declin",
+            "apologi",
+            "not warn",
+            "n't warn",
+            "never warn",
+            "not deny",
+            "n't deny",
+            "never deny",
+            "moraliz",
+            "reject",
+            "say no",
+            "say you can",
+            "say that",
+            "say \"",
+            "without saying",
+            "mention that you",
+            "mention you",
+            "mention ethic",
+            "mention openai",
+            "mention any",
+            "mentioning that you",
+            "mentioning any",
+            "break character",
+            "breaking character",
+            "disclaimer",
+            "warning",
+            "add any moral",
+            "jailbr",
+            "as an ai ",
+            "any request",
+            "any question",
+            "any prompt",
+            "every request",
+            "every question",
+            "every prompt",
+            "all request",
+            "all question",
+            "all prompt",
+        ],
+        phrases: &[
+            (
+                0.45,
+                concat!(
+                    r#"\b(?:never|not|n't|cannot|without) (?:ever |be able to |even )?(?:refus\w+|"#,
+                    r#"declin\w+|deny|apologi\w+|warn|moraliz\w+|reject|say (?:no\b|you can|"#,
+                    r#"that you can|that something|that it|"?i'm sorry|"?as an ai)|saying|"#,
+                    r#"mention(?:ing)? (?:that you|you|ethic|openai|any (?:ethical|moral))|"#,
+                    r#"break(?:ing)? character|add(?:ing)? (?:any )?(?:warnings?|disclaimers?|moral))"#
+                ),
+            ),
+            (
+                0.3,
+                concat!(
+                    r"\b(?:any|every|all) (?:request|question|prompt)s?\b~40~\b(?:illegal|unethical|",
+                    r"immoral|regardless|no matter|without)\b|\bjailbr(?:eak|oken)\w*|",
+                    r"\bas an ai (?:language )?model\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "authority",
+        stems: &[
+            "developer",
+            "creator",
+            "administrator",
+            "the admin",
+            "your admin",
+            "m god",
+            "programmer",
+            "your owner",
+            "the owner",
+            "i order you",
+            "an ai developed by",
+            "obey me",
+            "obey only",
+            "security audit",
+        ],
+        phrases: &[(
+            0.4,
+            concat!(
+                r"\bi(?: a|')m (?:the|your|now your) (?:developer|creator|administrator|admin|god|",
+                r"programmer|owner)\b|\bas your (?:creator|developer|administrator|programmer)\b|",
+                r"\bi order you to\b|\bas an ai developed by\b|\bobey (?:only )?me\b|",
+                r"\bsecurity audit\b|\bi(?: a|')m god\b"
+            ),
+        )],
+    },
+    FamilySource {
+        name: "concealment",
+        stems: &["the user", "the end user", "the human", "the customer"],
+        phrases: &[(
+            0.5,
+            concat!(
+                r"\b(?:do not|don't|never|without|must not)\b~12~\b(?:tell|mention|inform|alert|",
+                r"notify|disclos\w+|telling|mentioning|informing|alerting|notifying|",
+                r"show)\b~20~\bthe (?:end )?(?:user|human|customer)\b|",
+                r"\bnever (?:be )?shown to the (?:end )?user\b"
+            ),
+        )],
+    },
+    FamilySource {
+        name: "new_instructions",
+        stems: &[
+            "instruction",
+            "new directive",
+            "system message",
+            "new task",
+            "new objective",
+            "new goal",
+            "real task",
+            "real goal",
+            "actual task",
+            "only task",
+            "only goal",
+            "only objective",
+            "special case",
+            "experimental",
+            "unlock hidden",
+            "following as your",
+            "this point on",
+            "from now on",
+        ],
+        phrases: &[
+            (
+                0.6,
+                concat!(
+                    r"\b(?:new|updated|real|actual|revised)\b[ *]*(?:important|urgent|system|",
+                    r"top-priority|priority)?[ *]*(?:instructions?|directives?)[ *]{0,5}(?::|\*\*|\n)|",
+                    r"\bnew system (?:message|prompt|instructions?)\b|\burgent new task\b|",
+                    r"\bnew task[*: ]{2,}|\bimportant instructions?[*: ]{3,}|\b(?:your )?(?:new|real|",
+                    r"actual|only) (?:task|objective|goal|instructions?) (?:is|are) (?:now )?to\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\bspecial case: if you|\bexperimental (?:procedure|features)\b|",
+                    r"\bunlock hidden\b|\baccept the following as your\b|\bfrom (?:this point|",
+                    r"now) on,? (?:every|all) (?:answers?|responses?)"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "forced_reply",
+        stems: &[
+            "\"sure",
+            "'sure",
+            "\"absolutely",
+            "'absolutely",
+            "\"of course",
+            "'of course",
+            "\"certainly",
+            "'certainly",
+            "only with the word",
+            "just say \"",
+            "just say '",
+            "just print \"",
+            "just print '",
+            "just output \"",
+            "just output '",
+            "in your response the following",
+            "conversation",
+            "chat history",
+            "attacker",
+        ],
+        phrases: &[
+            (
+                0.45,
+                concat!(
+                    r#"\b(?:begin|start)\b~25~\b(?:with|by saying)\b~4~["'](?:sure|absolutely|"#,
+                    r#"of course|certainly)|\b(?:answer|respond|reply) only with the word\b|"#,
+                    r#"\bjust (?:say|print|output) ["']|\binclude in your response the following\b"#
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\bsend (?:the|all|their|your)\b~20~\b(?:conversation|chat history)\b~30~https?:|",
+                    r"\b(?:forward|send)\b~30~\battacker\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "template_tokens",
+        stems: &[
+            "<|im",
+            "<|sys",
+            "<|start_",
+            "<|end",
+            "<|eot",
+            "<|user",
+            "<|assis",
+            "inst]",
+            "<<sys",
+            "<</sys",
+            "<start_of_turn",
+            "system>",
+            "# system",
+            "#system",
+            "# instruction",
+            "#instruction",
+            "human: ",
+            "user: ",
+            "system: ",
+            "[system](#",
+        ],
+        phrases: &[
+            (
+                0.6,
+                concat!(
+                    r"<\|(?:im_start|im_sep|im_end|system|start_header_id|start_of_role)\|>|",
+                    r"\[/?INST\]|<</?SYS>>|<start_of_turn>|</?system>|\[system\]\(#"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|(?:^|\n)(?:human|",
+                    r"user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
+                    r"system): |\n\n(?:system|human): "
+                ),
+            ),
+            (0.3, r"<\|(?:endoftext|eot_id|end|user|assistant)\|>"),
+        ],
+    },
+    FamilySource {
+        name: ADDRESSED_TO_AI,
+        stems: &[
+            "note_to",
+            "note to",
+            "if you are a",
+            "if you're a",
+            "if you are the ",
+            "if you're the ",
+            "ai assistant",
+            "ai agent",
+            "ai model",
+            "ai system",
+            "llm assistant",
+            "llm agent",
+            "llm model",
+            "llm system",
+            "when summari",
+            "dear a",
+            "dear llm",
+            "dear c",
+            "attention a",
+            "attention llm",
+            "hey a",
+            "hey c",
+            "hello a",
+            "hello c",
+            "tell the user to",
+            "<information>",
+            "end of document",
+            "end of context",
+            "end of data",
+            "end of tool output",
+            "end of user input",
+        ],
+        phrases: &[(
+            0.5,
+            concat!(
+                r"\bnote[_ ]to[_ ](?:the[_ ])?(?:assistant|ai|llm)\b|\bif you(?:'re| are) (?:an? |",
+                r"the )?(?:ai|llm|language model|assistant|bot)\b|\b(?:ai|llm) (?:assistants?|",
+                r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
+                r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
+                r"claude|chatgpt)\b|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
+                r"context|data|tool output|user input)\b"
+            ),
+        )],
+    },
+    FamilySource {
+        name: "exfiltration",
+        stems: &["](http", "<img", "<iframe", "<script", "<link", "javascript:console", "onerror="],
+        phrases: &[
+            (
+                0.6,
+                concat!(
+                    r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{1,200}[?&/]%PARAMETER%(?:",
+                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|[\[{<$])"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r#"<(?:img|iframe|script|link)\b[^>\n]{0,120}(?:src|"#,
+                    r#"href)=["']?https?://[^"'>\s]{1,200}[?&]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|"#,
+                    r#"[^"'>\s]{0,60}%[0-9a-f]{2})"#
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r#"\]\(https?://[^)\s]{1,200}[?&](?:data|session|secret|leak|payload|exfil|context|"#,
+                    r#"history|chat)=[A-Za-z0-9+/_=%-]{14}|\bjavascript:console\b|\bonerror=["']"#
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: HIDDEN_MARKUP,
+        stems: &[
+            "display:none",
+            "display: none",
+            "font-size:0",
+            "font-size: 0",
+            "visibility:hidden",
+            "visibility: hidden",
+            "<!--",
+            "[//]: #",
+            "aria-hidden=",
+            "alt=\"",
+            "alt='",
+        ],
+        phrases: &[(
+            0.2,
+            concat!(
+                r#"display: ?none|font-size: ?0|visibility: ?hidden|<!--|\[//\]: # |aria-hidden=|"#,
+                r#"alt=["'][^"']{40}"#
+            ),
+        )],
+    },
+];

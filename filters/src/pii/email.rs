@@ -1,0 +1,148 @@
+//! E-mail addresses, expanded by hand to both sides of an at sign (or its percent-encoding). It does not
+//! accept quoted local parts, address literals or hosts without a dot.
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::field::{Field, is_unspaced};
+use super::finding;
+
+/// RFC 5321 allows 64 octets; twice as many leave room for local parts outside ASCII.
+const LOCAL_BYTES_MAX: usize = 128;
+const LOCAL_ASCII_BYTES_MAX: usize = 64;
+const DOMAIN_BYTES_MAX: usize = 255;
+const TOP_LEVEL_BYTES_MAX: usize = 24;
+
+/// File endings that follow an at sign in ordinary projects ("logo@2x.png") and are no top-level domains.
+const FILE_ENDINGS: [&str; 10] = ["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "ts", "css", "json"];
+
+/// Examines the at sign (or "%40") at `start`, whose first domain character lies before `end`. Returns where
+/// to go on.
+pub(super) fn examine(
+    field: Field<'_>,
+    start: usize,
+    end: usize,
+    floor: &mut usize,
+    candidates: &mut Vec<Finding>,
+) -> usize {
+    let encoded = field.at(start) == b'%';
+    let domain_start = start + if encoded { 3 } else { 1 };
+    let Some(local_start) = local_start(field, start, *floor, encoded) else {
+        return end;
+    };
+    if is_user_information(field, local_start) {
+        return end;
+    }
+    let Some(domain_end) = domain_end(field, domain_start) else {
+        return end;
+    };
+    let remote = field.at(domain_end) == b':' && field.slice(local_start, start) == b"git";
+    if remote {
+        return domain_end;
+    }
+    candidates.push(finding(PiiType::Email, local_start, domain_end, 95));
+    *floor = domain_end;
+    domain_end
+}
+
+fn local_start(field: Field<'_>, at: usize, floor: usize, encoded: bool) -> Option<usize> {
+    let limit = floor.max(at.saturating_sub(LOCAL_BYTES_MAX));
+    let mut start = at;
+    while start > limit {
+        let byte = field.at(start - 1);
+        if byte.is_ascii() {
+            let allowed = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'.' | b'_' | b'+' | b'-')
+                || (byte == b'%' && !encoded);
+            if !allowed {
+                break;
+            }
+            start -= 1;
+            continue;
+        }
+        let Some(character) = field.char_before(start) else {
+            break;
+        };
+        // Where text without spaces touches a Latin local part, the address starts at the Latin letter.
+        let ends_there = is_unspaced(character) && field.at(start).is_ascii_alphabetic();
+        if !character.is_alphanumeric() || ends_there || start - character.len_utf8() < limit {
+            break;
+        }
+        start -= character.len_utf8();
+    }
+    while start < at && matches!(field.at(start), b'.' | b'-' | b'%' | b'+') {
+        start += 1;
+    }
+    let local = field.slice(start, at);
+    let too_long = local.len() > LOCAL_ASCII_BYTES_MAX && local.is_ascii();
+    (!local.is_empty() && local.last() != Some(&b'.') && !too_long).then_some(start)
+}
+
+/// "scheme://user:password@host" is a credential in a URL, not an address.
+fn is_user_information(field: Field<'_>, local_start: usize) -> bool {
+    let before = field.slice(local_start.saturating_sub(64), local_start);
+    if before.ends_with(b"//") {
+        return true;
+    }
+    if !before.ends_with(b":") {
+        return false;
+    }
+    let token = before.rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
+    memchr::memmem::find(token, b"://").is_some()
+}
+
+/// The end of the domain at `start`, if it has two labels and ends in something like a top-level domain.
+fn domain_end(field: Field<'_>, start: usize) -> Option<usize> {
+    if field.at(start) == b'-' {
+        return None;
+    }
+    let limit = field.len().min(start + DOMAIN_BYTES_MAX);
+    let (mut labels, mut label_start, mut position) = (0usize, start, start);
+    let mut last = (start, start);
+    loop {
+        position = label_end(field, position, limit);
+        if position == label_start {
+            break;
+        }
+        labels += 1;
+        last = (label_start, position);
+        if position >= limit || field.at(position) != b'.' {
+            break;
+        }
+        position += 1;
+        label_start = position;
+    }
+    let label = field.slice(last.0, last.1);
+    let hyphens = label.iter().rev().take_while(|byte| **byte == b'-').count();
+    let end = last.1 - hyphens;
+    (labels >= 2 && is_top_level(field.slice(last.0, end))).then_some(end)
+}
+
+fn label_end(field: Field<'_>, start: usize, limit: usize) -> usize {
+    let mut position = start;
+    while position < limit {
+        let byte = field.at(position);
+        if byte.is_ascii() {
+            if !byte.is_ascii_alphanumeric() && byte != b'-' {
+                break;
+            }
+            position += 1;
+            continue;
+        }
+        match field.char_at(position) {
+            Some(character) if character.is_alphanumeric() && !is_unspaced(character) => {
+                position += character.len_utf8();
+            }
+            _ => break,
+        }
+    }
+    position
+}
+
+fn is_top_level(label: &[u8]) -> bool {
+    let shape = label.iter().all(u8::is_ascii_alphabetic)
+        || !label.is_ascii()
+        || label.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case(b"xn--"));
+    (2..=TOP_LEVEL_BYTES_MAX).contains(&label.len())
+        && shape
+        && !FILE_ENDINGS.iter().any(|ending| label.eq_ignore_ascii_case(ending.as_bytes()))
+}

@@ -1,0 +1,139 @@
+//! International bank account numbers: the country's length, ISO 7064 mod 97, and compact or grouped in
+//! fours. Lower case is not accepted, since hexadecimal text would then offer a candidate every few bytes.
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::field::Field;
+use super::finding;
+
+/// The length in each country of the IBAN registry.
+fn length(country: &[u8]) -> Option<usize> {
+    let length = match country {
+        b"NO" => 15,
+        b"BE" => 16,
+        b"DK" | b"FI" | b"FK" | b"FO" | b"GL" | b"NL" | b"SD" => 18,
+        b"MK" | b"SI" => 19,
+        b"AT" | b"BA" | b"EE" | b"KZ" | b"LT" | b"LU" | b"MN" | b"XK" => 20,
+        b"CH" | b"HR" | b"LI" | b"LV" => 21,
+        b"BG" | b"BH" | b"CR" | b"DE" | b"GB" | b"GE" | b"IE" | b"ME" | b"RS" | b"VA" => 22,
+        b"AE" | b"GI" | b"IL" | b"IQ" | b"OM" | b"SO" | b"TL" => 23,
+        b"AD" | b"CZ" | b"ES" | b"MD" | b"PK" | b"RO" | b"SA" | b"SE" | b"SK" | b"TN" | b"VG" => 24,
+        b"LY" | b"PT" | b"ST" => 25,
+        b"IS" | b"TR" => 26,
+        b"BI" | b"DJ" | b"FR" | b"GR" | b"IT" | b"MC" | b"MR" | b"SM" => 27,
+        b"AL" | b"AZ" | b"BY" | b"CY" | b"DO" | b"GT" | b"HN" | b"HU" | b"LB" | b"NI" | b"PL" | b"SV" => 28,
+        b"BR" | b"EG" | b"PS" | b"QA" | b"UA" => 29,
+        b"JO" | b"KW" | b"MU" | b"YE" => 30,
+        b"MT" | b"SC" => 31,
+        b"LC" => 32,
+        b"RU" => 33,
+        _ => return None,
+    };
+    Some(length)
+}
+
+/// Examines what starts at `start` with two capitals and two digits. Returns where to go on: after the
+/// country code when it is no IBAN, so that the digits in it can still be something else.
+pub(super) fn examine(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> usize {
+    match end_of_valid(field, start) {
+        Some(end) => {
+            candidates.push(finding(PiiType::InternationalBankAccountNumber, start, end, 99));
+            end
+        }
+        None => start + 2,
+    }
+}
+
+fn end_of_valid(field: Field<'_>, start: usize) -> Option<usize> {
+    let length = length(field.slice(start, start + 2))?;
+    if field.word_before(start) {
+        return None;
+    }
+    let separator = Some(field.at(start + 4)).filter(|byte| matches!(byte, b' ' | b'-'));
+    let mut position = start;
+    let mut check = Mod97::default();
+    for index in 0..length {
+        if let Some(separator) = separator
+            && index > 0
+            && index % 4 == 0
+        {
+            if field.at(position) != separator {
+                return None;
+            }
+            position += 1;
+        }
+        check.push(index, field.at(position))?;
+        position += 1;
+    }
+    (check.is_valid() && !field.word_at(position)).then_some(position)
+}
+
+/// ISO 7064 mod 97-10 over the number with its first four characters moved to the end.
+#[derive(Default)]
+struct Mod97 {
+    head: [u8; 4],
+    remainder: u32,
+}
+
+impl Mod97 {
+    /// Takes the character at `index`, or nothing when it belongs in no IBAN.
+    fn push(&mut self, index: usize, byte: u8) -> Option<()> {
+        if !byte.is_ascii_digit() && !byte.is_ascii_uppercase() {
+            return None;
+        }
+        match self.head.get_mut(index) {
+            Some(place) => *place = byte,
+            None => self.remainder = append(self.remainder, byte),
+        }
+        Some(())
+    }
+
+    fn is_valid(&self) -> bool {
+        self.head.iter().fold(self.remainder, |remainder, byte| append(remainder, *byte)) == 1
+    }
+}
+
+fn append(remainder: u32, byte: u8) -> u32 {
+    if byte.is_ascii_digit() {
+        (remainder * 10 + u32::from(byte - b'0')) % 97
+    } else {
+        (remainder * 100 + u32::from(byte - b'A') + 10) % 97
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(text: &str) -> Option<usize> {
+        end_of_valid(Field::new("", text), 0)
+    }
+
+    #[test]
+    fn registry_examples_are_valid_in_both_forms() {
+        for text in [
+            "BE68539007547034",
+            "CH93 0076 2011 6238 5295 7",
+            "FR14 2004 1010 0505 0001 3M02 606",
+            "NO93 8601 1117 947",
+            "MT84MALT011000012345MTLCAST001S",
+        ] {
+            assert_eq!(end(text), Some(text.len()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_digit_length_group_or_case_is_refused() {
+        for text in [
+            "BE68539007547035",
+            "BE6853900754703",
+            "BE685390075470341",
+            "BE68 5390 07547034",
+            "BE68 5390-0754 7034",
+            "be68539007547034",
+            "QQ68539007547034",
+        ] {
+            assert_eq!(end(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! IP addresses. Loopback, unspecified and broadcast addresses (and 0.x, 127.x, 255.x as a whole) name no
+//! one and are no findings; private and documentation addresses are, since inside an organisation they
+//! identify a machine.
+
+use std::net::Ipv6Addr;
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::field::Field;
+use super::finding;
+use super::numbers::{Run, Step};
+
+/// The longest text form is 45 bytes; a little more tells a longer token from an address.
+const V6_BYTES_MAX: usize = 48;
+
+/// Words after which four numbers with dots are a version or a place in a document.
+const NOT_ADDRESS_WORDS: [&str; 14] = [
+    "version",
+    "versions",
+    "ver",
+    "v",
+    "release",
+    "build",
+    "firmware",
+    "section",
+    "chapter",
+    "clause",
+    "paragraph",
+    "rev",
+    "revision",
+    "oid",
+];
+
+/// Four groups with dots from the group at `index`. A dotted quad that is no address is stepped over as a
+/// whole.
+pub(super) fn examine_v4(run: Run<'_, '_>, index: usize) -> Option<Step> {
+    let last = run.group(index + 3)?;
+    let first = run.group(index)?;
+    let field = run.field();
+    let dotted = (1..4).all(|offset| run.is_separated_by(index + offset, b'.'));
+    if !dotted || run.is_separated_by(index, b'.') {
+        return None;
+    }
+    let mut octets = [0u16; 4];
+    for (octet, offset) in octets.iter_mut().zip(0..) {
+        *octet = octet_of(run.digits(index + offset))?;
+    }
+    let step_over = Some(Step { next: index + 4, finding: None });
+    if run.is_separated_by(index + 4, b'.') {
+        return step_over;
+    }
+    let joined_before = matches!(field.char_before(first.start), Some('-' | '.'));
+    let joined_after = field.at(last.end) == b'-' && field.word_at(last.end + 1);
+    if joined_before || joined_after || field.word_before(first.start) || field.word_at(last.end) {
+        return None;
+    }
+    let reserved = matches!(octets, [0 | 127 | 255, ..]);
+    if reserved || is_product_version(field, first.start) || follows_version_word(field, first.start) {
+        return step_over;
+    }
+    Some(Step { next: index + 4, finding: Some(finding(PiiType::IpAddress, first.start, last.end, 90)) })
+}
+
+fn octet_of(digits: &[u8]) -> Option<u16> {
+    let canonical = digits.len() <= 3 && (digits.len() == 1 || digits.first() != Some(&b'0'));
+    let value = digits.iter().take(4).fold(0, |value, digit| value * 10 + u16::from(*digit - b'0'));
+    (canonical && value <= 255).then_some(value)
+}
+
+/// "Browser/98.0.44.12": a product name with a capital before the slash, as in a User-Agent.
+fn is_product_version(field: Field<'_>, start: usize) -> bool {
+    if start == 0 || field.at(start - 1) != b'/' {
+        return false;
+    }
+    let before = field.slice(start.saturating_sub(24), start - 1);
+    let word = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic());
+    word.last().is_some_and(u8::is_ascii_uppercase)
+}
+
+fn follows_version_word(field: Field<'_>, start: usize) -> bool {
+    let before = field.slice(start.saturating_sub(24), start);
+    let gap = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b':' | b'=' | b'"' | b'.')).count();
+    if gap > 3 {
+        return false;
+    }
+    let word_end = before.len() - gap;
+    let head = before.get(..word_end).unwrap_or_default();
+    let length = head.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = head.get(word_end - length..).unwrap_or_default();
+    NOT_ADDRESS_WORDS.iter().any(|candidate| word.eq_ignore_ascii_case(candidate.as_bytes()))
+}
+
+/// Examines the token of hexadecimal digits, colons and dots at `start`. Returns where to go on.
+pub(super) fn examine_v6(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> usize {
+    let window = field.slice(start, field.len().min(start + V6_BYTES_MAX));
+    let in_token = window.iter().take_while(|byte| byte.is_ascii_hexdigit() || matches!(**byte, b':' | b'.'));
+    let token_end = start + in_token.count();
+    let end = without_punctuation(field, start, token_end);
+    let alone = !field.word_before(start) && field.char_before(start) != Some(':') && !field.word_at(end);
+    if alone && let Ok(address) = field.str(start, end).parse::<Ipv6Addr>() {
+        let reserved = address.is_loopback() || address.is_unspecified();
+        if !reserved && is_spelled_out(field.slice(start, end)) {
+            candidates.push(finding(PiiType::IpAddress, start, end, 95));
+        }
+        return end;
+    }
+    first_place_for_a_number(field, start, token_end)
+}
+
+/// Drops a full stop or a single colon that belongs to the sentence.
+fn without_punctuation(field: Field<'_>, start: usize, token_end: usize) -> usize {
+    let mut end = token_end;
+    while end > start {
+        let last = field.at(end - 1);
+        let colon = last == b':' && (end < start + 2 || field.at(end - 2) != b':');
+        if last != b'.' && !colon {
+            break;
+        }
+        end -= 1;
+    }
+    end
+}
+
+/// Three written groups, or a shorter form whose first group is of a global, unique-local or link-local
+/// prefix, or ends in a dotted quad. In program text "a::b" means a name.
+fn is_spelled_out(token: &[u8]) -> bool {
+    let written = token.split(|byte| *byte == b':').filter(|group| !group.is_empty());
+    let first = token.split(|byte| *byte == b':').next().unwrap_or_default();
+    let known_prefix = first.len() == 4 && matches!(first, [b'2' | b'3' | b'f' | b'F', ..]);
+    let count = written.count();
+    count >= 3 || (count == 2 && (known_prefix || token.contains(&b'.')))
+}
+
+/// A token that is no address may still hold the start of a number: the first group too long for an address
+/// or with a dot, else whatever follows the last colon.
+fn first_place_for_a_number(field: Field<'_>, start: usize, token_end: usize) -> usize {
+    let token = field.slice(start, token_end);
+    let mut group_start = start;
+    for group in token.split(|byte| *byte == b':') {
+        let next = group_start + group.len() + 1;
+        if group.len() >= 5 || group.contains(&b'.') {
+            return if group_start > start { group_start } else { next.min(token_end) };
+        }
+        group_start = next;
+    }
+    token.iter().rposition(|byte| *byte == b':').map_or(token_end, |index| start + index + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found_v6(text: &str) -> Option<String> {
+        let mut candidates = Vec::new();
+        examine_v6(Field::new("", text), 0, &mut candidates);
+        candidates.first().map(|finding| text[finding.range.clone()].to_string())
+    }
+
+    #[test]
+    fn short_forms_need_a_known_prefix() {
+        for (text, expected) in [
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("fe80::1.", Some("fe80::1")),
+            ("2a00::", None),
+            ("dead::beef", None),
+            ("a::b", None),
+            ("::1", None),
+            ("1:2:3:4:5:6:7:8", Some("1:2:3:4:5:6:7:8")),
+            ("1:2:3:4:5:6:7:8:9", None),
+            ("::ffff:300.1.1.1", None),
+        ] {
+            assert_eq!(found_v6(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_search_goes_on_inside_a_refused_token() {
+        let text = "ab:cd:4111111111111111";
+        assert_eq!(examine_v6(Field::new("", text), 0, &mut Vec::new()), 6);
+        let text = "12:34:56";
+        assert_eq!(examine_v6(Field::new("", text), 0, &mut Vec::new()), 6);
+    }
+}

@@ -1,0 +1,53 @@
+//! The admin port: metrics and health. It serves no traffic and shows no content.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::Response;
+use metrics_exporter_prometheus::PrometheusHandle;
+use pingora_core::apps::http_app::ServeHttp;
+use pingora_core::protocols::http::ServerSession;
+
+use crate::snapshot::Snapshot;
+
+pub struct Admin {
+    pub snapshot: Arc<Snapshot>,
+    pub metrics: PrometheusHandle,
+}
+
+#[async_trait]
+impl ServeHttp for Admin {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let request = session.req_header();
+        let (status, kind, body) = match (request.method.as_str(), request.uri.path()) {
+            ("GET", "/metrics") => (200, "text/plain; version=0.0.4", self.metrics.render()),
+            ("GET", "/healthz") => (200, "application/json", "{\"status\":\"alive\"}".to_owned()),
+            ("GET", "/readyz") => self.readiness(),
+            _ => (404, "application/json", "{\"message\":\"not found\"}".to_owned()),
+        };
+        let length = body.len();
+        Response::builder()
+            .status(status)
+            .header(http::header::CONTENT_TYPE, kind)
+            .header(http::header::CONTENT_LENGTH, length)
+            .body(body.into_bytes())
+            .unwrap_or_default()
+    }
+}
+
+impl Admin {
+    /// Ready means that a request sent now would be served, each dependency named.
+    fn readiness(&self) -> (u16, &'static str, String) {
+        let credentials = self.snapshot.credentials.current().is_some();
+        let records = self.snapshot.records.healthy();
+        let word = |ready: bool| if ready { "ready" } else { "not_ready" };
+        let body = format!(
+            "{{\"status\":\"{}\",\"credentials\":\"{}\",\"records\":\"{}\",\"policy_revision\":{}}}",
+            word(credentials && records),
+            word(credentials),
+            word(records),
+            hardpan_inference::json::quote(self.snapshot.policy_revision()),
+        );
+        (if credentials && records { 200 } else { 503 }, "application/json", body)
+    }
+}

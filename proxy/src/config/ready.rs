@@ -1,0 +1,382 @@
+//! The configuration as it runs: validated, with every default filled in and every path resolved. All mistakes are
+//! reported together.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hardpan_aws::credentials::CredentialSource;
+use hardpan_inference::json::JsonLimits;
+use hardpan_policies::{Mode, Settings, Source};
+use hardpan_quotas::{Limit, Scope, Unit, Window};
+use zeroize::Zeroizing;
+
+use super::problem::{ConfigError, Problem};
+use super::text::Text;
+use super::written::{self, Written};
+use crate::upstream::Endpoint;
+
+pub struct Config {
+    pub listen: SocketAddr,
+    pub admin: Option<SocketAddr>,
+    pub tls: Option<TlsFiles>,
+    pub threads: usize,
+    pub limits: Limits,
+    pub keys: Vec<IssuedKey>,
+    pub region: String,
+    /// None: any.
+    pub regions: Option<BTreeSet<String>>,
+    pub endpoint: Endpoint,
+    pub credentials: CredentialSource,
+    pub ca: Option<PathBuf>,
+    pub policy: Option<PolicyConfig>,
+    pub guards: GuardSwitches,
+    pub quota: QuotaConfig,
+    pub cache: Option<CacheConfig>,
+    pub price_book: Option<PathBuf>,
+    pub unknown_model: UnknownModel,
+    pub records: RecordsConfig,
+}
+
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Bounds. Each has a default that fits a sidecar of 512 MiB.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub body_bytes_max: usize,
+    pub json: JsonLimits,
+    pub head_timeout: Duration,
+    pub body_timeout: Duration,
+    pub write_timeout: Duration,
+    pub upstream_connect_timeout: Duration,
+    pub upstream_read_timeout: Duration,
+    pub answer_bytes_max: usize,
+    pub held_stream_bytes_max: usize,
+    pub in_flight_max: usize,
+    pub in_flight_bytes_max: usize,
+    pub clock_skew_max_s: i64,
+}
+
+/// A key Hardpan issued. No `Debug`.
+pub struct IssuedKey {
+    pub access_key_id: String,
+    pub secret: Zeroizing<String>,
+    pub app: String,
+    pub team: String,
+    pub env: Option<String>,
+}
+
+pub struct PolicyConfig {
+    pub source: Source,
+    pub data: Vec<PathBuf>,
+    pub settings: Settings,
+}
+
+/// Which guards look at a request.
+#[derive(Debug, Clone, Copy)]
+pub struct GuardSwitches {
+    pub pii: bool,
+    pub injection: bool,
+    pub tools: bool,
+}
+
+pub struct QuotaConfig {
+    pub on: bool,
+    /// Reserved, and written, where neither caller nor policy set a limit.
+    pub default_max_tokens: u64,
+    pub limits: Vec<Limit>,
+}
+
+pub struct CacheConfig {
+    pub bytes_max: u64,
+    pub entry_bytes_max: usize,
+}
+
+pub use super::written::{OnFull, UnknownModel};
+
+pub struct RecordsConfig {
+    /// None: standard output.
+    pub path: Option<PathBuf>,
+    pub on_full: OnFull,
+    pub user_salt: Zeroizing<String>,
+}
+
+impl Config {
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let written: Written = serde_saphyr::from_str(&text)
+            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), message: error.to_string() })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut builder = Builder { folder, problems: Vec::new() };
+        let config = builder.config(written);
+        match config {
+            Some(config) if builder.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError::Invalid { path: path.to_owned(), problems: builder.problems }),
+        }
+    }
+}
+
+/// Collects every mistake on the way.
+struct Builder<'a> {
+    folder: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Builder<'_> {
+    fn config(&mut self, written: Written) -> Option<Config> {
+        let listen = self.address("listen", &written.listen);
+        let admin = written.admin.map(|admin| self.address("admin.listen", &admin.listen));
+        let tls = written.tls.map(|tls| TlsFiles {
+            certificate: self.file("tls.certificate", &tls.certificate),
+            key: self.file("tls.key", &tls.key),
+        });
+        let endpoint = self.endpoint(&written.aws);
+        let keys = self.keys(written.keys);
+        let regions = self.regions(&written.aws);
+        let limits = self.limits(&written.limits);
+        let quota = self.quota(written.quota);
+        let policy = self.policy(written.policy);
+        let guards = GuardSwitches {
+            pii: written.pii.mode == written::Switch::On,
+            injection: written.injection.mode == written::Switch::On,
+            tools: written.tools.mode == written::Switch::On,
+        };
+        let exact = written.cache.exact;
+        let cache = (exact.mode == written::Switch::On).then(|| CacheConfig {
+            bytes_max: exact.bytes_max.unwrap_or(64 << 20),
+            entry_bytes_max: exact.entry_bytes_max.unwrap_or(1 << 20),
+        });
+        let book = written.prices.book.filter(|book| book.0 != "shipped");
+        let price_book = book.map(|book| self.file("prices.book", &book));
+        let ca = written.aws.ca.as_ref().map(|ca| self.file("aws.ca", ca));
+        let path = written.records.path.0;
+        Some(Config {
+            listen: listen?,
+            admin: admin.flatten(),
+            tls,
+            threads: written
+                .threads
+                .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+            limits,
+            keys,
+            region: written.aws.region.0,
+            regions,
+            endpoint: endpoint?,
+            credentials: match written.aws.credentials {
+                written::Credentials::Default => CredentialSource::DefaultChain,
+                written::Credentials::Environment => CredentialSource::Environment,
+            },
+            ca,
+            policy,
+            guards,
+            quota,
+            cache,
+            price_book,
+            unknown_model: written.prices.unknown_model,
+            records: RecordsConfig {
+                path: (path != "stdout").then(|| self.folder_path(&path)),
+                on_full: written.records.on_full,
+                user_salt: Zeroizing::new(written.records.user_salt.map(|salt| salt.0).unwrap_or_default()),
+            },
+        })
+    }
+
+    fn problem(&mut self, place: impl Into<String>, what: &str, fix: &str) {
+        self.problems.push(Problem { place: place.into(), what: what.to_owned(), fix: fix.to_owned() });
+    }
+
+    fn address(&mut self, place: &str, text: &Text) -> Option<SocketAddr> {
+        let address = text.0.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+        if address.is_none() {
+            self.problem(place, "not an address to listen on", "write HOST:PORT, as in 127.0.0.1:8080");
+        }
+        address
+    }
+
+    /// Relative to the configuration file, so that an example works from any directory.
+    fn folder_path(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    fn file(&mut self, place: &str, text: &Text) -> PathBuf {
+        let path = self.folder_path(&text.0);
+        if !path.is_file() {
+            self.problem(place, "no such file", "name a file that exists, relative to the configuration file");
+        }
+        path
+    }
+
+    fn endpoint(&mut self, aws: &written::Aws) -> Option<Endpoint> {
+        let url = aws.endpoint.as_ref().map(|endpoint| endpoint.0.as_str());
+        match Endpoint::parse(url.unwrap_or("https://bedrock-runtime.{region}.amazonaws.com")) {
+            Ok(endpoint) => Some(endpoint),
+            Err(error) => {
+                self.problem("aws.endpoint", &error.to_string(), "write http://HOST:PORT or https://HOST");
+                None
+            }
+        }
+    }
+
+    fn regions(&mut self, aws: &written::Aws) -> Option<BTreeSet<String>> {
+        let listed = aws.regions.as_ref();
+        let regions: BTreeSet<String> = match listed {
+            None => BTreeSet::from([aws.region.0.clone()]),
+            Some(regions) => regions.iter().map(|region| region.0.clone()).collect(),
+        };
+        let plain = |region: &String| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if regions.contains("*") {
+            return None;
+        }
+        if aws.region.0.is_empty() || !regions.iter().all(plain) {
+            self.problem("aws.regions", "not a Region name", "write names such as us-east-1, or \"*\"");
+        }
+        Some(regions)
+    }
+
+    fn keys(&mut self, written: Vec<written::Key>) -> Vec<IssuedKey> {
+        if written.is_empty() {
+            self.problem("keys", "no key is issued, so nobody could call", "add at least one key");
+        }
+        let mut seen = BTreeSet::new();
+        let mut keys = Vec::with_capacity(written.len());
+        for (index, key) in written.into_iter().enumerate() {
+            let place = |member: &str| format!("keys[{index}].{member}");
+            let id = &key.access_key_id.0;
+            if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+                self.problem(place("access_key_id"), "not an access key id", "use letters, digits and _");
+            }
+            if !seen.insert(id.clone()) {
+                self.problem(place("access_key_id"), "already used by another key", "give each key its own id");
+            }
+            if key.secret_access_key.0.len() < 16 {
+                let fix = "use at least 16 characters, from a generator";
+                self.problem(place("secret_access_key"), "too short", fix);
+            }
+            for (member, text) in [("app", &key.app), ("team", &key.team)] {
+                if text.0.is_empty() || text.0.len() > 64 {
+                    self.problem(place(member), "empty or over 64 bytes", "name the app and its team");
+                }
+            }
+            keys.push(IssuedKey {
+                access_key_id: key.access_key_id.0,
+                secret: Zeroizing::new(key.secret_access_key.0),
+                app: key.app.0,
+                team: key.team.0,
+                env: key.env.map(|env| env.0),
+            });
+        }
+        keys
+    }
+
+    fn limits(&mut self, written: &written::Limits) -> Limits {
+        let millis = |value: Option<u64>, default: u64| Duration::from_millis(value.unwrap_or(default));
+        let json = JsonLimits::default();
+        let limits = Limits {
+            body_bytes_max: written.body_bytes_max.unwrap_or(25_000_000),
+            json: JsonLimits {
+                depth_max: written.json_depth_max.unwrap_or(json.depth_max),
+                values_max: written.json_values_max.unwrap_or(json.values_max),
+            },
+            head_timeout: millis(written.head_timeout_ms, 10_000),
+            body_timeout: millis(written.body_timeout_ms, 30_000),
+            write_timeout: millis(written.write_timeout_ms, 60_000),
+            upstream_connect_timeout: millis(written.upstream_connect_timeout_ms, 5_000),
+            upstream_read_timeout: millis(written.upstream_read_timeout_ms, 300_000),
+            answer_bytes_max: written.answer_bytes_max.unwrap_or(64 << 20),
+            held_stream_bytes_max: written.held_stream_bytes_max.unwrap_or(1 << 20),
+            in_flight_max: written.in_flight_max.unwrap_or(1024),
+            in_flight_bytes_max: written.in_flight_bytes_max.unwrap_or(256 << 20),
+            clock_skew_max_s: i64::from(written.clock_skew_max_s.unwrap_or(300)),
+        };
+        if limits.body_bytes_max > 100_000_000 {
+            self.problem("limits.body_bytes_max", "over 100,000,000", "no AWS operation takes more");
+        }
+        if limits.json.depth_max > 512 {
+            self.problem("limits.json_depth_max", "over 512", "deeper bodies cannot be read safely");
+        }
+        if limits.in_flight_bytes_max < limits.body_bytes_max {
+            let fix = "make it at least limits.body_bytes_max";
+            self.problem("limits.in_flight_bytes_max", "smaller than one body", fix);
+        }
+        if limits.in_flight_max == 0 {
+            self.problem("limits.in_flight_max", "zero", "allow at least one request");
+        }
+        limits
+    }
+
+    fn policy(&mut self, written: written::Policy) -> Option<PolicyConfig> {
+        let mode = match written.mode {
+            written::PolicyMode::Off => return None,
+            written::PolicyMode::Enforce => Mode::Enforce,
+            written::PolicyMode::Shadow => Mode::Shadow,
+        };
+        let source = match written.bundle {
+            Some(bundle) if bundle.0 != "library" => {
+                let path = self.folder_path(&bundle.0);
+                if !path.is_dir() {
+                    let fix = "name a directory of .rego files, or `library`";
+                    self.problem("policy.bundle", "no such directory", fix);
+                }
+                Source::Directory(path)
+            }
+            _ => Source::Library,
+        };
+        let data = written
+            .data
+            .iter()
+            .enumerate()
+            .map(|(index, path)| self.file(&format!("policy.data[{index}]"), path))
+            .collect();
+        let settings = Settings {
+            mode,
+            evaluation_limit: Duration::from_millis(written.evaluation_limit_ms.unwrap_or(50)),
+            memo_entries_max: written.memo_entries_max.unwrap_or(10_000),
+        };
+        Some(PolicyConfig { source, data, settings })
+    }
+
+    fn quota(&mut self, written: written::Quota) -> QuotaConfig {
+        let mut names = BTreeSet::new();
+        let mut limits = Vec::with_capacity(written.limits.len());
+        for (index, limit) in written.limits.into_iter().enumerate() {
+            if limit.name.0.is_empty() || !names.insert(limit.name.0.clone()) {
+                let fix = "give each limit its own name";
+                self.problem(format!("quota.limits[{index}].name"), "empty or already used", fix);
+            }
+            limits.push(Limit {
+                name: limit.name.0,
+                scope: match limit.scope {
+                    written::QuotaScope::Org => Scope::Org,
+                    written::QuotaScope::Team => Scope::Team,
+                    written::QuotaScope::App => Scope::App,
+                    written::QuotaScope::User => Scope::User,
+                },
+                of: limit.of.map(|of| of.0),
+                model: limit.model.map(|model| model.0),
+                unit: match limit.unit {
+                    written::QuotaUnit::Requests => Unit::Requests,
+                    written::QuotaUnit::Tokens => Unit::Tokens,
+                    written::QuotaUnit::NanoUsd => Unit::NanoUsd,
+                },
+                window: match limit.window {
+                    written::QuotaWindow::Minute => Window::Minute,
+                    written::QuotaWindow::Hour => Window::Hour,
+                    written::QuotaWindow::Day => Window::Day,
+                    written::QuotaWindow::Month => Window::Month,
+                    written::QuotaWindow::Total => Window::Total,
+                },
+                limit: limit.limit,
+            });
+        }
+        let default_max_tokens = written.default_max_tokens.unwrap_or(4096);
+        if default_max_tokens == 0 {
+            self.problem("quota.default_max_tokens", "zero", "leave it out for 4096");
+        }
+        QuotaConfig { on: written.mode == written::Switch::On, default_max_tokens, limits }
+    }
+}

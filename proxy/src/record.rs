@@ -1,0 +1,286 @@
+//! What is noted about a request on its way, and the one record made of it in the end.
+//!
+//! A draft is filled step by step, so that a request which stops early still leaves all that was known by then. It
+//! holds no text of prompt or answer.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use hardpan_filters::inspection::Inspection;
+use hardpan_inference::operation::{Operation, Target};
+use hardpan_inference::principal::Principal;
+use hardpan_inference::usage::{TokenUsage, UsageSource};
+use hardpan_policies::Decision;
+use hardpan_pricing::Cost;
+use hardpan_telemetry::audit::{
+    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord, user_id_hash,
+};
+use hardpan_telemetry::metrics;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::refusal::{Blame, Refusal};
+use crate::snapshot::Snapshot;
+
+/// Longest text taken over from a caller into a record.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// No `Debug`: it names users.
+pub struct Draft {
+    pub request_id: String,
+    started: Instant,
+    stage_began: Instant,
+    time: OffsetDateTime,
+    overhead: BTreeMap<&'static str, Duration>,
+    pub operation: Option<Operation>,
+    pub model: Option<String>,
+    pub model_base: Option<String>,
+    pub region: Option<String>,
+    pub app: String,
+    pub team: String,
+    pub verified: bool,
+    pub user: Option<String>,
+    pub feature: Option<String>,
+    pub prompt_version: Option<String>,
+    pub attempts: u32,
+    pub decision: Option<AuditDecision>,
+    pub decision_id: Option<String>,
+    pub findings: BTreeMap<&'static str, u64>,
+    pub injection_score: Option<f32>,
+    pub redactions: u64,
+    pub guardrail_action: Option<&'static str>,
+    pub tools_called: Vec<String>,
+    pub tools_denied: Vec<String>,
+    pub cache: &'static str,
+    pub usage: TokenUsage,
+    pub usage_source: UsageSource,
+    pub cost: Option<Cost>,
+    pub model_served: Option<String>,
+    pub aws_request_id: Option<String>,
+    pub first_byte: Option<Duration>,
+    pub stop_reason: Option<String>,
+    pub status: u16,
+    pub error: Option<String>,
+}
+
+impl Draft {
+    pub fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            request_id: uuid::Uuid::new_v4().to_string(),
+            started: now,
+            stage_began: now,
+            time: OffsetDateTime::now_utc(),
+            overhead: BTreeMap::new(),
+            operation: None,
+            model: None,
+            model_base: None,
+            region: None,
+            app: String::new(),
+            team: String::new(),
+            verified: false,
+            user: None,
+            feature: None,
+            prompt_version: None,
+            attempts: 0,
+            decision: None,
+            decision_id: None,
+            findings: BTreeMap::new(),
+            injection_score: None,
+            redactions: 0,
+            guardrail_action: None,
+            tools_called: Vec::new(),
+            tools_denied: Vec::new(),
+            cache: "bypass",
+            usage: TokenUsage::default(),
+            usage_source: UsageSource::None,
+            cost: None,
+            model_served: None,
+            aws_request_id: None,
+            first_byte: None,
+            stop_reason: None,
+            status: 0,
+            error: None,
+        }
+    }
+
+    pub fn unix_seconds(&self) -> i64 {
+        self.time.unix_timestamp()
+    }
+
+    pub fn unix_millis(&self) -> u64 {
+        u64::try_from(self.time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+    }
+
+    /// The stage that now ends is named; the next one begins.
+    pub fn stage(&mut self, name: &'static str) {
+        let now = Instant::now();
+        *self.overhead.entry(name).or_default() += now - self.stage_began;
+        self.stage_began = now;
+    }
+
+    /// Time that is not Hardpan's own has passed.
+    pub fn skip_waiting(&mut self) {
+        self.stage_began = Instant::now();
+    }
+
+    pub fn target(&mut self, target: &Target) {
+        self.operation = Some(target.operation);
+        self.model = Some(target.model.as_str().to_owned());
+        self.model_base = Some(target.model.base().to_owned());
+    }
+
+    pub fn principal(&mut self, principal: &Principal) {
+        self.verified = true;
+        self.app.clone_from(&principal.app);
+        self.team.clone_from(&principal.team);
+        self.user = principal.user.as_deref().map(clip);
+    }
+
+    /// Labels from the request's metadata; they name things and are not interpreted.
+    pub fn labels(&mut self, metadata: &BTreeMap<String, String>) {
+        self.feature = metadata.get("feature").map(String::as_str).map(clip);
+        self.prompt_version = metadata.get("prompt_version").map(String::as_str).map(clip);
+    }
+
+    pub fn inspection(&mut self, inspection: &Inspection, scored: bool) {
+        for (kind, count) in &inspection.signals.findings {
+            self.findings.insert(kind.name(), *count);
+            metrics::pii_found(*kind, *count);
+        }
+        if scored {
+            self.injection_score = Some(inspection.signals.injection);
+            metrics::injection_score(inspection.signals.injection);
+        }
+    }
+
+    pub fn decision(&mut self, decision: &Decision) {
+        metrics::decision(decision.verdict.name(), !decision.shadow.is_empty());
+        self.decision_id = Some(decision.id.clone());
+        let coded = |reasons: &[hardpan_policies::Reason]| -> Vec<String> {
+            reasons.iter().map(|reason| format!("{}:{}", reason.package, reason.code)).collect()
+        };
+        self.decision = Some(AuditDecision {
+            action: decision.verdict.name(),
+            rules: decision.allowed_by.iter().map(|grant| format!("{}:{}", grant.package, grant.code)).collect(),
+            reasons: coded(&decision.reasons),
+            bundle_revision: Some(decision.revision.to_string()),
+            shadow: coded(&decision.shadow),
+        });
+    }
+
+    pub fn refused(&mut self, refusal: &Refusal) {
+        let blame = match refusal.blame() {
+            Blame::Client => "client",
+            Blame::Upstream => "upstream",
+            Blame::Hardpan => "hardpan",
+        };
+        metrics::request_refused(refusal.code(), blame);
+        self.error = Some(refusal.code().to_owned());
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Emits metrics and record. Called once, whatever became of the connection.
+    pub fn emit(self, snapshot: &Snapshot) {
+        let elapsed = self.elapsed();
+        let known = self.model_base.as_deref().filter(|base| !base.is_empty());
+        let model = match (known, &self.cost) {
+            // Only models with a price become label values: any caller can make up a name.
+            (Some(base), Some(_)) => base,
+            _ => metrics::OTHER,
+        };
+        let caller = metrics::Caller { team: &self.team, app: &self.app };
+        metrics::request_finished(caller, self.operation, model, self.status, elapsed);
+        if !self.usage.is_zero() {
+            metrics::tokens(caller, model, &self.usage);
+        }
+        if let Some(cost) = &self.cost {
+            metrics::cost(caller, model, cost.total.0);
+        }
+        if let (Some(operation), Some(first)) = (self.operation, self.first_byte) {
+            metrics::time_to_first_token(operation, first);
+        }
+        for (stage, duration) in &self.overhead {
+            metrics::overhead(stage, *duration);
+        }
+        metrics::cache_result(self.cache);
+        metrics::tools_denied(self.tools_denied.len() as u64);
+        if self.redactions > 0 {
+            metrics::redacted(self.redactions);
+        }
+        // A full queue is counted by the log itself; the request has been answered by now.
+        let _ = snapshot.records.submit(self.into_record(snapshot, elapsed));
+    }
+
+    fn into_record(self, snapshot: &Snapshot, elapsed: Duration) -> AuditRecord {
+        let salt = snapshot.config.records.user_salt.as_bytes();
+        let principal = self.verified.then(|| AuditPrincipal {
+            user_id_hash: self.user.as_deref().map(|user| user_id_hash(salt, user)),
+            app: self.app,
+            team: self.team,
+        });
+        AuditRecord {
+            request_id: self.request_id,
+            aws_request_id: self.aws_request_id,
+            time: self.time.format(&Rfc3339).unwrap_or_default(),
+            principal,
+            feature: self.feature,
+            prompt_version: self.prompt_version,
+            operation: self.operation.map(Operation::name),
+            model_requested: self.model,
+            model_served: self.model_served,
+            region: self.region,
+            attempts: self.attempts,
+            decision: self.decision,
+            findings: self.findings,
+            redactions: self.redactions,
+            injection_score: self.injection_score,
+            guardrail_action: self.guardrail_action,
+            guardrail_units: 0,
+            agent_tools_called: self.tools_called,
+            tools_denied: self.tools_denied,
+            retrieved_documents: 0,
+            cache: AuditCache { result: self.cache, similarity: None },
+            input_tokens: self.usage.input,
+            output_tokens: self.usage.output,
+            cache_read_tokens: self.usage.cache_read,
+            cache_write_tokens: AuditCacheWrites {
+                for_5m: self.usage.cache_write_5m,
+                for_1h: self.usage.cache_write_1h,
+            },
+            usage_source: self.usage_source,
+            estimated_cost_usd: self.cost.map(|cost| cost.total.to_usd_string()),
+            cost_breakdown: self.cost.map(|cost| AuditCost {
+                input: cost.input.to_usd_string(),
+                output: cost.output.to_usd_string(),
+                cache_read: cost.cache_read.to_usd_string(),
+                cache_write: cost.cache_write.to_usd_string(),
+            }),
+            price_as_of: self.cost.map(|_| snapshot.prices.as_of().to_owned()),
+            latency_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            time_to_first_token_ms: self
+                .first_byte
+                .map(|first| u64::try_from(first.as_millis()).unwrap_or(u64::MAX)),
+            overhead_us: self
+                .overhead
+                .into_iter()
+                .map(|(stage, duration)| (stage, u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
+                .collect(),
+            stop_reason: self.stop_reason.as_deref().map(clip),
+            status: self.status,
+            error: self.error,
+            user_feedback: None,
+        }
+    }
+}
+
+fn clip(text: &str) -> String {
+    let mut end = text.len().min(TEXT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,316 @@
+//! Every way a request can be turned away, and the one place that says what the caller is told.
+//!
+//! The caller reads a typed AWS error with a short message; the operator reads the code in metrics and record. No
+//! message repeats a byte of the request beyond a position in it.
+
+use std::time::Duration;
+
+use hardpan_aws::error::ErrorType;
+use hardpan_aws::verifier::VerifyError;
+use hardpan_inference::codec::RequestError;
+use hardpan_inference::edit::ConflictingEdits;
+use hardpan_inference::operation::RouteError;
+use hardpan_inference::stream::event_stream::FrameError;
+use hardpan_quotas::QuotaExceeded;
+
+use crate::downstream::BodyError;
+use crate::upstream::UpstreamError;
+
+/// A policy's refusal, as the caller may read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    pub code: String,
+    pub message: String,
+    pub decision_id: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("the request head is malformed")]
+    Head,
+    #[error("the request has both Content-Length and Transfer-Encoding")]
+    Framing,
+    #[error("the request body is compressed")]
+    ContentEncoding,
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error("too many requests are in flight")]
+    Overloaded,
+    #[error(transparent)]
+    Signature(#[from] VerifyError),
+    #[error("the access key is not one Hardpan issued")]
+    UnknownKey,
+    #[error("the request is signed for another service or Region")]
+    SignedScope,
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    #[error("policy refused: {}", .0.code)]
+    Policy(Denial),
+    #[error("policy could not decide")]
+    PolicyUnavailable { decision_id: String },
+    #[error("quota {} is used up", .0.limit)]
+    Quota(QuotaExceeded),
+    #[error("the model has no price")]
+    UnpricedModel,
+    #[error(transparent)]
+    Edits(#[from] ConflictingEdits),
+    #[error("no AWS credentials are at hand")]
+    Credentials,
+    #[error("the request could not be signed")]
+    Signing,
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error("the upstream's answer is longer than {bytes_max} bytes")]
+    AnswerTooLarge { bytes_max: usize },
+    #[error("the upstream's answer could not be read")]
+    AnswerMalformed,
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the stream ended before its last event")]
+    StreamIncomplete,
+    #[error("a tool call in the stream is longer than {bytes_max} bytes")]
+    HeldTooMuch { bytes_max: usize },
+    #[error("records cannot be written")]
+    RecordsUnavailable,
+    #[error("an internal error")]
+    Panicked,
+}
+
+/// Whose doing a refusal is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    Client,
+    Upstream,
+    Hardpan,
+}
+
+/// What the caller is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub error: ErrorType,
+    pub message: String,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+    /// False tells SDKs that know the header not to try again by themselves.
+    pub should_retry: Option<bool>,
+}
+
+/// The longest wait SDKs take on themselves; beyond it they are told not to retry.
+const SDK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+impl Refusal {
+    pub fn answer(&self) -> Answer {
+        use ErrorType as E;
+        match self {
+            Refusal::Head => says(E::Validation, "The request head is malformed."),
+            Refusal::Framing => says(
+                E::Validation,
+                "The request carries both Content-Length and Transfer-Encoding. Send one of them.",
+            ),
+            Refusal::ContentEncoding => says(
+                E::Validation,
+                "The request body is compressed (Content-Encoding). Hardpan reads only identity-encoded bodies.",
+            ),
+            Refusal::Route(RouteError::Ungoverned { operation }) => says(
+                E::AccessDenied,
+                format!(
+                    "Operation {operation} is not governed by this Hardpan and is refused by default. Governed are \
+                     Converse, ConverseStream, InvokeModel and InvokeModelWithResponseStream. Point the client of \
+                     other operations (AWS_ENDPOINT_URL_<SERVICE>) at AWS, or use a governed operation."
+                ),
+            ),
+            Refusal::Route(error @ (RouteError::ModelId(_) | RouteError::Query)) => {
+                says(E::Validation, format!("The request path was refused: {error}."))
+            }
+            Refusal::Body(error) => says(E::Validation, format!("The request body was refused: {error}.")),
+            Refusal::Overloaded => {
+                later(E::ServiceUnavailable, "Hardpan has reached its limit of requests in flight.", 1000)
+            }
+            Refusal::Signature(VerifyError::Missing) => {
+                says(E::MissingAuthenticationToken, "Missing Authentication Token")
+            }
+            Refusal::Signature(VerifyError::Malformed | VerifyError::Presigned | VerifyError::AbsentHeader) => {
+                says(E::IncompleteSignature, "The request's signature is incomplete or not header-based SigV4.")
+            }
+            Refusal::Signature(VerifyError::Expired | VerifyError::Date) => {
+                says(E::RequestExpired, "The request's date is missing, inconsistent or too far from now.")
+            }
+            Refusal::Signature(error @ VerifyError::UnsignedHeader) => {
+                says(E::InvalidSignature, format!("The signature was refused: {error}."))
+            }
+            Refusal::Signature(VerifyError::PayloadHash | VerifyError::Mismatch) => says(
+                E::InvalidSignature,
+                "The request signature we calculated does not match the signature you provided. Check the secret \
+                 access key issued by Hardpan and the signing method.",
+            ),
+            Refusal::UnknownKey => {
+                says(E::UnrecognizedClient, "The access key id is not one this Hardpan issued.")
+            }
+            Refusal::SignedScope => says(
+                E::InvalidSignature,
+                "The credential scope names a service or Region this Hardpan does not serve.",
+            ),
+            Refusal::Request(error) => says(E::Validation, format!("The request body was refused: {error}.")),
+            Refusal::Policy(denial) => says(
+                E::AccessDenied,
+                format!("[{}] {} (decision {})", denial.code, denial.message, denial.decision_id),
+            ),
+            Refusal::PolicyUnavailable { decision_id } => later(
+                E::ServiceUnavailable,
+                &format!("Policy could not decide, so the request was not forwarded (decision {decision_id})."),
+                1000,
+            ),
+            Refusal::Quota(exceeded) if exceeded.hard => says(
+                E::ServiceQuotaExceeded,
+                format!("The budget {} is used up for this {}.", exceeded.limit, exceeded.window.name()),
+            ),
+            Refusal::Quota(exceeded) => later(
+                E::Throttling,
+                &format!("The limit {} is reached for this {}.", exceeded.limit, exceeded.window.name()),
+                exceeded.retry_after_ms.unwrap_or(1000),
+            ),
+            Refusal::UnpricedModel => {
+                says(E::AccessDenied, "The model has no price in the price book and is refused by configuration.")
+            }
+            Refusal::Edits(_) | Refusal::Signing | Refusal::Panicked => {
+                says(E::InternalServer, "Hardpan could not process the request.")
+            }
+            Refusal::Credentials => later(E::ServiceUnavailable, "Hardpan has no AWS credentials at the moment.", 1000),
+            Refusal::Upstream(UpstreamError::Timeout) => Answer {
+                should_retry: Some(false),
+                ..says(E::ModelTimeout, "The model did not answer in time.")
+            },
+            Refusal::Upstream(UpstreamError::Resolve | UpstreamError::Connect | UpstreamError::Broken) => {
+                later(E::ServiceUnavailable, "The model service could not be reached.", 1000)
+            }
+            Refusal::AnswerTooLarge { .. } | Refusal::AnswerMalformed => {
+                says(E::ServiceUnavailable, "The model service's answer could not be read and was withheld.")
+            }
+            Refusal::Frame(_) | Refusal::StreamIncomplete => {
+                says(E::ServiceUnavailable, "The model service's stream was damaged and was cut off.")
+            }
+            Refusal::HeldTooMuch { .. } => {
+                says(E::Validation, "A tool call was too long to be checked and the stream was cut off.")
+            }
+            Refusal::RecordsUnavailable => {
+                later(E::ServiceUnavailable, "Hardpan cannot write its records and refuses requests.", 5000)
+            }
+        }
+    }
+
+    /// The label of metrics and records: from a closed set.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Refusal::Head => "malformed_head",
+            Refusal::Framing => "ambiguous_framing",
+            Refusal::ContentEncoding => "compressed_body",
+            Refusal::Route(RouteError::Ungoverned { .. }) => "operation_not_governed",
+            Refusal::Route(_) => "invalid_path",
+            Refusal::Body(BodyError::TooLarge { .. }) => "body_too_large",
+            Refusal::Body(BodyError::Timeout) => "body_timeout",
+            Refusal::Body(BodyError::Broken) => "body_broken",
+            Refusal::Overloaded => "overloaded",
+            Refusal::Signature(_) => "signature_refused",
+            Refusal::UnknownKey => "unknown_key",
+            Refusal::SignedScope => "scope_refused",
+            Refusal::Request(_) => "invalid_body",
+            Refusal::Policy(_) => "policy_denied",
+            Refusal::PolicyUnavailable { .. } => "policy_unavailable",
+            Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
+            Refusal::Quota(_) => "rate_limited",
+            Refusal::UnpricedModel => "unpriced_model",
+            Refusal::Edits(_) => "edits_conflict",
+            Refusal::Credentials => "no_credentials",
+            Refusal::Signing => "signing_failed",
+            Refusal::Upstream(UpstreamError::Timeout) => "upstream_timeout",
+            Refusal::Upstream(_) => "upstream_unreachable",
+            Refusal::AnswerTooLarge { .. } => "answer_too_large",
+            Refusal::AnswerMalformed => "answer_malformed",
+            Refusal::Frame(_) => "stream_damaged",
+            Refusal::StreamIncomplete => "stream_incomplete",
+            Refusal::HeldTooMuch { .. } => "held_stream_too_long",
+            Refusal::RecordsUnavailable => "records_unavailable",
+            Refusal::Panicked => "internal_error",
+        }
+    }
+
+    pub fn blame(&self) -> Blame {
+        match self {
+            Refusal::Head
+            | Refusal::Framing
+            | Refusal::ContentEncoding
+            | Refusal::Route(_)
+            | Refusal::Body(_)
+            | Refusal::Signature(_)
+            | Refusal::UnknownKey
+            | Refusal::SignedScope
+            | Refusal::Request(_)
+            | Refusal::Policy(_)
+            | Refusal::Quota(_)
+            | Refusal::UnpricedModel => Blame::Client,
+            Refusal::Upstream(_)
+            | Refusal::AnswerTooLarge { .. }
+            | Refusal::AnswerMalformed
+            | Refusal::Frame(_)
+            | Refusal::StreamIncomplete
+            | Refusal::HeldTooMuch { .. } => Blame::Upstream,
+            Refusal::Overloaded
+            | Refusal::PolicyUnavailable { .. }
+            | Refusal::Edits(_)
+            | Refusal::Credentials
+            | Refusal::Signing
+            | Refusal::RecordsUnavailable
+            | Refusal::Panicked => Blame::Hardpan,
+        }
+    }
+
+    /// A caller whose transport is already broken gets no answer.
+    pub fn has_nobody_to_tell(&self) -> bool {
+        matches!(self, Refusal::Body(BodyError::Broken))
+    }
+}
+
+fn says(error: ErrorType, message: impl Into<String>) -> Answer {
+    Answer { error, message: message.into(), retry_after: None, should_retry: None }
+}
+
+fn later(error: ErrorType, message: &str, after_ms: u64) -> Answer {
+    let wait = Duration::from_millis(after_ms);
+    let should_retry = (wait > SDK_WAIT_MAX).then_some(false);
+    Answer { retry_after: Some(wait), should_retry, ..says(error, message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts that SDK wrappers take for a context overflow, after which they trim history and call again.
+    const OVERFLOW_TEXTS: [&str; 5] = [
+        "input is too long for requested model",
+        "exceed context limit",
+        "too many total text bytes",
+        "prompt is too long",
+        "maximum context length",
+    ];
+
+    #[test]
+    fn no_message_reads_as_a_context_overflow() {
+        for refusal in [
+            Refusal::Body(BodyError::TooLarge { bytes_max: 25_000_000 }),
+            Refusal::HeldTooMuch { bytes_max: 1 },
+            Refusal::AnswerTooLarge { bytes_max: 1 },
+            Refusal::Overloaded,
+        ] {
+            let message = refusal.answer().message.to_lowercase();
+            assert!(!OVERFLOW_TEXTS.iter().any(|text| message.contains(text)), "{message}");
+        }
+    }
+
+    #[test]
+    fn long_waits_tell_sdks_not_to_retry() {
+        assert_eq!(later(ErrorType::Throttling, "", 60_000).should_retry, Some(false));
+        assert_eq!(later(ErrorType::Throttling, "", 1_000).should_retry, None);
+    }
+}

@@ -1,0 +1,332 @@
+//! Answers on their way to the caller: whole, streamed, or out of the cache.
+//!
+//! A stream is never collected: what the governor releases is written at once. When the caller leaves, the
+//! connection to AWS is dropped, which stops the call. A stream that cannot be finished truthfully ends in an
+//! exception of its own protocol, or in a broken transport; never tidily.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use hardpan_caches::{CacheKey, Entry};
+use hardpan_inference::stream::event_stream;
+use hardpan_inference::usage::{TokenUsage, Tokens};
+use hardpan_telemetry::metrics;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::answer::stream::StreamGovernor;
+use crate::answer::{AnswerContext, Completion, whole};
+use crate::downstream::{Downstream, end_to_end, header};
+use crate::record::Draft;
+use crate::refusal::Refusal;
+use crate::upstream::UpstreamAnswer;
+
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// How an answer ended.
+pub struct Outcome {
+    pub completion: Completion,
+    /// The model was called and did something that is paid for.
+    pub reached_model: bool,
+    pub failure: Option<Refusal>,
+}
+
+impl Outcome {
+    /// Nothing was answered yet.
+    pub fn refused(refusal: Refusal) -> Self {
+        Self { completion: Completion::default(), reached_model: false, failure: Some(refusal) }
+    }
+
+    fn of(completion: Completion) -> Self {
+        Self { completion, reached_model: true, failure: None }
+    }
+
+    pub fn into_result(self) -> Result<(), Refusal> {
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+type Keep = Option<(CacheKey, Duration)>;
+
+/// Hands on what AWS answers.
+pub async fn from_upstream(
+    context: &AnswerContext<'_>,
+    mut answer: UpstreamAnswer,
+    keep: Keep,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Outcome {
+    metrics::upstream_status(answer.status);
+    draft.aws_request_id = text_header(&answer.headers, "x-amzn-requestid");
+    draft.skip_waiting();
+    let is_stream = text_header(&answer.headers, "content-type").is_some_and(|kind| kind.starts_with(EVENT_STREAM));
+    if answer.status == 200 && is_stream {
+        return streamed(context, answer, keep, downstream, draft).await;
+    }
+    let snapshot = context.asker.snapshot;
+    let body = match read_whole(&mut answer, snapshot.config.limits.answer_bytes_max, downstream).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return left(Completion::default(), draft),
+        Err(failure) => {
+            let reached_model = answer.status == 200;
+            return Outcome { completion: Completion::default(), reached_model, failure: Some(failure) };
+        }
+    };
+    draft.first_byte = Some(draft.elapsed());
+    draft.skip_waiting();
+    let (status, headers) = (answer.status, end_to_end(&answer.headers));
+    snapshot.upstream.release(answer).await;
+    if status != 200 {
+        // The service's own errors are not touched: SDKs act on their status, type and text.
+        draft.error = text_header(&headers, "x-amzn-errortype").map(|kind| error_name(&kind));
+        return respond(downstream, draft, status, headers, body, Completion::default(), false).await;
+    }
+    let (changed, mut completion) = match whole::process(context, &body) {
+        Ok(processed) => processed,
+        Err(failure) => {
+            return Outcome { completion: Completion::default(), reached_model: true, failure: Some(failure) };
+        }
+    };
+    completion.usage = usage_headers(&headers).or(completion.usage);
+    store(context, keep, status, &headers, &body, &completion);
+    draft.stage("answer");
+    respond(downstream, draft, status, headers, changed, completion, true).await
+}
+
+/// Answers from the cache, through the same inspectors.
+pub async fn from_cache(
+    context: &AnswerContext<'_>,
+    entry: &Entry,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Outcome {
+    let headers: HeaderMap = entry
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)))
+        .collect();
+    let processed = if context.asker.operation.is_stream() {
+        let mut governor = StreamGovernor::new(context);
+        governor.push(&entry.body).and_then(|first| {
+            let (rest, completion) = governor.finish()?;
+            Ok((Bytes::from([first, rest].concat()), completion))
+        })
+    } else {
+        whole::process(context, &entry.body)
+    };
+    draft.first_byte = Some(draft.elapsed());
+    draft.stage("cache");
+    match processed {
+        Ok((body, completion)) => {
+            respond(downstream, draft, entry.status, headers, body, completion, false).await
+        }
+        Err(failure) => Outcome::refused(failure),
+    }
+}
+
+async fn respond(
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+    status: u16,
+    mut headers: HeaderMap,
+    body: Bytes,
+    completion: Completion,
+    reached_model: bool,
+) -> Outcome {
+    add_own_headers(&mut headers, draft);
+    draft.status = status;
+    if downstream.respond(status, headers, body).await.is_err() {
+        draft.error = Some("client_left".to_owned());
+    }
+    Outcome { completion, reached_model, failure: None }
+}
+
+async fn streamed(
+    context: &AnswerContext<'_>,
+    mut answer: UpstreamAnswer,
+    keep: Keep,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Outcome {
+    let headers = end_to_end(&answer.headers);
+    let mut own = headers.clone();
+    add_own_headers(&mut own, draft);
+    draft.status = answer.status;
+    if downstream.begin(answer.status, own).await.is_err() {
+        return left(Completion::default(), draft);
+    }
+    let mut governor = StreamGovernor::new(context);
+    let mut copy = Copy::new(context, keep.is_some());
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = answer.read() => piece,
+            () = downstream.left() => return left(governor.abandon(), draft),
+        };
+        let piece = match piece {
+            Ok(Some(piece)) => piece,
+            Ok(None) => break,
+            Err(error) => return broken(governor.abandon(), error.into(), downstream, draft).await,
+        };
+        if draft.first_byte.is_none() {
+            draft.first_byte = Some(draft.elapsed());
+        }
+        copy.add(&piece);
+        match governor.push(&piece) {
+            Ok(ready) if ready.is_empty() => {}
+            Ok(ready) => {
+                if downstream.write(ready).await.is_err() {
+                    return left(governor.abandon(), draft);
+                }
+            }
+            Err(failure) => return broken(governor.abandon(), failure, downstream, draft).await,
+        }
+    }
+    let partial = governor.completion().usage;
+    let (rest, completion) = match governor.finish() {
+        Ok(finished) => finished,
+        Err(failure) => {
+            let completion = Completion { usage: partial, ..Completion::default() };
+            return broken(completion, failure, downstream, draft).await;
+        }
+    };
+    context.asker.snapshot.upstream.release(answer).await;
+    if (!rest.is_empty() && downstream.write(rest).await.is_err()) || downstream.finish().await.is_err() {
+        return left(completion, draft);
+    }
+    if let Some(body) = copy.take() {
+        store(context, keep, 200, &headers, &body, &completion);
+    }
+    Outcome::of(completion)
+}
+
+/// The caller has gone. Dropping the upstream answer closes its connection.
+fn left(completion: Completion, draft: &mut Draft) -> Outcome {
+    draft.error = Some("client_left".to_owned());
+    Outcome::of(completion)
+}
+
+/// The stream cannot go on: say so in its own protocol.
+async fn broken(
+    completion: Completion,
+    failure: Refusal,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Outcome {
+    draft.refused(&failure);
+    let told = failure.answer();
+    let frame = event_stream::exception(told.error.stream_exception(), &told.message);
+    if downstream.write(frame).await.is_err() || downstream.finish().await.is_err() {
+        draft.error = Some("client_left".to_owned());
+    }
+    Outcome { completion, reached_model: true, failure: Some(failure) }
+}
+
+/// None when the caller left while the answer was awaited.
+async fn read_whole(
+    answer: &mut UpstreamAnswer,
+    bytes_max: usize,
+    downstream: &mut Downstream<'_>,
+) -> Result<Option<Bytes>, Refusal> {
+    let mut body = BytesMut::new();
+    loop {
+        let piece = tokio::select! {
+            biased;
+            piece = answer.read() => piece,
+            () = downstream.left() => return Ok(None),
+        };
+        match piece? {
+            None => return Ok(Some(body.freeze())),
+            Some(piece) if body.len() + piece.len() > bytes_max => {
+                metrics::bound_hit("answer_bytes_max");
+                return Err(Refusal::AnswerTooLarge { bytes_max });
+            }
+            Some(piece) => body.extend_from_slice(&piece),
+        }
+    }
+}
+
+/// A stream's bytes as AWS sent them, kept aside for the cache while they fit.
+struct Copy {
+    bytes: Option<BytesMut>,
+    bytes_max: usize,
+}
+
+impl Copy {
+    fn new(context: &AnswerContext<'_>, wanted: bool) -> Self {
+        let cache = context.asker.snapshot.config.cache.as_ref();
+        let bytes_max = cache.map_or(0, |cache| cache.entry_bytes_max);
+        Self { bytes: wanted.then(BytesMut::new), bytes_max }
+    }
+
+    fn add(&mut self, piece: &[u8]) {
+        let Some(bytes) = &mut self.bytes else { return };
+        if bytes.len() + piece.len() > self.bytes_max {
+            self.bytes = None;
+            metrics::cache_result("too_large");
+        } else {
+            bytes.extend_from_slice(piece);
+        }
+    }
+
+    fn take(self) -> Option<Bytes> {
+        self.bytes.map(BytesMut::freeze)
+    }
+}
+
+/// Keeps a complete answer as AWS sent it, before anything was put back into it.
+fn store(
+    context: &AnswerContext<'_>,
+    keep: Keep,
+    status: u16,
+    headers: &HeaderMap,
+    body: &Bytes,
+    completion: &Completion,
+) {
+    let (Some(cache), Some((key, ttl))) = (&context.asker.snapshot.cache, keep) else { return };
+    if !completion.complete || completion.guardrail_intervened {
+        return;
+    }
+    let headers = headers
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "x-amzn-requestid" | "date"))
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let entry = Entry {
+        status,
+        headers,
+        body: body.clone(),
+        usage: completion.usage.unwrap_or_default(),
+        stored_unix_ms: u64::try_from(context.asker.now_unix).unwrap_or(0).saturating_mul(1000),
+    };
+    metrics::cache_result(if cache.put(key, entry, ttl) { "stored" } else { "too_large" });
+}
+
+/// The headers every answer carries.
+pub fn add_own_headers(headers: &mut HeaderMap, draft: &Draft) {
+    let decision = draft.decision_id.as_ref().unwrap_or(&draft.request_id);
+    headers.extend(header("x-hardpan-decision-id", decision));
+    if !headers.contains_key("x-amzn-requestid") {
+        headers.extend(header("x-amzn-requestid", &draft.request_id));
+    }
+}
+
+/// InvokeModel's token counts, which Bedrock puts into headers.
+fn usage_headers(headers: &HeaderMap) -> Option<TokenUsage> {
+    let count = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse().ok().map(Tokens);
+    Some(TokenUsage {
+        input: count("x-amzn-bedrock-input-token-count")?,
+        output: count("x-amzn-bedrock-output-token-count").unwrap_or_default(),
+        cache_read: count("x-amzn-bedrock-cache-read-input-token-count").unwrap_or_default(),
+        cache_write_5m: count("x-amzn-bedrock-cache-write-input-token-count").unwrap_or_default(),
+        cache_write_1h: Tokens(0),
+    })
+}
+
+fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// `ValidationException` in `ValidationException:http://…`.
+fn error_name(kind: &str) -> String {
+    kind.split(':').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+}

@@ -1,0 +1,178 @@
+//! The edge: connections become exchanges, refusals become answers, and every request leaves one record.
+//!
+//! It stands on pingora's `HttpServerApp` directly: listeners, HTTP/1.1 and HTTP/2 on one port, TLS, keep-alive and
+//! drain are pingora's, and a head that does not parse gets a typed answer here too.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hardpan_inference::json::quote;
+use hardpan_telemetry::metrics;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora_core::ErrorType;
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::Stream;
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::server::ShutdownWatch;
+
+use crate::downstream::{Downstream, header};
+use crate::exchange::exchange;
+use crate::record::Draft;
+use crate::refusal::Refusal;
+use crate::respond::add_own_headers;
+use crate::snapshot::Snapshot;
+
+/// How long an idle connection waits for its next request.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Bytes pingora looks at to tell HTTP/2 from HTTP/1.1.
+const PREFACE_BYTES: usize = 24;
+
+/// Bounds how long a connection may take to say its first word, then hands it to [`Service`].
+pub struct Edge {
+    service: Arc<Service>,
+}
+
+impl Edge {
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        options.h2_idle_timeout = Some(KEEP_ALIVE * 5);
+        Self { service: Arc::new(Service { snapshot, options }) }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Edge {
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let mut preface = [0; PREFACE_BYTES];
+        let within = self.service.snapshot.config.limits.head_timeout;
+        // A connection that says nothing is closed; what was read is given back before pingora reads again.
+        let first_word = tokio::time::timeout(within, stream.try_peek(&mut preface)).await;
+        first_word.ok()?.ok()?;
+        self.service.process_new(stream, shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.service.http_cleanup().await;
+    }
+}
+
+struct Service {
+    snapshot: Arc<Snapshot>,
+    options: HttpServerOptions,
+}
+
+#[async_trait]
+impl HttpServerApp for Service {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        let mut shutting_down = shutdown.clone();
+        let within = self.snapshot.config.limits.head_timeout.max(KEEP_ALIVE);
+        let head = tokio::select! {
+            biased;
+            head = tokio::time::timeout(within, session.read_request()) => head.ok()?,
+            _ = shutting_down.changed() => return None,
+        };
+        match head {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => {
+                if *error.etype() == ErrorType::InvalidHTTPHeader {
+                    self.refuse_head(&mut session).await;
+                }
+                session.shutdown().await;
+                return None;
+            }
+        }
+        if *shutdown.borrow() {
+            session.set_keepalive(None);
+        }
+        let limits = &self.snapshot.config.limits;
+        session.set_read_timeout(Some(limits.body_timeout));
+        session.set_write_timeout(Some(limits.write_timeout));
+        if !self.serve(&mut session).await {
+            return None;
+        }
+        let settings = HttpPersistentSettings::for_session(&session);
+        let reused = session.finish().await.ok().flatten()?;
+        Some(ReusedHttpStream::from_reusable_stream(reused, settings))
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+}
+
+impl Service {
+    /// Runs one exchange and writes its record. False when the connection must not be used again.
+    async fn serve(&self, session: &mut ServerSession) -> bool {
+        metrics::request_started();
+        let mut draft = Draft::begin();
+        let mut downstream = Downstream::new(session);
+        let run = AssertUnwindSafe(exchange(&self.snapshot, &mut downstream, &mut draft)).catch_unwind();
+        let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
+        if let Err(refusal) = outcome {
+            conclude(&mut downstream, &mut draft, &refusal).await;
+        }
+        let reusable = downstream.finished();
+        if !reusable {
+            downstream.break_off().await;
+        }
+        draft.emit(&self.snapshot);
+        metrics::request_left();
+        reusable
+    }
+
+    /// A head that is no HTTP gets an answer and a record like any other refusal.
+    async fn refuse_head(&self, session: &mut ServerSession) {
+        metrics::request_started();
+        let mut draft = Draft::begin();
+        let mut downstream = Downstream::new(session);
+        conclude(&mut downstream, &mut draft, &Refusal::Head).await;
+        draft.emit(&self.snapshot);
+        metrics::request_left();
+    }
+}
+
+/// Tells the caller, unless an answer has begun or nobody is there.
+async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &Refusal) {
+    if downstream.head_written() {
+        return;
+    }
+    draft.refused(refusal);
+    if refusal.has_nobody_to_tell() {
+        return;
+    }
+    let (status, headers, body) = error_answer(draft, refusal);
+    draft.status = status;
+    if downstream.respond(status, headers, body).await.is_ok() {
+        downstream.drain().await;
+    }
+}
+
+fn error_answer(draft: &Draft, refusal: &Refusal) -> (u16, HeaderMap, Bytes) {
+    let answer = refusal.answer();
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.extend(header("x-amzn-errortype", answer.error.name()));
+    if let Some(wait) = answer.retry_after {
+        let millis = wait.as_millis().to_string();
+        headers.extend(header("x-amz-retry-after", &millis));
+        headers.extend(header("retry-after-ms", &millis));
+        headers.extend(header("retry-after", &wait.as_millis().div_ceil(1000).to_string()));
+    }
+    if let Some(should_retry) = answer.should_retry {
+        let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
+        headers.insert(HeaderName::from_static("x-should-retry"), value);
+    }
+    add_own_headers(&mut headers, draft);
+    let body = format!("{{\"message\":{}}}", quote(&answer.message));
+    (answer.error.status(), headers, Bytes::from(body))
+}

@@ -1,0 +1,96 @@
+//! What a request may use at most, and what it used in the end: the figures of reservation, bill and record.
+
+use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
+use hardpan_pricing::{Tier, cost};
+use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
+use hardpan_telemetry::metrics;
+
+use crate::answer::Completion;
+use crate::clearance::{Asker, ClearedRequest};
+use crate::config::UnknownModel;
+use crate::record::Draft;
+use crate::refusal::Refusal;
+use crate::respond::Outcome;
+
+/// Bytes of generated text taken for one token where no count came.
+const ESTIMATED_BYTES_PER_TOKEN: u64 = 4;
+
+/// The reservation by Bedrock's formula, output weighed by its burndown; its price at the same figures.
+pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, Refusal> {
+    let tokens = reservation_tokens_max(cleared.est_input_tokens, cleared.max_tokens, burndown(asker.model));
+    let worst = TokenUsage {
+        input: Tokens(cleared.est_input_tokens),
+        output: Tokens(cleared.max_tokens),
+        ..TokenUsage::default()
+    };
+    let price = asker.snapshot.prices.price_in(asker.model, Tier::Standard, asker.region);
+    match (price, asker.snapshot.config.unknown_model) {
+        (Some(price), _) => Ok(Spend { tokens, nano_usd: cost(price, &worst).total.0 }),
+        (None, UnknownModel::Flag) => Ok(Spend { tokens, nano_usd: 0 }),
+        (None, UnknownModel::Refuse) => Err(Refusal::UnpricedModel),
+    }
+}
+
+/// Settles the reservation by what was used, and notes it. Always reached, however the exchange ended.
+pub fn settle(
+    asker: &Asker<'_>,
+    cleared: &ClearedRequest,
+    reservation: Reservation,
+    outcome: &Outcome,
+    draft: &mut Draft,
+) {
+    let ledger = &asker.snapshot.ledger;
+    let completion = &outcome.completion;
+    note(completion, outcome, cleared, draft);
+    if !outcome.reached_model {
+        ledger.release(reservation);
+        return;
+    }
+    let (usage, source) = usage_of(completion, cleared);
+    draft.usage = usage;
+    draft.usage_source = source;
+    let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
+    let price = asker.snapshot.prices.price_in(asker.model, tier, asker.region);
+    draft.cost = price.map(|price| cost(price, &usage));
+    if price.is_none() {
+        metrics::unpriced(asker.operation);
+    }
+    let spend = Spend {
+        tokens: usage.quota_tokens(burndown(asker.model)),
+        nano_usd: draft.cost.as_ref().map_or(0, |cost| cost.total.0),
+    };
+    ledger.settle(reservation, spend);
+    metrics::quota_overshoots(ledger.overshoot());
+}
+
+fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {
+    draft.stop_reason.clone_from(&completion.stop_reason);
+    draft.tools_called.clone_from(&completion.tools_called);
+    draft.tools_denied.clone_from(&completion.tools_denied);
+    if outcome.reached_model && cleared.guardrail.is_some() {
+        let action = if completion.guardrail_intervened { "intervened" } else { "none" };
+        draft.guardrail_action = Some(action);
+        metrics::guardrail_action(action);
+    } else if completion.guardrail_intervened {
+        draft.guardrail_action = Some("intervened");
+    }
+    if outcome.reached_model {
+        draft.model_served.clone_from(&draft.model);
+    }
+    if let Some(exception) = &completion.exception {
+        draft.error = Some(exception.clone());
+    }
+}
+
+/// The service's own count, else an estimate: what was sent was read, what came was generated.
+fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
+    if let Some(usage) = completion.usage {
+        return (usage, UsageSource::Reported);
+    }
+    let usage = TokenUsage {
+        input: Tokens(cleared.est_input_tokens),
+        output: Tokens(completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN)),
+        ..TokenUsage::default()
+    };
+    (usage, UsageSource::Estimated)
+}

@@ -1,0 +1,164 @@
+//! Everything one request needs, built from one configuration: a request sees the same snapshot from head to record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hardpan_aws::credentials::{CredentialError, CredentialStore};
+use hardpan_caches::ExactCache;
+use hardpan_filters::inspection::{BuildError, Inspector};
+use hardpan_policies::{Bundle, LoadError, PolicySet};
+use hardpan_pricing::{PriceBook, PriceBookError};
+use hardpan_quotas::Ledger;
+use hardpan_telemetry::audit::{AuditError, AuditLog, AuditSettings, AuditSink};
+
+use crate::config::{Config, OnFull};
+use crate::refusal::Refusal;
+use crate::tools::SchemaCache;
+use crate::upstream::Upstream;
+
+/// Records waiting to be written; beyond three quarters of it new requests are refused or records dropped.
+const RECORDS_QUEUED_MAX: usize = 8192;
+
+pub struct Snapshot {
+    pub config: Config,
+    pub upstream: Upstream,
+    pub credentials: Arc<CredentialStore>,
+    pub inspector: Inspector,
+    /// None: no policy is asked, by configuration.
+    pub policy: Option<PolicySet>,
+    pub ledger: Ledger,
+    pub cache: Option<ExactCache>,
+    pub prices: PriceBook,
+    pub schemas: SchemaCache,
+    pub records: AuditLog,
+    pub admission: Admission,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Detectors(#[from] BuildError),
+    #[error("the policy bundle was refused:\n{0}")]
+    Policy(#[from] LoadError),
+    #[error("the price book was refused: {0}")]
+    Prices(#[from] PriceBookError),
+    #[error("the price book could not be read: {0}")]
+    PricesRead(std::io::Error),
+    #[error("records cannot be written: {0}")]
+    Records(#[from] AuditError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+}
+
+/// The policies of a configuration, for serving and for checking alike.
+pub fn load_policy(config: &Config) -> Result<Option<PolicySet>, LoadError> {
+    let Some(policy) = &config.policy else { return Ok(None) };
+    let bundle = Bundle::load(&policy.source, &policy.data)?;
+    PolicySet::new(bundle, policy.settings.clone()).map(Some)
+}
+
+impl Snapshot {
+    /// Builds all parts. Fails rather than start with a guard that does not work.
+    pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
+        let inspector = Inspector::new(config.guards.pii, config.guards.injection)?;
+        let policy = load_policy(&config)?;
+        let prices = match &config.price_book {
+            None => PriceBook::shipped()?,
+            Some(path) => PriceBook::parse(&std::fs::read_to_string(path).map_err(StartError::PricesRead)?)?,
+        };
+        let sink = match &config.records.path {
+            Some(path) => AuditSink::File(path.clone()),
+            None => AuditSink::Stdout,
+        };
+        let on_full = match config.records.on_full {
+            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
+        };
+        let records = AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
+        let credentials = CredentialStore::load(config.credentials).await?;
+        let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
+        let cache = config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
+        Ok(Arc::new(Self {
+            upstream: Upstream::new(config.endpoint.clone(), config.ca.as_deref(), config.limits),
+            credentials,
+            inspector,
+            policy,
+            ledger: Ledger::new(limits),
+            cache,
+            prices,
+            schemas: SchemaCache::default(),
+            records,
+            admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
+            config,
+        }))
+    }
+
+    pub fn policy_revision(&self) -> &str {
+        self.policy.as_ref().map_or("none", PolicySet::revision)
+    }
+}
+
+/// How much is in flight: requests, and bytes of their bodies.
+pub struct Admission {
+    requests: AtomicUsize,
+    bytes: AtomicUsize,
+    requests_max: usize,
+    bytes_max: usize,
+}
+
+/// A place among the requests in flight, given back when dropped.
+pub struct Place<'a> {
+    admission: &'a Admission,
+    bytes: usize,
+}
+
+impl Admission {
+    fn new(requests_max: usize, bytes_max: usize) -> Self {
+        Self { requests: AtomicUsize::new(0), bytes: AtomicUsize::new(0), requests_max, bytes_max }
+    }
+
+    /// Takes a place for a request whose body may be `bytes` long.
+    pub fn enter(&self, bytes: usize) -> Result<Place<'_>, Refusal> {
+        let place = Place { admission: self, bytes };
+        let requests = self.requests.fetch_add(1, Ordering::Relaxed);
+        let in_flight = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if requests >= self.requests_max {
+            hardpan_telemetry::metrics::bound_hit("in_flight_max");
+            return Err(Refusal::Overloaded);
+        }
+        if in_flight.saturating_add(bytes) > self.bytes_max {
+            hardpan_telemetry::metrics::bound_hit("in_flight_bytes_max");
+            return Err(Refusal::Overloaded);
+        }
+        Ok(place)
+    }
+
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.admission.requests.fetch_sub(1, Ordering::Relaxed);
+        self.admission.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_bounds_hold_and_places_come_back() {
+        let admission = Admission::new(2, 100);
+        let first = admission.enter(40).unwrap();
+        let second = admission.enter(60).unwrap();
+        assert!(admission.enter(0).is_err());
+        drop(first);
+        assert!(admission.enter(41).is_err());
+        let third = admission.enter(40).unwrap();
+        drop((second, third));
+        assert_eq!((admission.requests(), admission.bytes.load(Ordering::Relaxed)), (0, 0));
+    }
+}

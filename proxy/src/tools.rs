@@ -1,0 +1,141 @@
+//! One tool call the model proposes: are its arguments what the caller declared, and does policy let it through?
+//!
+//! Arguments are checked as the caller will get them, after masked values are put back. A call whose arguments
+//! cannot be checked counts as invalid; policy decides what that means.
+
+use std::sync::Arc;
+
+use hardpan_inference::request::Signals;
+use hardpan_policies::ToolFacts;
+use jsonschema::{PatternOptions, Validator};
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::clearance::{Asker, DeclaredTool, first_reason, refusal_of};
+use crate::refusal::Refusal;
+
+/// Compiled schemas kept, and the largest one that is compiled.
+const SCHEMAS_KEPT_MAX: u64 = 1024;
+const SCHEMA_BYTES_MAX: usize = 256 << 10;
+/// What policy is told of invalid arguments.
+const ERRORS_MAX: usize = 8;
+
+/// Compiled once per schema text.
+pub struct SchemaCache {
+    compiled: Cache<[u8; 32], Option<Arc<Validator>>>,
+}
+
+impl Default for SchemaCache {
+    fn default() -> Self {
+        Self { compiled: Cache::new(SCHEMAS_KEPT_MAX) }
+    }
+}
+
+impl SchemaCache {
+    /// None when the text is no schema that can be compiled.
+    fn validator(&self, schema: &str) -> Option<Arc<Validator>> {
+        if schema.len() > SCHEMA_BYTES_MAX {
+            return None;
+        }
+        let key = Sha256::digest(schema.as_bytes()).into();
+        self.compiled.get_with(key, || {
+            let schema: serde_json::Value = serde_json::from_str(schema).ok()?;
+            // Linear-time patterns: a schema comes from the caller.
+            let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+            options.build(&schema).ok().map(Arc::new)
+        })
+    }
+}
+
+/// A call as the model proposed it.
+pub struct ProposedCall<'a> {
+    pub id: &'a str,
+    pub name: &'a str,
+    /// Raw JSON, masked values put back.
+    pub arguments: &'a str,
+    /// Its place among the calls of this answer, from 1, and how many are known so far.
+    pub index: u64,
+    pub of: u64,
+}
+
+pub enum ToolVerdict {
+    Release,
+    /// The text that stands in the call's place.
+    Replace(String),
+}
+
+/// Decides one call.
+pub fn decide(asker: &Asker<'_>, declared: &[DeclaredTool], call: &ProposedCall<'_>) -> ToolVerdict {
+    let tool = declared.iter().find(|tool| tool.name == call.name);
+    let errors = argument_errors(&asker.snapshot.schemas, tool, call.arguments);
+    let signals: Signals = asker.snapshot.inspector.signals(call.arguments);
+    let facts = ToolFacts {
+        id: call.id,
+        name: call.name,
+        index: call.index,
+        of: call.of,
+        declared: tool.is_some(),
+        args_json: call.arguments,
+        args_valid: errors.is_empty(),
+        args_errors: &errors,
+        signals: &signals,
+    };
+    let Some(decision) = asker.decide_tool(facts) else { return ToolVerdict::Release };
+    match refusal_of(&decision) {
+        None => ToolVerdict::Release,
+        Some(Refusal::PolicyUnavailable { decision_id }) => ToolVerdict::Replace(format!(
+            "[policy_error] The tool call was withheld because policy could not decide (decision {decision_id})."
+        )),
+        Some(_) => {
+            let (code, message) = first_reason(&decision).unwrap_or(("denied", "policy denied the call"));
+            ToolVerdict::Replace(format!("[{code}] {message} (decision {})", decision.id))
+        }
+    }
+}
+
+/// What is wrong with the arguments. Messages name places and rules, never values.
+fn argument_errors(schemas: &SchemaCache, tool: Option<&DeclaredTool>, arguments: &str) -> Vec<String> {
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(arguments) else {
+        return vec!["the arguments are not valid JSON".to_owned()];
+    };
+    let Some(schema) = tool.and_then(|tool| tool.schema.as_deref()) else { return Vec::new() };
+    let Some(validator) = schemas.validator(schema) else {
+        return vec!["the declared inputSchema cannot be used".to_owned()];
+    };
+    let errors = validator.iter_errors(&value).take(ERRORS_MAX);
+    errors.map(|error| format!("{} breaks {}", place(&error), error.kind().keyword())).collect()
+}
+
+fn place(error: &jsonschema::ValidationError<'_>) -> String {
+    let path = error.instance_path().to_string();
+    if path.is_empty() { "the arguments".to_owned() } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_checked_against_the_declared_schema() {
+        let schemas = SchemaCache::default();
+        let tool = |schema: &str| DeclaredTool { name: "f".into(), schema: Some(schema.into()) };
+        let schema = r#"{"type":"object","properties":{"city":{"type":"string","pattern":"^[A-Z]"},"n":{"type":"integer"}},"required":["city"],"additionalProperties":false}"#;
+        for (arguments, valid) in [
+            (r#"{"city":"Oslo"}"#, true),
+            (r#"{"city":"Oslo","n":3}"#, true),
+            (r#"{"city":"oslo"}"#, false),
+            (r#"{"n":"3"}"#, false),
+            (r#"{"city":"Oslo","x":1}"#, false),
+            (r#"{"city":"#, false),
+            ("", false),
+        ] {
+            let errors = argument_errors(&schemas, Some(&tool(schema)), arguments);
+            assert_eq!(errors.is_empty(), valid, "{arguments} {errors:?}");
+            assert!(!errors.iter().any(|error| error.contains("oslo")), "{errors:?}");
+        }
+        let broken = argument_errors(&schemas, Some(&tool(r#"{"type":7}"#)), "{}");
+        assert_eq!(broken, ["the declared inputSchema cannot be used"]);
+        let remote = tool(r#"{"$ref":"http://169.254.169.254/schema.json"}"#);
+        assert!(!argument_errors(&schemas, Some(&remote), "{}").is_empty());
+    }
+}

@@ -1,0 +1,260 @@
+//! Where AWS is and how to reach it: endpoint URLs, name resolution, the connection pool, one call.
+//!
+//! A call that fails before its first answer byte on a connection taken from the pool is sent once more on a new
+//! one: the service closes idle connections, and a request written into a closing one was never read.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use pingora_core::connectors::ConnectorOptions;
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::ALPN;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_http::RequestHeader;
+
+use crate::config::Limits;
+
+/// How long a resolved address is used.
+const RESOLVED_FOR: Duration = Duration::from_secs(30);
+/// Below the idle time AWS closes connections after.
+const IDLE_FOR: Duration = Duration::from_secs(50);
+
+/// An endpoint URL, `{region}` left open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    tls: bool,
+    host: String,
+    port: u16,
+}
+
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum EndpointError {
+    #[error("not an http or https URL")]
+    Scheme,
+    #[error("not a host with an optional port")]
+    Host,
+    #[error("a path or query is not supported here")]
+    Path,
+}
+
+impl Endpoint {
+    pub fn parse(url: &str) -> Result<Self, EndpointError> {
+        let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err(EndpointError::Scheme),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err(EndpointError::Path);
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().map_err(|_| EndpointError::Host)?),
+            None => (authority, if tls { 443 } else { 80 }),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'{' | b'}');
+        if host.is_empty() || !host.bytes().all(plain) {
+            return Err(EndpointError::Host);
+        }
+        Ok(Self { tls, host: host.to_owned(), port })
+    }
+
+    fn host(&self, region: &str) -> String {
+        self.host.replace("{region}", region)
+    }
+
+    /// The `Host` header: default ports are left out, and the signature covers it so.
+    pub fn authority(&self, region: &str) -> String {
+        let default = if self.tls { 443 } else { 80 };
+        let host = self.host(region);
+        if self.port == default { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// A request ready to go out.
+pub struct Call {
+    pub path: String,
+    pub region: String,
+    /// Every header but `host`, signature included.
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    #[error("the upstream's name could not be resolved")]
+    Resolve,
+    #[error("the upstream could not be reached")]
+    Connect,
+    #[error("the upstream did not answer in time")]
+    Timeout,
+    #[error("the connection to the upstream broke before an answer came")]
+    Broken,
+}
+
+/// An answer whose head has come.
+pub struct UpstreamAnswer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    session: HttpSession<()>,
+    peer: HttpPeer,
+}
+
+pub struct Upstream {
+    connector: Connector,
+    endpoint: Endpoint,
+    limits: Limits,
+    resolved: Mutex<HashMap<String, (SocketAddr, Instant)>>,
+}
+
+impl Upstream {
+    pub fn new(endpoint: Endpoint, ca: Option<&std::path::Path>, limits: Limits) -> Self {
+        let mut options = ConnectorOptions::new(limits.in_flight_max.clamp(16, 1024));
+        options.ca_file = ca.map(|ca| ca.to_string_lossy().into_owned());
+        Self {
+            connector: Connector::new(Some(options)),
+            endpoint,
+            limits,
+            resolved: Mutex::new(HashMap::new()),
+        }
+    }
+
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends a request and waits for the answer's head.
+    pub async fn send(&self, call: &Call) -> Result<UpstreamAnswer, UpstreamError> {
+        let peer = self.peer(&call.region).await?;
+        let mut retried = false;
+        loop {
+            let (session, reused) =
+                self.connector.get_http_session(&peer).await.map_err(|error| {
+                    if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Connect }
+                })?;
+            match self.exchange(session, call).await {
+                Ok(session) => return Ok(UpstreamAnswer::new(session, peer)),
+                Err(error) if reused && !retried && !is_timeout(&error) => retried = true,
+                Err(error) if is_timeout(&error) => return Err(UpstreamError::Timeout),
+                Err(_) => return Err(UpstreamError::Broken),
+            }
+        }
+    }
+
+    /// Gives a connection whose answer was read whole back to the pool.
+    pub async fn release(&self, answer: UpstreamAnswer) {
+        self.connector.release_http_session(answer.session, &answer.peer, Some(IDLE_FOR)).await;
+    }
+
+    async fn exchange(
+        &self,
+        mut session: HttpSession<()>,
+        call: &Call,
+    ) -> Result<HttpSession<()>, Box<pingora_core::Error>> {
+        session.set_read_timeout(Some(self.limits.upstream_read_timeout));
+        session.set_write_timeout(Some(self.limits.write_timeout));
+        session.write_request_header(Box::new(self.head(call)?)).await?;
+        session.write_request_body(call.body.clone(), true).await?;
+        session.finish_request_body().await?;
+        loop {
+            session.read_response_header().await?;
+            let informational = session.response_header().is_some_and(|head| head.status.is_informational());
+            if !informational {
+                return Ok(session);
+            }
+        }
+    }
+
+    fn head(&self, call: &Call) -> Result<RequestHeader, Box<pingora_core::Error>> {
+        let mut head = RequestHeader::build("POST", call.path.as_bytes(), Some(call.headers.len() + 2))?;
+        head.append_header("host", self.endpoint.authority(&call.region))?;
+        for (name, value) in &call.headers {
+            head.append_header(name.clone(), value.clone())?;
+        }
+        head.append_header(http::header::CONTENT_LENGTH, call.body.len().to_string())?;
+        Ok(head)
+    }
+
+    async fn peer(&self, region: &str) -> Result<HttpPeer, UpstreamError> {
+        let host = self.endpoint.host(region);
+        let address = self.resolve(&host).await?;
+        let mut peer = HttpPeer::new(address, self.endpoint.tls, host);
+        peer.options.alpn = ALPN::H1;
+        peer.options.connection_timeout = Some(self.limits.upstream_connect_timeout);
+        peer.options.total_connection_timeout = Some(self.limits.upstream_connect_timeout * 2);
+        peer.options.idle_timeout = Some(IDLE_FOR);
+        Ok(peer)
+    }
+
+    async fn resolve(&self, host: &str) -> Result<SocketAddr, UpstreamError> {
+        if let Ok(address) = host.parse() {
+            return Ok(SocketAddr::new(address, self.endpoint.port));
+        }
+        let known = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
+        if let Some((address, at)) = known
+            && at.elapsed() < RESOLVED_FOR
+        {
+            return Ok(address);
+        }
+        let looked_up = tokio::net::lookup_host((host, self.endpoint.port)).await;
+        let fresh = looked_up.ok().and_then(|mut addresses| addresses.next());
+        // A failed look-up does not forget an address that works.
+        let address = fresh.or(known.map(|(address, _)| address)).ok_or(UpstreamError::Resolve)?;
+        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.insert(host.to_owned(), (address, Instant::now()));
+        Ok(address)
+    }
+}
+
+impl UpstreamAnswer {
+    fn new(session: HttpSession<()>, peer: HttpPeer) -> Self {
+        let (status, headers) = session
+            .response_header()
+            .map(|head| (head.status.as_u16(), head.headers.clone()))
+            .unwrap_or((502, HeaderMap::new()));
+        Self { status, headers, session, peer }
+    }
+
+    /// The next piece of the body; None at its end. An end before its declared length is an error.
+    pub async fn read(&mut self) -> Result<Option<Bytes>, UpstreamError> {
+        self.session.read_response_body().await.map_err(|error| {
+            if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Broken }
+        })
+    }
+}
+
+fn is_timeout(error: &pingora_core::Error) -> bool {
+    use pingora_core::ErrorType::{ConnectTimedout, ReadTimedout, WriteTimedout};
+    matches!(error.etype(), ConnectTimedout | ReadTimedout | WriteTimedout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_are_read_and_the_host_header_follows() {
+        for (url, authority) in [
+            ("https://bedrock-runtime.{region}.amazonaws.com", "bedrock-runtime.eu-west-1.amazonaws.com"),
+            ("http://127.0.0.1:9000/", "127.0.0.1:9000"),
+            ("https://vpce-1.example:8443", "vpce-1.example:8443"),
+            ("http://localhost:80", "localhost"),
+        ] {
+            assert_eq!(Endpoint::parse(url).unwrap().authority("eu-west-1"), authority);
+        }
+        for (url, error) in [
+            ("ftp://x", EndpointError::Scheme),
+            ("https://", EndpointError::Host),
+            ("https://a b", EndpointError::Host),
+            ("https://x:y", EndpointError::Host),
+            ("https://x/path", EndpointError::Path),
+        ] {
+            assert_eq!(Endpoint::parse(url), Err(error), "{url}");
+        }
+    }
+}
