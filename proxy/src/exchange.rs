@@ -16,7 +16,7 @@ use hardpan_policies::{CacheRule, CacheScope};
 use hardpan_quotas::{Demand, Reservation};
 use sha2::{Digest, Sha256};
 
-use crate::answer::AnswerContext;
+use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, ClearedRequest, Clearance, DeclaredTool, carry_out, drop_tools};
 use crate::downstream::Downstream;
 use crate::record::Draft;
@@ -223,14 +223,22 @@ async fn answer(
             return respond::from_cache(context, &entry, downstream, draft).await;
         }
     }
-    draft.stage("prepare");
-    draft.attempts = 1;
+    let region = context.asker.region;
     let headers = downstream.headers();
-    let sent =
-        forward::send(snapshot, target, context.asker.region, headers, clearance, cleared, reservation).await;
-    match sent {
-        Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await,
-        Err(refusal) => Outcome::refused(refusal),
+    let prepared = forward::prepare(snapshot, target, region, headers, clearance, cleared, reservation);
+    draft.stage("signing");
+    let prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(refusal) => return Outcome::refused(refusal),
+    };
+    draft.attempts = 1;
+    tokio::select! {
+        biased;
+        sent = forward::send(snapshot, &prepared) => match sent {
+            Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await,
+            Err(refusal) => Outcome::refused(refusal),
+        },
+        () = downstream.left() => respond::left(Completion::default(), draft),
     }
 }
 
@@ -253,8 +261,9 @@ fn cache_key(
             format!("user:{}:{}:{}", principal.team, principal.app, principal.user.as_deref()?)
         }
     };
-    let body: Vec<&[u8]> =
+    let shaping: Vec<&[u8]> =
         cleared.shaping.iter().filter_map(|range| cleared.body().get(range.clone())).collect();
+    let body = shaping.concat();
     let headers = forward::shaping_headers(downstream.headers());
     let guardrail = cleared.guardrail.as_ref().map(|guardrail| format!("{}:{}", guardrail.id, guardrail.version));
     let parts = KeyParts {
@@ -262,7 +271,7 @@ fn cache_key(
         model: &target.model,
         region: asker.region,
         headers: &headers,
-        body: &body,
+        body: &[&body],
         scope: &scope,
         // The bundle's digest covers its data.
         policy_revision: asker.snapshot.policy_revision(),

@@ -1,7 +1,7 @@
 //! Sending a cleared request to AWS under Hardpan's own credentials.
 //!
-//! [`send`] takes the three proofs: policy's clearance, the body as cleared, and a reservation of quota. The
-//! caller's credentials, transport headers and anything not on the list below stay behind.
+//! [`prepare`] takes the three proofs: policy's clearance, the body as cleared, and a reservation of quota; [`send`]
+//! takes only what it made. The caller's credentials, transport headers and anything not on the list below stay behind.
 
 use std::time::SystemTime;
 
@@ -38,8 +38,11 @@ pub fn shaping_headers(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
         .collect()
 }
 
-/// Signs the request and sends it. One call: nothing is retried after a byte of an answer came.
-pub async fn send(
+/// A signed request. Only [`prepare`] makes one.
+pub struct Prepared(Call);
+
+/// Builds and signs the request.
+pub fn prepare(
     snapshot: &Snapshot,
     target: &Target,
     region: &str,
@@ -47,18 +50,7 @@ pub async fn send(
     _clearance: &Clearance,
     cleared: &ClearedRequest,
     _reservation: &Reservation,
-) -> Result<UpstreamAnswer, Refusal> {
-    let call = prepare(snapshot, target, region, caller_headers, cleared)?;
-    Ok(snapshot.upstream.send(&call).await?)
-}
-
-fn prepare(
-    snapshot: &Snapshot,
-    target: &Target,
-    region: &str,
-    caller_headers: &HeaderMap,
-    cleared: &ClearedRequest,
-) -> Result<Call, Refusal> {
+) -> Result<Prepared, Refusal> {
     let path = target.path();
     let mut headers = HeaderMap::with_capacity(SIGNED.len() + 6);
     for name in SIGNED {
@@ -104,5 +96,10 @@ fn prepare(
         }
     }
     headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(Call { path, region: region.to_owned(), headers, body: cleared.body().clone() })
+    Ok(Prepared(Call { path, region: region.to_owned(), headers, body: cleared.body().clone() }))
+}
+
+/// Sends it. One call: nothing is retried after a byte of an answer came.
+pub async fn send(snapshot: &Snapshot, prepared: &Prepared) -> Result<UpstreamAnswer, Refusal> {
+    Ok(snapshot.upstream.send(&prepared.0).await?)
 }

@@ -200,7 +200,7 @@ async fn streamed(
 }
 
 /// The caller has gone. Dropping the upstream answer closes its connection.
-fn left(completion: Completion, draft: &mut Draft) -> Outcome {
+pub fn left(completion: Completion, draft: &mut Draft) -> Outcome {
     draft.error = Some("client_left".to_owned());
     Outcome::of(completion)
 }

@@ -134,8 +134,11 @@ impl Service {
     async fn refuse_head(&self, session: &mut ServerSession) {
         metrics::request_started();
         let mut draft = Draft::begin();
-        let mut downstream = Downstream::new(session);
-        conclude(&mut downstream, &mut draft, &Refusal::Head).await;
+        draft.refused(&Refusal::Head);
+        let (status, headers, body) = error_answer(&draft, &Refusal::Head);
+        draft.status = status;
+        // Whoever sent this may not read answers; the connection is closed either way.
+        let _ = Downstream::new(session).respond(status, headers, body).await;
         draft.emit(&self.snapshot);
         metrics::request_left();
     }

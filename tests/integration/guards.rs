@@ -172,7 +172,7 @@ fn a_rate_is_held_by_throttling_and_a_budget_by_quota() {
     assert_eq!(hardpan.simulator().request_count(), 2);
     assert_eq!(hardpan.records(3)[2]["error"], "rate_limited");
     drop(hardpan);
-    let limits = "{ mode: on, limits: [ { name: trial, scope: app, unit: tokens, window: total, limit: 500 } ] }";
+    let limits = "{ mode: on, limits: [ { name: trial, scope: app, unit: tokens, window: total, limit: 300 } ] }";
     let hardpan = Hardpan::start(Setup { quota: limits, ..Setup::default() });
     let answers: Vec<u16> = (0..40).map(|_| hardpan.converse("spend").status).collect();
     assert!(answers.starts_with(&[200]) && answers.ends_with(&[400]), "{answers:?}");

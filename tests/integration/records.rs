@@ -95,7 +95,7 @@ fn metrics_count_what_happened() {
         "operation=\"Converse\"",
         "model=\"amazon.nova-lite-v1:0\"",
         "team=\"payments\"",
-        "type=\"EMAIL\"",
+        "kind=\"EMAIL\"",
         "policy_denied",
     ] {
         assert!(metrics.contains(part), "{part} is not in\n{metrics}");

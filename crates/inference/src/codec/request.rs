@@ -197,11 +197,9 @@ impl<'a> Request<'a> {
     pub fn shaping_ranges(&self) -> Vec<std::ops::Range<usize>> {
         let root = self.document.root();
         let whole = self.document.range(root);
-        match self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse) {
-            Some(metadata) => {
-                let range = self.document.range(metadata);
-                vec![whole.start..range.start, range.end..whole.end]
-            }
+        let metadata = self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse);
+        match metadata.and_then(|metadata| self.remove_member(root, metadata)) {
+            Some(Edit { range, .. }) => vec![whole.start..range.start, range.end..whole.end],
             None => vec![whole],
         }
     }
@@ -494,9 +492,11 @@ mod tests {
     fn metadata_does_not_shape_an_answer() {
         let one = r#"{"messages":[],"requestMetadata":{"u":"1"},"system":[]}"#;
         let two = r#"{"messages":[],"requestMetadata":{"u":"2"},"system":[]}"#;
-        let cut = |body: &'static str| -> Vec<&str> {
+        let none = r#"{"messages":[],"system":[]}"#;
+        let last = r#"{"messages":[],"system":[],"requestMetadata":{}}"#;
+        let cut = |body: &'static str| -> String {
             parse(Operation::Converse, "m.x", body).shaping_ranges().into_iter().map(|range| &body[range]).collect()
         };
-        assert_eq!(cut(one), cut(two));
+        assert_eq!([cut(one), cut(two), cut(last)], [none, none, none]);
     }
 }
