@@ -36,6 +36,7 @@ pub struct Completion {
     pub stop_reason: Option<String>,
     pub service_tier: Option<String>,
     pub guardrail_intervened: bool,
+    /// Calls the caller was given.
     pub tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
     /// Bytes of generated content seen, for an estimate where no usage came.

@@ -131,7 +131,10 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     fn event(&mut self, item: &mut Item) -> Result<(), Refusal> {
         let event_type = item.frame.header(":event-type").unwrap_or_default().to_owned();
-        let Some(json) = event_json(&event_type, &item.frame) else { return Ok(()) };
+        let Some(json) = event_json(&event_type, &item.frame) else {
+            // A chunk that cannot be read must not slip past a guard that would have to.
+            return if self.context.is_transparent() { Ok(()) } else { Err(Refusal::AnswerMalformed) };
+        };
         let dialect = self.context.dialect;
         let event = match Event::parse(dialect, &event_type, &json, self.limits()) {
             Ok(event) => event,
@@ -183,9 +186,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     fn open_call(&mut self, start: PieceId, block: u64, id: String, name: String) {
-        self.completion.tools_called.push(name.clone());
         self.calls_seen += 1;
         if self.context.is_transparent() {
+            self.completion.tools_called.push(name);
             return;
         }
         let call = OpenCall { id, name, start, deltas: Vec::new(), arguments: String::new() };
@@ -246,8 +249,11 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             ToolVerdict::Release
         };
         match verdict {
-            ToolVerdict::Release if arguments == written => {}
             ToolVerdict::Release => {
+                self.completion.tools_called.push(call.name);
+                if arguments == written {
+                    return;
+                }
                 let mut whole = Some(tool_input_delta(dialect, block, &arguments));
                 self.replace(&call.deltas, || whole.take().into_iter().collect());
             }

@@ -62,8 +62,8 @@ fn refused_calls(
     let mut refused = Vec::new();
     let of = answer.tool_calls.len() as u64;
     for (index, call) in answer.tool_calls.iter().enumerate() {
-        completion.tools_called.push(call.name.clone());
         if !context.guards_tools() {
+            completion.tools_called.push(call.name.clone());
             continue;
         }
         let arguments = call.input.map_or("{}", |input| answer.document.raw(input));
@@ -75,9 +75,12 @@ fn refused_calls(
             index: index as u64 + 1,
             of,
         };
-        if let ToolVerdict::Replace(text) = decide(context.asker, context.tools, &proposed) {
-            completion.tools_denied.push(call.name.clone());
-            refused.push((call.block, text));
+        match decide(context.asker, context.tools, &proposed) {
+            ToolVerdict::Release => completion.tools_called.push(call.name.clone()),
+            ToolVerdict::Replace(text) => {
+                completion.tools_denied.push(call.name.clone());
+                refused.push((call.block, text));
+            }
         }
     }
     refused
