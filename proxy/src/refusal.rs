@@ -164,7 +164,7 @@ impl Refusal {
             ),
             Refusal::Quota(exceeded) if exceeded.hard => says(
                 E::ServiceQuotaExceeded,
-                format!("The budget {} is used up for this {}.", exceeded.limit, exceeded.window.name()),
+                format!("The budget {} ({}) does not cover this request.", exceeded.limit, exceeded.window.name()),
             ),
             Refusal::Quota(exceeded) => later(
                 E::Throttling,
