@@ -44,8 +44,10 @@ const SCRATCH_KEPT_MAX: usize = 16;
 impl Inspector {
     pub fn new(pii: bool, injection: bool) -> Result<Self, BuildError> {
         let pii = pii.then(PiiDetector::new).transpose().map_err(|error| BuildError(error.to_string()))?;
-        let injection =
-            injection.then(InjectionScorer::new).transpose().map_err(|error| BuildError(error.to_string()))?;
+        let injection = injection
+            .then(InjectionScorer::new)
+            .transpose()
+            .map_err(|error| BuildError(error.to_string()))?;
         Ok(Self { pii, injection, scratch: Mutex::new(Vec::new()) })
     }
 
@@ -157,7 +159,8 @@ mod tests {
 
     fn masked(body: &str) -> (String, Vault, Inspection) {
         let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
-        let request = Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default()).unwrap();
+        let request =
+            Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default()).unwrap();
         let inspector = Inspector::new(true, true).unwrap();
         let inspection = inspector.inspect(&request);
         let (edits, vault) = mask(&request, &inspection, |_| true);

@@ -130,7 +130,9 @@ impl Vault {
 fn candidate(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.as_bytes().get(at + 1..)?;
     let rest = rest.get(..rest.len().min(PLACEHOLDER_BYTES_MAX))?;
-    let length = rest.iter().position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'))?;
+    let length = rest
+        .iter()
+        .position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'))?;
     let inner = text.get(at + 1..at + 1 + length)?;
     let (name, number) = inner.rsplit_once('_')?;
     let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());

@@ -142,12 +142,10 @@ pub struct Obligations {
     pub log_content: Option<LogContent>,
 }
 
+/// What is masked in the texts of the request, tool results among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redact {
     pub types: RedactTypes,
-    pub request: bool,
-    pub response: bool,
-    pub tool: bool,
     pub mode: RedactMode,
 }
 

@@ -84,23 +84,16 @@ fn redact(value: &Value) -> Option<Redact> {
             }
         }
     };
-    let places = match fields.get("where") {
-        None => BTreeSet::from(["request".to_owned(), "response".to_owned(), "tool".to_owned()]),
-        Some(places) => names(places)?,
-    };
-    if !places.iter().all(|place| matches!(place.as_str(), "request" | "response" | "tool")) {
+    // Answers and proposed calls are not masked yet: asking for it must not pass for done.
+    if let Some(places) = fields.get("where")
+        && names(places)?.iter().any(|place| place != "request")
+    {
         return None;
     }
     if fields.get("mode").is_some_and(|mode| text(mode) != Some("mask")) {
         return None;
     }
-    Some(Redact {
-        types,
-        request: places.contains("request"),
-        response: places.contains("response"),
-        tool: places.contains("tool"),
-        mode: RedactMode::Mask,
-    })
+    Some(Redact { types, mode: RedactMode::Mask })
 }
 
 fn guardrail(value: &Value) -> Option<GuardrailRef> {
@@ -223,13 +216,7 @@ fn union(have: Option<Redact>, more: Redact) -> Redact {
         }
         _ => RedactTypes::All,
     };
-    Redact {
-        types,
-        request: have.request || more.request,
-        response: have.response || more.response,
-        tool: have.tool || more.tool,
-        mode: have.mode.max(more.mode),
-    }
+    Redact { types, mode: have.mode.max(more.mode) }
 }
 
 fn narrower(have: CacheRule, more: CacheRule) -> CacheRule {
@@ -322,6 +309,8 @@ mod tests {
             ("redact", r#"{"types": "EMAIL"}"#),
             ("redact", r#"{"types": ["E-MAIL"]}"#),
             ("redact", r#"{"types": ["EMAIL"], "where": ["reqest"]}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": ["request", "response"]}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": ["tool"]}"#),
             ("redact", r#"{"types": ["EMAIL"], "mode": "drop"}"#),
             ("redact", r#"{"types": ["EMAIL"], "were": ["request"]}"#),
             ("guardrail", r#"{"id": "g"}"#),
@@ -369,7 +358,7 @@ mod tests {
             (Layer::Org, "drop_tools", r#"["a"]"#),
             (Layer::Org, "log", r#"{"content": "redacted"}"#),
             (Layer::Team, "max_tokens", "200"),
-            (Layer::Team, "redact", r#"{"types": ["PHONE"], "where": ["tool"]}"#),
+            (Layer::Team, "redact", r#"{"types": ["PHONE"]}"#),
             (Layer::Team, "cache", r#"{"scope": "app", "ttl_s": 600}"#),
             (Layer::Team, "drop_tools", r#"["b"]"#),
             (Layer::Team, "log", r#"{"content": "full"}"#),
@@ -378,7 +367,6 @@ mod tests {
         assert_eq!(merged.max_tokens, Some(100));
         let redact = merged.redact.unwrap();
         assert_eq!(redact.types, RedactTypes::Only(BTreeSet::from([PiiType::Email, PiiType::Phone])));
-        assert_eq!((redact.request, redact.response, redact.tool), (true, false, true));
         assert_eq!(merged.cache, CacheRule::On { scope: CacheScope::App, ttl_s: 60 });
         assert_eq!(merged.drop_tools, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
         assert_eq!(merged.log_content, Some(LogContent::Redacted));

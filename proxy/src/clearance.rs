@@ -15,7 +15,7 @@ use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Operation;
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
-use hardpan_policies::{CacheRule, Common, Decision, LogContent, Obligations, Question, Subject, ToolFacts, Verdict};
+use hardpan_policies::{CacheRule, Common, Decision, Obligations, Question, Subject, ToolFacts, Verdict};
 use hardpan_quotas::bound;
 use sha2::{Digest, Sha256};
 
@@ -37,25 +37,21 @@ pub struct Asker<'a> {
 
 /// Policy let this request go on.
 pub struct Clearance {
-    decision: Option<Decision>,
     obligations: Obligations,
 }
 
 impl Clearance {
-    pub fn decision(&self) -> Option<&Decision> {
-        self.decision.as_ref()
+    /// What a decision comes to. Without one, by configuration, there is nothing to carry out.
+    pub fn of(decision: Option<Decision>) -> Result<Self, Refusal> {
+        let Some(decision) = decision else { return Ok(Self { obligations: Obligations::default() }) };
+        match refusal_of(&decision) {
+            None => Ok(Self { obligations: decision.obligations }),
+            Some(refusal) => Err(refusal),
+        }
     }
 
     pub fn cache(&self) -> CacheRule {
         self.obligations.cache
-    }
-
-    pub fn log_content(&self) -> Option<LogContent> {
-        self.obligations.log_content
-    }
-
-    pub fn tags(&self) -> &BTreeMap<String, String> {
-        &self.obligations.tags
     }
 }
 
@@ -71,6 +67,7 @@ pub struct ClearedRequest {
     body: Bytes,
     body_sha256: [u8; 32],
     guardrail_header: Option<GuardrailRef>,
+    tags_header: Option<BTreeMap<String, String>>,
     pub dialect: Dialect,
     pub max_tokens: u64,
     pub est_input_tokens: u64,
@@ -89,6 +86,11 @@ impl ClearedRequest {
         &self.body_sha256
     }
 
+    /// Labels of policy's own that travel in a header, because the body has no place for them.
+    pub fn tags_header(&self) -> Option<&BTreeMap<String, String>> {
+        self.tags_header.as_ref()
+    }
+
     /// A guardrail that travels in headers, because the body has no place for it.
     pub fn guardrail_header(&self) -> Option<&GuardrailRef> {
         self.guardrail_header.as_ref()
@@ -96,21 +98,11 @@ impl ClearedRequest {
 }
 
 impl Asker<'_> {
-    /// Asks whether the model may be invoked.
-    pub fn clear(&self, request: &Request<'_>, inspection: &Inspection) -> Result<Clearance, (Refusal, Decision)> {
-        let Some(policy) = &self.snapshot.policy else {
-            return Ok(Clearance { decision: None, obligations: Obligations::default() });
-        };
+    /// Asks whether the model may be invoked. None where no policy is loaded.
+    pub fn decide_model(&self, request: &Request<'_>, inspection: &Inspection) -> Option<Decision> {
+        let policy = self.snapshot.policy.as_ref()?;
         let subject = Subject::ModelInvoke { model: self.model, request: &request.facts };
-        let decision =
-            policy.decide(&Question { common: self.common(&inspection.signals), subject });
-        match refusal_of(&decision) {
-            None => {
-                let obligations = decision.obligations.clone();
-                Ok(Clearance { decision: Some(decision), obligations })
-            }
-            Some(refusal) => Err((refusal, decision)),
-        }
+        Some(policy.decide(&Question { common: self.common(&inspection.signals), subject }))
     }
 
     /// Asks whether one proposed call may reach the caller. None where no policy is loaded.
@@ -158,7 +150,11 @@ pub fn first_reason(decision: &Decision) -> Option<(&str, &str)> {
 }
 
 /// Whether tools must be taken out of the declaration before anything else is changed.
-pub fn drop_tools(clearance: &Clearance, request: &Request<'_>, body: &Bytes) -> Result<Option<Bytes>, Refusal> {
+pub fn drop_tools(
+    clearance: &Clearance,
+    request: &Request<'_>,
+    body: &Bytes,
+) -> Result<Option<Bytes>, Refusal> {
     let edits = request.drop_tools(&clearance.obligations.drop_tools);
     if edits.is_empty() {
         return Ok(None);
@@ -176,8 +172,7 @@ pub fn carry_out(
     body_sha256: &[u8; 32],
 ) -> Result<(ClearedRequest, Vault), Refusal> {
     let obligations = &clearance.obligations;
-    let redact = obligations.redact.as_ref().filter(|redact| redact.request);
-    let (mut edits, vault) = match redact {
+    let (mut edits, vault) = match &obligations.redact {
         Some(redact) => mask(request, inspection, |kind| redact.types.contains(kind)),
         None => (Vec::new(), Vault::default()),
     };
@@ -195,6 +190,12 @@ pub fn carry_out(
             None => guardrail_header = Some(guardrail.clone()),
         }
     }
+    let mut tags_header = None;
+    if request.facts.dialect == Dialect::Converse {
+        edits.extend(request.set_metadata(&obligations.tags));
+    } else if !obligations.tags.is_empty() {
+        tags_header = Some(obligations.tags.clone());
+    }
     let (body, body_sha256) = if edits.is_empty() {
         (body.clone(), *body_sha256)
     } else {
@@ -207,6 +208,7 @@ pub fn carry_out(
         body,
         body_sha256,
         guardrail_header,
+        tags_header,
         dialect: request.facts.dialect,
         max_tokens: max_tokens.effective,
         est_input_tokens: request.facts.est_tokens,

@@ -168,9 +168,15 @@ impl<'s> Downstream<'s> {
         self.finished
     }
 
+    /// Before an early refusal: a connection with an unread body on it cannot be used again, and says so.
+    pub fn part_unless_read(&mut self) {
+        if !self.session.is_body_done() {
+            self.session.set_keepalive(None);
+        }
+    }
+
     /// Reads on, within bounds, what a refused caller still sends.
     pub async fn drain(&mut self) {
-        self.session.set_keepalive(None);
         let drain = async {
             let mut seen = 0;
             while let Ok(Some(piece)) = self.session.read_request_body().await {

@@ -17,7 +17,7 @@ use hardpan_quotas::{Demand, Reservation};
 use sha2::{Digest, Sha256};
 
 use crate::answer::{AnswerContext, Completion};
-use crate::clearance::{Asker, ClearedRequest, Clearance, DeclaredTool, carry_out, drop_tools};
+use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools};
 use crate::downstream::Downstream;
 use crate::record::Draft;
 use crate::refusal::Refusal;
@@ -137,7 +137,8 @@ fn label(
     let mut metadata = request.facts.metadata.clone();
     let headers = downstream.headers();
     let native = headers.get("x-amzn-bedrock-request-metadata").and_then(|value| value.to_str().ok());
-    if let Some(labels) = native.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(text).ok()) {
+    if let Some(labels) = native.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(text).ok())
+    {
         metadata.extend(labels);
     }
     for (name, key) in [
@@ -171,16 +172,9 @@ fn clear(
     inspection: &Inspection,
     draft: &mut Draft,
 ) -> Result<Clearance, Refusal> {
-    match asker.clear(request, inspection) {
-        Ok(clearance) => {
-            clearance.decision().into_iter().for_each(|decision| draft.decision(decision));
-            Ok(clearance)
-        }
-        Err((refusal, decision)) => {
-            draft.decision(&decision);
-            Err(refusal)
-        }
-    }
+    let decision = asker.decide_model(request, inspection);
+    decision.iter().for_each(|decision| draft.decision(decision));
+    Clearance::of(decision)
 }
 
 fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
@@ -265,7 +259,8 @@ fn cache_key(
         cleared.shaping.iter().filter_map(|range| cleared.body().get(range.clone())).collect();
     let body = shaping.concat();
     let headers = forward::shaping_headers(downstream.headers());
-    let guardrail = cleared.guardrail.as_ref().map(|guardrail| format!("{}:{}", guardrail.id, guardrail.version));
+    let guardrail =
+        cleared.guardrail.as_ref().map(|guardrail| format!("{}:{}", guardrail.id, guardrail.version));
     let parts = KeyParts {
         operation: target.operation,
         model: &target.model,

@@ -3,6 +3,7 @@
 //! [`prepare`] takes the three proofs: policy's clearance, the body as cleared, and a reservation of quota; [`send`]
 //! takes only what it made. The caller's credentials, transport headers and anything not on the list below stay behind.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use hardpan_aws::signer::{self, Outgoing};
@@ -66,6 +67,14 @@ pub fn prepare(
             let value = HeaderValue::from_str(value).map_err(|_| Refusal::Signing)?;
             headers.insert(HeaderName::from_static(name), value);
         }
+    }
+    if let Some(tags) = cleared.tags_header() {
+        let name = HeaderName::from_static("x-amzn-bedrock-request-metadata");
+        let own = headers.get(&name).and_then(|own| serde_json::from_slice(own.as_bytes()).ok());
+        let mut labels: BTreeMap<String, String> = own.unwrap_or_default();
+        labels.extend(tags.clone());
+        let text = serde_json::to_string(&labels).map_err(|_| Refusal::Signing)?;
+        headers.insert(name, HeaderValue::try_from(text).map_err(|_| Refusal::Signing)?);
     }
     let host = snapshot.upstream.endpoint().authority(region);
     let signed: Vec<(&str, &str)> =

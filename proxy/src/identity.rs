@@ -46,7 +46,8 @@ pub fn claim<'c>(
         .ok_or(Refusal::UnknownKey)?;
     let region_served = config.regions.as_ref().is_none_or(|regions| regions.contains(&authorization.region));
     let plain = |region: &str| region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    if authorization.service != operation.signing_service() || !region_served || !plain(&authorization.region) {
+    if authorization.service != operation.signing_service() || !region_served || !plain(&authorization.region)
+    {
         return Err(Refusal::SignedScope);
     }
     Ok(Claim { authorization, key })

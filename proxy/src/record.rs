@@ -162,7 +162,11 @@ impl Draft {
         };
         self.decision = Some(AuditDecision {
             action: decision.verdict.name(),
-            rules: decision.allowed_by.iter().map(|grant| format!("{}:{}", grant.package, grant.code)).collect(),
+            rules: decision
+                .allowed_by
+                .iter()
+                .map(|grant| format!("{}:{}", grant.package, grant.code))
+                .collect(),
             reasons: coded(&decision.reasons),
             bundle_revision: Some(decision.revision.to_string()),
             shadow: coded(&decision.shadow),

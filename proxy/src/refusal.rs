@@ -131,9 +131,12 @@ impl Refusal {
             Refusal::Signature(VerifyError::Missing) => {
                 says(E::MissingAuthenticationToken, "Missing Authentication Token")
             }
-            Refusal::Signature(VerifyError::Malformed | VerifyError::Presigned | VerifyError::AbsentHeader) => {
-                says(E::IncompleteSignature, "The request's signature is incomplete or not header-based SigV4.")
-            }
+            Refusal::Signature(
+                VerifyError::Malformed | VerifyError::Presigned | VerifyError::AbsentHeader,
+            ) => says(
+                E::IncompleteSignature,
+                "The request's signature is incomplete or not header-based SigV4.",
+            ),
             Refusal::Signature(VerifyError::Expired | VerifyError::Date) => {
                 says(E::RequestExpired, "The request's date is missing, inconsistent or too far from now.")
             }
@@ -159,25 +162,34 @@ impl Refusal {
             ),
             Refusal::PolicyUnavailable { decision_id } => later(
                 E::ServiceUnavailable,
-                &format!("Policy could not decide, so the request was not forwarded (decision {decision_id})."),
+                &format!(
+                    "Policy could not decide, so the request was not forwarded (decision {decision_id})."
+                ),
                 1000,
             ),
             Refusal::Quota(exceeded) if exceeded.hard => says(
                 E::ServiceQuotaExceeded,
-                format!("The budget {} ({}) does not cover this request.", exceeded.limit, exceeded.window.name()),
+                format!(
+                    "The budget {} ({}) does not cover this request.",
+                    exceeded.limit,
+                    exceeded.window.name()
+                ),
             ),
             Refusal::Quota(exceeded) => later(
                 E::Throttling,
                 &format!("The limit {} is reached for this {}.", exceeded.limit, exceeded.window.name()),
                 exceeded.retry_after_ms.unwrap_or(1000),
             ),
-            Refusal::UnpricedModel => {
-                says(E::AccessDenied, "The model has no price in the price book and is refused by configuration.")
-            }
+            Refusal::UnpricedModel => says(
+                E::AccessDenied,
+                "The model has no price in the price book and is refused by configuration.",
+            ),
             Refusal::Edits(_) | Refusal::Signing | Refusal::Panicked => {
                 says(E::InternalServer, "Hardpan could not process the request.")
             }
-            Refusal::Credentials => later(E::ServiceUnavailable, "Hardpan has no AWS credentials at the moment.", 1000),
+            Refusal::Credentials => {
+                later(E::ServiceUnavailable, "Hardpan has no AWS credentials at the moment.", 1000)
+            }
             Refusal::Upstream(UpstreamError::Timeout) => Answer {
                 should_retry: Some(false),
                 ..says(E::ModelTimeout, "The model did not answer in time.")

@@ -58,7 +58,8 @@ pub async fn from_upstream(
     metrics::upstream_status(answer.status);
     draft.aws_request_id = text_header(&answer.headers, "x-amzn-requestid");
     draft.skip_waiting();
-    let is_stream = text_header(&answer.headers, "content-type").is_some_and(|kind| kind.starts_with(EVENT_STREAM));
+    let is_stream =
+        text_header(&answer.headers, "content-type").is_some_and(|kind| kind.starts_with(EVENT_STREAM));
     if answer.status == 200 && is_stream {
         return streamed(context, answer, keep, downstream, draft).await;
     }
@@ -83,7 +84,11 @@ pub async fn from_upstream(
     let (changed, mut completion) = match whole::process(context, &body) {
         Ok(processed) => processed,
         Err(failure) => {
-            return Outcome { completion: Completion::default(), reached_model: true, failure: Some(failure) };
+            return Outcome {
+                completion: Completion::default(),
+                reached_model: true,
+                failure: Some(failure),
+            };
         }
     };
     completion.usage = usage_headers(&headers).or(completion.usage);
@@ -102,7 +107,9 @@ pub async fn from_cache(
     let headers: HeaderMap = entry
         .headers
         .iter()
-        .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)))
+        .filter_map(|(name, value)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+        })
         .collect();
     let processed = if context.asker.operation.is_stream() {
         let mut governor = StreamGovernor::new(context);
@@ -190,11 +197,12 @@ async fn streamed(
         }
     };
     context.asker.snapshot.upstream.release(answer).await;
-    if (!rest.is_empty() && downstream.write(rest).await.is_err()) || downstream.finish().await.is_err() {
-        return left(completion, draft);
-    }
+    // Kept before the caller sees the end, so that its next request can be answered from it.
     if let Some(body) = copy.take() {
         store(context, keep, 200, &headers, &body, &completion);
+    }
+    if (!rest.is_empty() && downstream.write(rest).await.is_err()) || downstream.finish().await.is_err() {
+        return left(completion, draft);
     }
     Outcome::of(completion)
 }

@@ -14,7 +14,9 @@ use hardpan_inference::json::quote;
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_core::ErrorType;
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::apps::{
+    HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp,
+};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
@@ -118,16 +120,18 @@ impl Service {
         let mut downstream = Downstream::new(session);
         let run = AssertUnwindSafe(exchange(&self.snapshot, &mut downstream, &mut draft)).catch_unwind();
         let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
-        if let Err(refusal) = outcome {
-            conclude(&mut downstream, &mut draft, &refusal).await;
-        }
-        let reusable = downstream.finished();
-        if !reusable {
-            downstream.break_off().await;
-        }
+        let refused = match &outcome {
+            Ok(()) => false,
+            Err(refusal) => conclude(&mut downstream, &mut draft, refusal).await,
+        };
         draft.emit(&self.snapshot);
         metrics::request_left();
-        reusable
+        if refused {
+            downstream.drain().await;
+        } else if !downstream.finished() {
+            downstream.break_off().await;
+        }
+        downstream.finished()
     }
 
     /// A head that is no HTTP gets an answer and a record like any other refusal.
@@ -144,20 +148,19 @@ impl Service {
     }
 }
 
-/// Tells the caller, unless an answer has begun or nobody is there.
-async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &Refusal) {
+/// Tells the caller, unless an answer has begun or nobody is there. True when it was told.
+async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &Refusal) -> bool {
     if downstream.head_written() {
-        return;
+        return false;
     }
     draft.refused(refusal);
     if refusal.has_nobody_to_tell() {
-        return;
+        return false;
     }
     let (status, headers, body) = error_answer(draft, refusal);
     draft.status = status;
-    if downstream.respond(status, headers, body).await.is_ok() {
-        downstream.drain().await;
-    }
+    downstream.part_unless_read();
+    downstream.respond(status, headers, body).await.is_ok()
 }
 
 fn error_answer(draft: &Draft, refusal: &Refusal) -> (u16, HeaderMap, Bytes) {

@@ -74,10 +74,12 @@ impl Snapshot {
             OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
             OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
         };
-        let records = AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
+        let records =
+            AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
         let credentials = CredentialStore::load(config.credentials).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
-        let cache = config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
+        let cache =
+            config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
             upstream: Upstream::new(config.endpoint.clone(), config.ca.as_deref(), config.limits),
             credentials,

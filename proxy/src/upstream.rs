@@ -57,7 +57,8 @@ impl Endpoint {
             Some((host, port)) => (host, port.parse().map_err(|_| EndpointError::Host)?),
             None => (authority, if tls { 443 } else { 80 }),
         };
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'{' | b'}');
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'{' | b'}');
         if host.is_empty() || !host.bytes().all(plain) {
             return Err(EndpointError::Host);
         }
@@ -133,10 +134,9 @@ impl Upstream {
         let peer = self.peer(&call.region).await?;
         let mut retried = false;
         loop {
-            let (session, reused) =
-                self.connector.get_http_session(&peer).await.map_err(|error| {
-                    if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Connect }
-                })?;
+            let (session, reused) = self.connector.get_http_session(&peer).await.map_err(|error| {
+                if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Connect }
+            })?;
             match self.exchange(session, call).await {
                 Ok(session) => return Ok(UpstreamAnswer::new(session, peer)),
                 Err(error) if reused && !retried && !is_timeout(&error) => retried = true,
@@ -222,9 +222,10 @@ impl UpstreamAnswer {
 
     /// The next piece of the body; None at its end. An end before its declared length is an error.
     pub async fn read(&mut self) -> Result<Option<Bytes>, UpstreamError> {
-        self.session.read_response_body().await.map_err(|error| {
-            if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Broken }
-        })
+        self.session
+            .read_response_body()
+            .await
+            .map_err(|error| if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Broken })
     }
 }
 

@@ -28,7 +28,10 @@ fn bodies_that_are_not_what_they_seem_are_refused() {
         ("trailing", [user("hi").as_bytes(), b"{}"].concat()),
         ("array", b"[]".to_vec()),
         ("no messages", b"{}".to_vec()),
-        ("duplicate key", br#"{"messages":[],"messages":[{"role":"user","content":[{"text":"x"}]}]}"#.to_vec()),
+        (
+            "duplicate key",
+            br#"{"messages":[],"messages":[{"role":"user","content":[{"text":"x"}]}]}"#.to_vec(),
+        ),
         ("escaped duplicate", br#"{"messages":[],"messag\u0065s":[]}"#.to_vec()),
         ("deep", deep.into_bytes()),
         ("invalid utf-8", [br#"{"messages":[],"x":""#.as_slice(), &[0xff, 0xfe], br#""}"#].concat()),
@@ -92,7 +95,8 @@ fn a_body_shorter_or_longer_than_its_length_is_never_forwarded_as_it_is_not() {
     let hardpan = Hardpan::start(Setup { limits: "{ body_timeout_ms: 500 }", ..Setup::default() });
     let body = user("hi");
     let head = hardpan.signed("POST", PATH, body.as_bytes(), &[]);
-    let longer = head.replace(&format!("content-length: {}", body.len()), &format!("content-length: {}", body.len() + 5));
+    let longer = head
+        .replace(&format!("content-length: {}", body.len()), &format!("content-length: {}", body.len() + 5));
     // Shorter than declared: the caller is told when its time is up.
     let response = hardpan.send(&longer, body.as_bytes());
     assert_eq!(response.error(), (400, "ValidationException"));
@@ -104,7 +108,8 @@ fn a_body_shorter_or_longer_than_its_length_is_never_forwarded_as_it_is_not() {
     let records = hardpan.records(2);
     assert_eq!(records[1]["error"], "body_broken");
     // Longer than declared: the signature covers the declared part, so it cannot verify.
-    let shorter = head.replace(&format!("content-length: {}", body.len()), &format!("content-length: {}", body.len() - 1));
+    let shorter = head
+        .replace(&format!("content-length: {}", body.len()), &format!("content-length: {}", body.len() - 1));
     let response = hardpan.send(&shorter, body.as_bytes());
     assert_eq!(response.error(), (403, "InvalidSignatureException"));
     assert_eq!(hardpan.simulator().request_count(), 0);
@@ -132,7 +137,10 @@ fn path_tricks_are_refused() {
     ] {
         let head = hardpan.signed("POST", PATH, body.as_bytes(), &[]).replace(PATH, path);
         let response = hardpan.send(&head, body.as_bytes());
-        assert!(matches!(response.error(), (400, "ValidationException") | (403, "AccessDeniedException")), "{path}");
+        assert!(
+            matches!(response.error(), (400, "ValidationException") | (403, "AccessDeniedException")),
+            "{path}"
+        );
         assert_eq!(hardpan.simulator().request_count(), 0, "{path}");
     }
 }
@@ -165,13 +173,29 @@ fn callers_who_cannot_prove_who_they_are_are_refused() {
     let flipped = if signature.starts_with('a') { "b" } else { "a" }.to_owned() + &signature[1..];
     for (name, head, error) in [
         ("wrong signature", edited(&signature, &flipped), (403, "InvalidSignatureException")),
-        ("unknown key", edited("Credential=AKIDTEST", "Credential=AKIDOTHER"), (403, "UnrecognizedClientException")),
+        (
+            "unknown key",
+            edited("Credential=AKIDTEST", "Credential=AKIDOTHER"),
+            (403, "UnrecognizedClientException"),
+        ),
         ("other service", edited("/bedrock/", "/s3/"), (403, "InvalidSignatureException")),
         ("other region", edited("/us-east-1/", "/eu-west-1/"), (403, "InvalidSignatureException")),
-        ("unsigned", edited("authorization:", "x-authorization:"), (403, "MissingAuthenticationTokenException")),
-        ("added header", edited("\r\n\r\n", "\r\nx-amzn-bedrock-trace: ENABLED\r\n\r\n"), (403, "InvalidSignatureException")),
+        (
+            "unsigned",
+            edited("authorization:", "x-authorization:"),
+            (403, "MissingAuthenticationTokenException"),
+        ),
+        (
+            "added header",
+            edited("\r\n\r\n", "\r\nx-amzn-bedrock-trace: ENABLED\r\n\r\n"),
+            (403, "InvalidSignatureException"),
+        ),
         ("changed host", edited("host: 127.0.0.1", "host: 127.0.0.2"), (403, "InvalidSignatureException")),
-        ("bearer", edited("authorization: AWS4-HMAC-SHA256 ", "authorization: Bearer "), (400, "IncompleteSignatureException")),
+        (
+            "bearer",
+            edited("authorization: AWS4-HMAC-SHA256 ", "authorization: Bearer "),
+            (400, "IncompleteSignatureException"),
+        ),
     ] {
         assert_refused(&hardpan, name, &head, body.as_bytes(), error);
     }
@@ -255,7 +279,8 @@ fn an_answer_without_end_is_bounded() {
 
 #[test]
 fn an_upstream_nobody_listens_on_is_a_typed_error() {
-    let hardpan = Hardpan::start(Setup { upstream: Some(crate::support::free_address()), ..Setup::default() });
+    let hardpan =
+        Hardpan::start(Setup { upstream: Some(crate::support::free_address()), ..Setup::default() });
     let response = hardpan.converse("hi");
     assert_eq!(response.error(), (503, "ServiceUnavailableException"));
     assert_eq!(hardpan.records(1)[0]["error"], "upstream_unreachable");
@@ -279,8 +304,11 @@ fn requests_in_flight_are_bounded_and_places_come_back() {
 #[test]
 fn a_tool_call_without_end_is_bounded() {
     let hardpan = Hardpan::start(Setup { limits: "{ held_stream_bytes_max: 4000 }", ..Setup::default() });
-    let body = crate::support::user_with_tools(&format!(r#"[sim:tool get_weather {{"city":"{}"}}]"#, "x".repeat(3000)))
-        .replace("\"maxTokens\":400", "\"maxTokens\":2000");
+    let body = crate::support::user_with_tools(&format!(
+        r#"[sim:tool get_weather {{"city":"{}"}}]"#,
+        "x".repeat(3000)
+    ))
+    .replace("\"maxTokens\":400", "\"maxTokens\":2000");
     let response = hardpan.post(&format!("/model/{NOVA}/converse-stream"), body.as_bytes());
     assert_eq!(response.kinds().last().unwrap(), "validationException");
     assert_eq!(hardpan.records(1)[0]["error"], "held_stream_too_long");

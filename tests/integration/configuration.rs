@@ -46,7 +46,13 @@ fn mistakes_are_told_all_at_once_and_without_secrets() {
     let output = check(&file, &[]);
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success());
-    for place in ["listen:", "keys[0].access_key_id:", "keys[0].secret_access_key:", "aws.endpoint:", "policy.data[0]:"] {
+    for place in [
+        "listen:",
+        "keys[0].access_key_id:",
+        "keys[0].secret_access_key:",
+        "aws.endpoint:",
+        "policy.data[0]:",
+    ] {
         assert!(told.contains(place), "{place} is not in {told}");
     }
     assert!(!told.contains("topsecret"), "{told}");

@@ -53,7 +53,9 @@ fn anthropic_bodies_and_streams_are_masked_and_restored_alike() {
         })
         .collect();
     assert_eq!(text, "You said: I am ann@example.org");
-    assert!(hardpan.received().iter().all(|received| !received.body.windows(12).any(|w| w == b"@example.org")));
+    assert!(
+        hardpan.received().iter().all(|received| !received.body.windows(12).any(|w| w == b"@example.org"))
+    );
 }
 
 #[test]
@@ -116,7 +118,10 @@ fn streamed_tool_calls_are_held_decided_and_restored() {
     let hardpan = Hardpan::start(Setup::default());
     let path = format!("/model/{NOVA}/converse-stream");
     let arguments = |response: &crate::support::Response| -> String {
-        let events = response.frames().into_iter().filter(|frame| frame.header(":event-type") == Some("contentBlockDelta"));
+        let events = response
+            .frames()
+            .into_iter()
+            .filter(|frame| frame.header(":event-type") == Some("contentBlockDelta"));
         events
             .filter_map(|frame| {
                 let event: serde_json::Value = serde_json::from_slice(frame.payload()).unwrap();
@@ -138,7 +143,11 @@ fn streamed_tool_calls_are_held_decided_and_restored() {
     let response = hardpan.post(&path, user_with_tools(text).as_bytes());
     assert_eq!(arguments(&response), "");
     assert!(response.streamed_text().starts_with("[tool_arg_forbidden]"), "{}", response.streamed_text());
-    let stop = response.frames().into_iter().find(|frame| frame.header(":event-type") == Some("messageStop")).unwrap();
+    let stop = response
+        .frames()
+        .into_iter()
+        .find(|frame| frame.header(":event-type") == Some("messageStop"))
+        .unwrap();
     assert!(String::from_utf8_lossy(stop.payload()).contains("end_turn"));
     assert_eq!(response.kinds(), ["messageStart", "contentBlockStop", "messageStop", "metadata"]);
 }
@@ -149,7 +158,10 @@ fn max_tokens_are_set_and_clamped() {
     let path = format!("/model/{NOVA}/converse");
     for (body, expected) in [
         (r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#, 2048),
-        (r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":9999}}"#, 2048),
+        (
+            r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":9999}}"#,
+            2048,
+        ),
         (r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":7}}"#, 7),
     ] {
         assert_eq!(hardpan.post(&path, body.as_bytes()).status, 200);
@@ -172,7 +184,8 @@ fn a_rate_is_held_by_throttling_and_a_budget_by_quota() {
     assert_eq!(hardpan.simulator().request_count(), 2);
     assert_eq!(hardpan.records(3)[2]["error"], "rate_limited");
     drop(hardpan);
-    let limits = "{ mode: on, limits: [ { name: trial, scope: app, unit: tokens, window: total, limit: 300 } ] }";
+    let limits =
+        "{ mode: on, limits: [ { name: trial, scope: app, unit: tokens, window: total, limit: 300 } ] }";
     let hardpan = Hardpan::start(Setup { quota: limits, ..Setup::default() });
     let answers: Vec<u16> = (0..40).map(|_| hardpan.converse("spend").status).collect();
     assert!(answers.starts_with(&[200]) && answers.ends_with(&[400]), "{answers:?}");
@@ -193,13 +206,18 @@ fn a_reservation_is_given_back_when_nothing_was_spent() {
 fn the_same_question_is_answered_from_the_cache_streams_included() {
     let hardpan = Hardpan::start(Setup::default());
     let body = |text: &str, extra: &str| {
-        format!(r#"{{"messages":[{{"role":"user","content":[{{"text":"{text}"}}]}}],"inferenceConfig":{{"temperature":0,"maxTokens":50}}{extra}}}"#)
+        format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"text":"{text}"}}]}}],"inferenceConfig":{{"temperature":0,"maxTokens":50}}{extra}}}"#
+        )
     };
     for action in ["converse", "converse-stream"] {
         let path = format!("/model/{NOVA}/{action}");
         let first = hardpan.post(&path, body("capital of Norway for ann@example.org", "").as_bytes());
         let before = hardpan.simulator().request_count();
-        let second = hardpan.post(&path, body("capital of Norway for ann@example.org", r#","requestMetadata":{"run":"2"}"#).as_bytes());
+        let second = hardpan.post(
+            &path,
+            body("capital of Norway for ann@example.org", r#","requestMetadata":{"run":"2"}"#).as_bytes(),
+        );
         // Another person's address has the same placeholder: the answer is shared, the value is not.
         let third = hardpan.post(&path, body("capital of Norway for zoe@example.org", "").as_bytes());
         assert_eq!(hardpan.simulator().request_count(), before, "{action}");
@@ -212,8 +230,11 @@ fn the_same_question_is_answered_from_the_cache_streams_included() {
         assert!(text(&fourth).contains("Sweden"));
         assert_eq!(hardpan.simulator().request_count(), before + 1);
     }
-    let caches: Vec<String> =
-        hardpan.records(8).iter().map(|record| record["cache"]["result"].as_str().unwrap_or_default().to_owned()).collect();
+    let caches: Vec<String> = hardpan
+        .records(8)
+        .iter()
+        .map(|record| record["cache"]["result"].as_str().unwrap_or_default().to_owned())
+        .collect();
     assert_eq!(caches, ["miss", "exact", "exact", "miss", "miss", "exact", "exact", "miss"]);
 }
 
@@ -230,13 +251,25 @@ fn a_guardrail_is_attached_when_policy_says_so() {
     let hardpan = Hardpan::start(Setup { policy: policy.leak(), ..Setup::default() });
     assert_eq!(hardpan.converse("forbidden-topic").json()["stopReason"], "guardrail_intervened");
     let sent: serde_json::Value = serde_json::from_str(&hardpan.last_received_text()).unwrap();
-    assert_eq!(sent["guardrailConfig"], serde_json::json!({"guardrailIdentifier": "gr-int", "guardrailVersion": "5"}));
+    assert_eq!(
+        sent["guardrailConfig"],
+        serde_json::json!({"guardrailIdentifier": "gr-int", "guardrailVersion": "5"})
+    );
     let body = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":20,"messages":[{"role":"user","content":"hello"}]}"#;
     assert_eq!(hardpan.post(&format!("/model/{CLAUDE}/invoke"), body.as_bytes()).status, 200);
     let received = hardpan.received().pop().unwrap();
-    let header = |name: &str| received.headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
+    let header = |name: &str| {
+        received
+            .headers
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.clone())
+    };
     assert_eq!(header("x-amzn-bedrock-guardrailidentifier").as_deref(), Some("gr-int"));
     let records = hardpan.records(2);
-    assert_eq!((&records[0]["guardrail_action"], &records[1]["guardrail_action"]), (&"intervened".into(), &"none".into()));
+    assert_eq!(
+        (&records[0]["guardrail_action"], &records[1]["guardrail_action"]),
+        (&"intervened".into(), &"none".into())
+    );
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,5 +1,13 @@
 //! The built binary against the simulator, over real sockets. Each test starts its own pair on free ports.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod adversarial;
 mod answers;
 mod bodies;
@@ -8,3 +16,4 @@ mod guards;
 mod records;
 mod streams;
 mod support;
+mod vectors;

@@ -3,12 +3,47 @@
 use crate::support::{Hardpan, NOVA, Setup, user};
 
 const FIELDS: [&str; 41] = [
-    "request_id", "aws_request_id", "time", "principal", "feature", "prompt_version", "operation", "model_requested",
-    "model_served", "region", "attempts", "decision", "findings", "redactions", "injection_score", "guardrail_action",
-    "guardrail_units", "agent_tools_called", "tools_denied", "retrieved_documents", "cache", "input_tokens",
-    "output_tokens", "cache_read_tokens", "cache_write_tokens", "usage_source", "estimated_cost_usd", "cost_breakdown",
-    "price_as_of", "latency_ms", "time_to_first_token_ms", "overhead_us", "stop_reason", "status", "error",
-    "user_feedback", "prev_hash", "hash", "principal", "decision", "cache",
+    "request_id",
+    "aws_request_id",
+    "time",
+    "principal",
+    "feature",
+    "prompt_version",
+    "operation",
+    "model_requested",
+    "model_served",
+    "region",
+    "attempts",
+    "decision",
+    "findings",
+    "redactions",
+    "injection_score",
+    "guardrail_action",
+    "guardrail_units",
+    "agent_tools_called",
+    "tools_denied",
+    "retrieved_documents",
+    "cache",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "usage_source",
+    "estimated_cost_usd",
+    "cost_breakdown",
+    "price_as_of",
+    "latency_ms",
+    "time_to_first_token_ms",
+    "overhead_us",
+    "stop_reason",
+    "status",
+    "error",
+    "user_feedback",
+    "prev_hash",
+    "hash",
+    "principal",
+    "decision",
+    "cache",
 ];
 
 #[test]
@@ -55,14 +90,20 @@ fn nothing_secret_is_in_records_logs_or_metrics() {
     }
     hardpan.post(&format!("/model/{NOVA}/converse"), format!("{{\"{secret}\": {secret}").as_bytes());
     hardpan.post(&format!("/model/{secret}/invoke"), b"{}");
-    let records: String = hardpan.records(10).iter().skip(0).map(|record| {
-        let mut record = record.clone();
-        // A model id that was asked for is named, whatever it says.
-        record.as_object_mut().unwrap().remove("model_requested");
-        record.to_string()
-    }).collect();
+    let records: String = hardpan
+        .records(10)
+        .iter()
+        .map(|record| {
+            let mut record = record.clone();
+            // A model id that was asked for is named, whatever it says.
+            record.as_object_mut().unwrap().remove("model_requested");
+            record.to_string()
+        })
+        .collect();
     let everything = [records, hardpan.log(), hardpan.metrics()].concat();
-    for forbidden in [secret, mail, "integration-secret", "upstream-secret", "AKIDTEST", "AKIDUPSTREAM", "Signature="] {
+    for forbidden in
+        [secret, mail, "integration-secret", "upstream-secret", "AKIDTEST", "AKIDUPSTREAM", "Signature="]
+    {
         assert!(!everything.contains(forbidden), "{forbidden} leaked");
     }
 }

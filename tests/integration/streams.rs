@@ -7,7 +7,8 @@ use crate::support::{Hardpan, NOVA, Setup, read_response, user};
 #[test]
 fn an_exception_of_the_service_is_handed_on() {
     let hardpan = Hardpan::start(Setup::default());
-    let response = hardpan.converse_stream("[sim:say some words that take a few frames][sim:exception throttlingException]");
+    let response = hardpan
+        .converse_stream("[sim:say some words that take a few frames][sim:exception throttlingException]");
     assert_eq!(response.kinds().last().unwrap(), "throttlingException");
     assert_eq!(hardpan.records(1)[0]["error"], "throttlingException");
 }
@@ -61,7 +62,8 @@ fn errors_of_the_service_are_untouched() {
 
 #[test]
 fn a_caller_that_leaves_mid_stream_stops_the_call_and_is_settled_and_recorded() {
-    let limits = "{ mode: on, limits: [ { name: day, scope: app, unit: tokens, window: day, limit: 100000 } ] }";
+    let limits =
+        "{ mode: on, limits: [ { name: day, scope: app, unit: tokens, window: day, limit: 100000 } ] }";
     let hardpan = Hardpan::start(Setup { quota: limits, ..Setup::default() });
     let body = user("[sim:bytes 20000][sim:pace 20]").replace("200}", "20000}");
     let head = hardpan.signed("POST", &format!("/model/{NOVA}/converse-stream"), body.as_bytes(), &[]);

@@ -49,7 +49,8 @@ pub struct Hardpan {
 
 impl Hardpan {
     pub fn start(setup: Setup) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let simulator = setup.upstream.is_none().then(|| {
             let options = Options {
                 keys: vec![(UPSTREAM_KEY.0.to_owned(), UPSTREAM_KEY.1.to_owned())],
@@ -180,8 +181,9 @@ impl Hardpan {
         headers.extend(extra.iter().copied().filter(|(name, _)| name.starts_with("x-amz")));
         let outgoing = Outgoing { method, host: &host, path, headers: &headers, body_sha256: &body_sha256 };
         let added = sign_headers(&outgoing, &credentials, "us-east-1", "bedrock", SystemTime::now()).unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
-        for (name, value) in extra.iter().copied() {
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
+        for (name, value) in extra {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         for (name, value) in &added {
@@ -398,7 +400,11 @@ impl Hardpan {
     pub fn connect_and_ask(&self, text: &str) -> TcpStream {
         let body = user(text);
         let mut stream = self.connect();
-        stream.write_all(self.signed("POST", &format!("/model/{NOVA}/converse"), body.as_bytes(), &[]).as_bytes()).unwrap();
+        stream
+            .write_all(
+                self.signed("POST", &format!("/model/{NOVA}/converse"), body.as_bytes(), &[]).as_bytes(),
+            )
+            .unwrap();
         stream.write_all(body.as_bytes()).unwrap();
         stream
     }

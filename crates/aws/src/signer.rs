@@ -84,7 +84,10 @@ mod tests {
             headers.insert("content-type", HeaderValue::from_static("application/json"));
             headers.insert("x-amzn-bedrock-trace", HeaderValue::from_static("ENABLED"));
             for (name, value) in &added {
-                headers.insert(HeaderName::try_from(name.as_str()).unwrap(), HeaderValue::from_str(value).unwrap());
+                headers.insert(
+                    HeaderName::try_from(name.as_str()).unwrap(),
+                    HeaderValue::from_str(value).unwrap(),
+                );
             }
             assert_eq!(headers["x-amz-security-token"], "token");
             let authorization = verifier::parse(&headers, path.as_bytes()).unwrap();

@@ -93,7 +93,8 @@ pub fn parse(headers: &HeaderMap, raw_target: &[u8]) -> Result<Authorization, Ve
             return Err(VerifyError::Malformed);
         }
     }
-    let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature) else {
+    let (Some(credential), Some(signed_headers), Some(signature)) = (credential, signed_headers, signature)
+    else {
         return Err(VerifyError::Malformed);
     };
     let scope: Vec<&str> = credential.split('/').collect();
@@ -101,13 +102,15 @@ pub fn parse(headers: &HeaderMap, raw_target: &[u8]) -> Result<Authorization, Ve
         return Err(VerifyError::Malformed);
     };
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let hex = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex =
+        |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if ![*access_key_id, *region, *service].into_iter().all(plain) || !hex(signature) {
         return Err(VerifyError::Malformed);
     }
     let signed_headers: Vec<String> = signed_headers.split(';').map(str::to_owned).collect();
     let unique: BTreeSet<&String> = signed_headers.iter().collect();
-    if unique.len() != signed_headers.len() || signed_headers.iter().any(|name| name.chars().any(char::is_uppercase))
+    if unique.len() != signed_headers.len()
+        || signed_headers.iter().any(|name| name.chars().any(char::is_uppercase))
     {
         return Err(VerifyError::Malformed);
     }
@@ -174,7 +177,11 @@ fn check_signed_names(authorization: &Authorization, headers: &HeaderMap) -> Res
 
 fn check_payload_hash(headers: &HeaderMap, actual: &str) -> Result<(), VerifyError> {
     let mut claimed = headers.get_all("x-amz-content-sha256").iter();
-    if claimed.all(|value| value.as_bytes() == actual.as_bytes()) { Ok(()) } else { Err(VerifyError::PayloadHash) }
+    if claimed.all(|value| value.as_bytes() == actual.as_bytes()) {
+        Ok(())
+    } else {
+        Err(VerifyError::PayloadHash)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -250,7 +257,9 @@ fn canonical_query(query: &[u8], out: &mut String) {
         .split(|byte| *byte == b'&')
         .filter(|pair| !pair.is_empty())
         .map(|pair| match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (recode(pair.get(..at).unwrap_or_default()), recode(pair.get(at + 1..).unwrap_or_default())),
+            Some(at) => {
+                (recode(pair.get(..at).unwrap_or_default()), recode(pair.get(at + 1..).unwrap_or_default()))
+            }
             None => (recode(pair), String::new()),
         })
         .collect();
@@ -393,7 +402,13 @@ mod tests {
         ])
     }
 
-    fn check(headers: &HeaderMap, target: &str, body: &[u8], secret: &str, now: i64) -> Result<(), VerifyError> {
+    fn check(
+        headers: &HeaderMap,
+        target: &str,
+        body: &[u8],
+        secret: &str,
+        now: i64,
+    ) -> Result<(), VerifyError> {
         let authorization = parse(headers, target.as_bytes())?;
         let body_sha256 = Sha256::digest(body).into();
         let request = SignedRequest {
@@ -540,12 +555,18 @@ mod tests {
                 (name.to_ascii_lowercase(), value.to_owned())
             })
             .collect();
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> =
+            pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let map = headers(&pairs);
         let authorization = parse(&map, target.as_bytes()).unwrap();
         let body_sha256: [u8; 32] = Sha256::digest(body.as_bytes()).into();
-        let request =
-            SignedRequest { method, raw_target: target.as_bytes(), headers: &map, authority: None, body_sha256: &body_sha256 };
+        let request = SignedRequest {
+            method,
+            raw_target: target.as_bytes(),
+            headers: &map,
+            authority: None,
+            body_sha256: &body_sha256,
+        };
         let canonical = canonical_request(&authorization, &request, &hex(&body_sha256), mode).unwrap();
         assert_eq!(canonical, read("header-canonical-request.txt"), "{folder:?}");
         let to_sign = string_to_sign(&authorization, map["x-amz-date"].to_str().unwrap(), &canonical);
@@ -582,7 +603,12 @@ mod tests {
         assert_eq!(canonical, text("canonical_request"), "{}", text("name"));
         let format = format_description!("[year][month][day]T[hour][minute][second]Z");
         let now = PrimitiveDateTime::parse(text("timestamp"), format).unwrap().assume_utc().unix_timestamp();
-        assert_eq!(verify(&authorization, text("secret_access_key"), &request, now, 300), Ok(()), "{}", text("name"));
+        assert_eq!(
+            verify(&authorization, text("secret_access_key"), &request, now, 300),
+            Ok(()),
+            "{}",
+            text("name")
+        );
         let changed: [u8; 32] = Sha256::digest([body.as_slice(), b" "].concat()).into();
         let request = SignedRequest { body_sha256: &changed, ..request };
         assert!(verify(&authorization, text("secret_access_key"), &request, now, 300).is_err());

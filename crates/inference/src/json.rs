@@ -75,8 +75,7 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub fn parse(bytes: &'a [u8], limits: JsonLimits) -> Result<Self, JsonError> {
-        let text =
-            std::str::from_utf8(bytes).map_err(|error| JsonError::Utf8 { at: error.valid_up_to() })?;
+        let text = std::str::from_utf8(bytes).map_err(|error| JsonError::Utf8 { at: error.valid_up_to() })?;
         if u32::try_from(bytes.len()).is_err() {
             return Err(JsonError::Length);
         }
@@ -620,9 +619,37 @@ mod tests {
     #[test]
     fn text_that_is_not_json_is_refused() {
         for text in [
-            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{a:1}", "[1 2]", "01", "1.", "-", "+1", ".5", "1e", "tru",
-            "\"\\x\"", "\"\\u12g4\"", "\"", "\"a", "{\"a\" 1}", "[1]]", "{}{}", "\"\u{1}\"", "\"a\nb\"", "nul",
-            "{\"a\":}", "[,]", "NaN", "'a'", "\u{feff}{}", "// c\n1",
+            "",
+            " ",
+            "{",
+            "}",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "[1 2]",
+            "01",
+            "1.",
+            "-",
+            "+1",
+            ".5",
+            "1e",
+            "tru",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"",
+            "\"a",
+            "{\"a\" 1}",
+            "[1]]",
+            "{}{}",
+            "\"\u{1}\"",
+            "\"a\nb\"",
+            "nul",
+            "{\"a\":}",
+            "[,]",
+            "NaN",
+            "'a'",
+            "\u{feff}{}",
+            "// c\n1",
         ] {
             assert!(matches!(parse(text), Err(JsonError::Syntax { .. })), "{text:?}");
         }

@@ -85,7 +85,8 @@ impl ModelId {
 
     fn parse_bare(id: &str) -> Result<Self, InvalidModelId> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'_');
-        if !id.bytes().all(plain) || id.contains("..") || !id.bytes().any(|byte| byte.is_ascii_alphanumeric()) {
+        if !id.bytes().all(plain) || id.contains("..") || !id.bytes().any(|byte| byte.is_ascii_alphanumeric())
+        {
             return Err(InvalidModelId::Pattern);
         }
         let (scope, base) = split_scope(id);
@@ -108,10 +109,12 @@ impl ModelId {
         };
         let (resource_type, rest) = resource.split_once('/').ok_or(bad)?;
         let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'_' | b'/');
+        let allowed =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'.' | b'_' | b'/');
         let account_ok =
             account.is_empty() || (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()));
-        let rest_ok = rest.bytes().all(allowed) && !rest.contains("..") && !rest.split('/').any(str::is_empty);
+        let rest_ok =
+            rest.bytes().all(allowed) && !rest.contains("..") && !rest.split('/').any(str::is_empty);
         if !partition.starts_with("aws") || !word(partition) || !word(region) || !account_ok || !rest_ok {
             return Err(bad);
         }
@@ -254,7 +257,14 @@ mod tests {
                 Some("us"),
                 ModelKind::InferenceProfile,
             ),
-            ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "amazon", "nova-lite", None, ModelKind::FoundationModel),
+            (
+                "amazon.nova-lite-v1:0",
+                "amazon.nova-lite-v1:0",
+                "amazon",
+                "nova-lite",
+                None,
+                ModelKind::FoundationModel,
+            ),
             (
                 "global.anthropic.claude-opus-4-6-v1",
                 "anthropic.claude-opus-4-6-v1",
@@ -306,10 +316,23 @@ mod tests {
 
     #[test]
     fn ids_outside_the_pattern_are_refused() {
-        for id in ["", "..", "a b", "a/b", "a;b", "a?b", "a#b", "a%b", "a\\b", "arn:aws:bedrock:us-east-1", "é",
-            "arn:aws:s3:us-east-1:123456789012:bucket/x", "arn:aws:bedrock:us-east-1:12:prompt/x",
-            "arn:aws:bedrock:us-east-1:123456789012:prompt/", "arn:aws:bedrock:us-east-1:123456789012:prompt/a//b"]
-        {
+        for id in [
+            "",
+            "..",
+            "a b",
+            "a/b",
+            "a;b",
+            "a?b",
+            "a#b",
+            "a%b",
+            "a\\b",
+            "arn:aws:bedrock:us-east-1",
+            "é",
+            "arn:aws:s3:us-east-1:123456789012:bucket/x",
+            "arn:aws:bedrock:us-east-1:12:prompt/x",
+            "arn:aws:bedrock:us-east-1:123456789012:prompt/",
+            "arn:aws:bedrock:us-east-1:123456789012:prompt/a//b",
+        ] {
             assert!(ModelId::parse(id).is_err(), "{id}");
         }
     }

@@ -171,7 +171,11 @@ mod tests {
             ("POST", "/model/m/converse/", "unknown"),
             ("POST", "//model/m/converse", "unknown"),
         ] {
-            assert_eq!(route(method, path.as_bytes()), Err(RouteError::Ungoverned { operation }), "{method} {path}");
+            assert_eq!(
+                route(method, path.as_bytes()),
+                Err(RouteError::Ungoverned { operation }),
+                "{method} {path}"
+            );
         }
     }
 

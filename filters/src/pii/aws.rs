@@ -92,7 +92,8 @@ fn is_base64(byte: u8) -> bool {
 
 fn stands_alone(field: Field<'_>, start: usize, end: usize) -> bool {
     let joins = |byte: u8| is_base64(byte) || matches!(byte, b'_' | b'-');
-    !(start > 0 && joins(field.at(start - 1))) && !joins(field.at(end))
+    let joined_before = start > 0 && joins(field.at(start - 1));
+    !joined_before && !joins(field.at(end))
 }
 
 fn looks_random(token: &[u8]) -> bool {

@@ -350,7 +350,13 @@ fn lane_value(dialect: Dialect, item: &Item, lane: &Lane) -> Option<ValueId> {
 fn is_known_event(event_type: &str) -> bool {
     matches!(
         event_type,
-        "chunk" | "messageStart" | "contentBlockStart" | "contentBlockDelta" | "contentBlockStop" | "messageStop" | "metadata"
+        "chunk"
+            | "messageStart"
+            | "contentBlockStart"
+            | "contentBlockDelta"
+            | "contentBlockStop"
+            | "messageStop"
+            | "metadata"
     )
 }
 

@@ -16,7 +16,8 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
         Ok(answer) => answer,
         // Nothing was masked and no call is guarded: an answer that is not JSON can hide nothing from either.
         Err(_) if context.is_transparent() => {
-            let completion = Completion { content_bytes: body.len() as u64, complete: true, ..Completion::default() };
+            let completion =
+                Completion { content_bytes: body.len() as u64, complete: true, ..Completion::default() };
             return Ok((body.clone(), completion));
         }
         Err(_) => return Err(Refusal::AnswerMalformed),
@@ -51,7 +52,10 @@ fn restore(
     decoded: &str,
 ) -> Vec<Edit> {
     let found = context.vault.find(decoded);
-    found.into_iter().filter_map(|(range, value)| answer.document.edit_in_string(text, range, value)).collect()
+    found
+        .into_iter()
+        .filter_map(|(range, value)| answer.document.edit_in_string(text, range, value))
+        .collect()
 }
 
 fn refused_calls(

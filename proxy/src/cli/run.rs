@@ -35,7 +35,8 @@ impl Run {
 /// Logs go to standard error, as JSON, at `info` unless `HARDPAN_LOG` says otherwise. pingora logs request heads of
 /// malformed requests above `error`, which could hold secrets: its level is not raised here.
 pub fn start_logging() {
-    let filter = EnvFilter::try_from_env("HARDPAN_LOG").unwrap_or_else(|_| EnvFilter::new("info,pingora=off"));
+    let filter =
+        EnvFilter::try_from_env("HARDPAN_LOG").unwrap_or_else(|_| EnvFilter::new("info,pingora=off"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -7,6 +7,6 @@ mod written;
 
 pub use problem::{ConfigError, Problem};
 pub use ready::{
-    CacheConfig, Config, GuardSwitches, IssuedKey, Limits, OnFull, PolicyConfig, QuotaConfig,
-    RecordsConfig, TlsFiles, UnknownModel,
+    CacheConfig, Config, GuardSwitches, IssuedKey, Limits, OnFull, PolicyConfig, QuotaConfig, RecordsConfig,
+    TlsFiles, UnknownModel,
 };

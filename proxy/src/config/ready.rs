@@ -206,7 +206,11 @@ impl Builder<'_> {
     fn file(&mut self, place: &str, text: &Text) -> PathBuf {
         let path = self.folder_path(&text.0);
         if !path.is_file() {
-            self.problem(place, "no such file", "name a file that exists, relative to the configuration file");
+            self.problem(
+                place,
+                "no such file",
+                "name a file that exists, relative to the configuration file",
+            );
         }
         path
     }
@@ -251,7 +255,11 @@ impl Builder<'_> {
                 self.problem(place("access_key_id"), "not an access key id", "use letters, digits and _");
             }
             if !seen.insert(id.clone()) {
-                self.problem(place("access_key_id"), "already used by another key", "give each key its own id");
+                self.problem(
+                    place("access_key_id"),
+                    "already used by another key",
+                    "give each key its own id",
+                );
             }
             if key.secret_access_key.0.len() < 16 {
                 let fix = "use at least 16 characters, from a generator";

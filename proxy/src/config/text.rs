@@ -43,12 +43,9 @@ mod tests {
     #[test]
     fn variables_and_defaults_are_put_in() {
         let lookup = |name: &str| (name == "A").then(|| "x: {y}".to_owned());
-        for (raw, expected) in [
-            ("plain", "plain"),
-            ("<${A}>", "<x: {y}>"),
-            ("${B:-d}${A}", "dx: {y}"),
-            ("${B:-}", ""),
-        ] {
+        for (raw, expected) in
+            [("plain", "plain"), ("<${A}>", "<x: {y}>"), ("${B:-d}${A}", "dx: {y}"), ("${B:-}", "")]
+        {
             assert_eq!(interpolate(raw, lookup).as_deref(), Ok(expected), "{raw}");
         }
         assert!(interpolate("${B}", lookup).unwrap_err().contains("B is not set"));

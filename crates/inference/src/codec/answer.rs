@@ -59,7 +59,8 @@ impl<'a> Answer<'a> {
     pub fn restorable(&self) -> Vec<ValueId> {
         let mut collector = Collector::new(&self.document);
         collector.values(self.document.root(), Channel::Assistant);
-        let signed: Vec<ValueId> = self.content().filter(|block| is_reasoning(&self.document, *block)).collect();
+        let signed: Vec<ValueId> =
+            self.content().filter(|block| is_reasoning(&self.document, *block)).collect();
         let texts = collector.texts.into_iter().map(|text| text.value);
         texts.filter(|text| !signed.iter().any(|block| self.document.contains(*block, *text))).collect()
     }
@@ -95,7 +96,9 @@ fn text_block(dialect: Dialect, text: &str) -> String {
 
 fn content(dialect: Dialect, document: &Document<'_>) -> Option<ValueId> {
     match dialect {
-        Dialect::Converse | Dialect::Nova => document.path(document.root(), &["output", "message", "content"]),
+        Dialect::Converse | Dialect::Nova => {
+            document.path(document.root(), &["output", "message", "content"])
+        }
         Dialect::Anthropic => document.get(document.root(), "content"),
         Dialect::Opaque => None,
     }
@@ -245,8 +248,18 @@ mod tests {
                 4,
             ),
             (Dialect::Nova, r#"{"usage":{"inputTokens":3,"outputTokens":4}}"#, 3, 4),
-            (Dialect::Opaque, r#"{"generation":"x","prompt_token_count":3,"generation_token_count":4}"#, 3, 4),
-            (Dialect::Opaque, r#"{"inputTextTokenCount":3,"results":[{"tokenCount":1},{"tokenCount":3}]}"#, 3, 4),
+            (
+                Dialect::Opaque,
+                r#"{"generation":"x","prompt_token_count":3,"generation_token_count":4}"#,
+                3,
+                4,
+            ),
+            (
+                Dialect::Opaque,
+                r#"{"inputTextTokenCount":3,"results":[{"tokenCount":1},{"tokenCount":3}]}"#,
+                3,
+                4,
+            ),
             (Dialect::Opaque, r#"{"usage":{"prompt_tokens":3,"completion_tokens":4}}"#, 3, 4),
         ] {
             let usage = parse(dialect, body).usage.unwrap();

@@ -14,7 +14,9 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
     if let Some(system) = find("system") {
         collect_content(collector, system, Channel::System);
     }
-    for tool in find("tools").map(|tools| collector.document.elements(tools).collect::<Vec<_>>()).unwrap_or_default() {
+    for tool in
+        find("tools").map(|tools| collector.document.elements(tools).collect::<Vec<_>>()).unwrap_or_default()
+    {
         for (name, _, value) in collector.named(tool) {
             if !matches!(name.as_str(), "name" | "type" | "cache_control") {
                 collector.values(value, Channel::System);
@@ -100,9 +102,12 @@ pub(super) struct Shape {
 
 pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
     let mut counts = MessageCounts::default();
-    for message in document.get(root, "messages").into_iter().flat_map(|messages| document.elements(messages)) {
+    for message in document.get(root, "messages").into_iter().flat_map(|messages| document.elements(messages))
+    {
         count_role(&mut counts, document.string_at(message, &["role"]).unwrap_or_default().as_ref());
-        for block in document.get(message, "content").into_iter().flat_map(|content| document.elements(content)) {
+        for block in
+            document.get(message, "content").into_iter().flat_map(|content| document.elements(content))
+        {
             match document.string_at(block, &["type"]).unwrap_or_default().as_ref() {
                 "image" => counts.images += 1,
                 "document" => counts.documents += 1,

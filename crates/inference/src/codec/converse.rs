@@ -174,7 +174,9 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
     let mut counts = MessageCounts::default();
     for message in messages.into_iter().flat_map(|messages| document.elements(messages)) {
         count_role(&mut counts, document.string_at(message, &["role"]).unwrap_or_default().as_ref());
-        for block in document.get(message, "content").into_iter().flat_map(|content| document.elements(content)) {
+        for block in
+            document.get(message, "content").into_iter().flat_map(|content| document.elements(content))
+        {
             for (name, _) in document.members(block) {
                 match document.string(name).unwrap_or_default().as_ref() {
                     "image" | "video" | "audio" => counts.images += 1,
@@ -191,7 +193,8 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
         .into_iter()
         .flat_map(|list| document.elements(list))
         .filter_map(|tool| {
-            let specification = document.get(tool, "toolSpec").or_else(|| document.get(tool, "systemTool"))?;
+            let specification =
+                document.get(tool, "toolSpec").or_else(|| document.get(tool, "systemTool"))?;
             let name = document.string_at(specification, &["name"])?.into_owned();
             Some((name, document.path(specification, &["inputSchema", "json"]), tool))
         })

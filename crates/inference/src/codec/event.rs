@@ -26,12 +26,24 @@ pub struct TextDelta {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
-    ToolStart { block: u64, id: String, name: String },
+    ToolStart {
+        block: u64,
+        id: String,
+        name: String,
+    },
     /// A fragment of a call's JSON arguments.
-    ToolInput { block: u64, fragment: String },
-    BlockStop { block: u64 },
+    ToolInput {
+        block: u64,
+        fragment: String,
+    },
+    BlockStop {
+        block: u64,
+    },
     /// Carries where the stop reason stands.
-    Stop { reason: String, value: ValueId },
+    Stop {
+        reason: String,
+        value: ValueId,
+    },
     Other,
 }
 
@@ -121,8 +133,14 @@ impl<'a> Event<'a> {
                 Some("tool_use") => {
                     self.kind = EventKind::ToolStart {
                         block,
-                        id: document.string_at(root, &["content_block", "id"]).unwrap_or_default().into_owned(),
-                        name: document.string_at(root, &["content_block", "name"]).unwrap_or_default().into_owned(),
+                        id: document
+                            .string_at(root, &["content_block", "id"])
+                            .unwrap_or_default()
+                            .into_owned(),
+                        name: document
+                            .string_at(root, &["content_block", "name"])
+                            .unwrap_or_default()
+                            .into_owned(),
                     };
                 }
                 Some("text") => {
@@ -178,7 +196,9 @@ impl<'a> Event<'a> {
 pub fn text_delta(dialect: Dialect, block: u64, text: &str) -> (Option<String>, String) {
     let text = crate::json::quote(text);
     match dialect {
-        Dialect::Converse => (None, format!("{{\"contentBlockIndex\":{block},\"delta\":{{\"text\":{text}}}}}")),
+        Dialect::Converse => {
+            (None, format!("{{\"contentBlockIndex\":{block},\"delta\":{{\"text\":{text}}}}}"))
+        }
         Dialect::Nova | Dialect::Opaque => (
             None,
             format!(

@@ -2,8 +2,8 @@
 //! what an answer and a streamed event say. Codecs add roles to what [`crate::json`] has read; a member none of
 //! them knows is still a text to inspect.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod converse;
 mod event;
 mod opaque;

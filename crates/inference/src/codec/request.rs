@@ -56,7 +56,9 @@ impl<'a> Request<'a> {
             return Err(RequestError::NotAnObject);
         }
         let dialect = dialect(operation, model, &document);
-        if dialect != Dialect::Opaque && !messages_are_well_formed(&document, root) && model.kind() != ModelKind::Prompt
+        if dialect != Dialect::Opaque
+            && !messages_are_well_formed(&document, root)
+            && model.kind() != ModelKind::Prompt
         {
             return Err(RequestError::NoMessages);
         }
@@ -94,8 +96,10 @@ impl<'a> Request<'a> {
             guardrail,
             metadata: metadata(&document, root),
         };
-        let tools =
-            tools.into_iter().map(|(name, schema, element)| ToolDeclaration { name, schema, element }).collect();
+        let tools = tools
+            .into_iter()
+            .map(|(name, schema, element)| ToolDeclaration { name, schema, element })
+            .collect();
         let model_takes_parameters = model.kind() != ModelKind::Prompt;
         Ok(Self { document, facts, texts, tools, model_takes_parameters })
     }
@@ -116,7 +120,9 @@ impl<'a> Request<'a> {
                         let old = self.document.get(config, "max_new_tokens").map(|_| "max_new_tokens");
                         Some(self.set_member(config, old.unwrap_or("maxTokens"), &value))
                     }
-                    None => Some(self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}"))),
+                    None => {
+                        Some(self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}")))
+                    }
                 }
             }
             Dialect::Opaque => opaque::MAX_TOKENS_PATHS
@@ -146,6 +152,26 @@ impl<'a> Request<'a> {
         }
     }
 
+    /// The changes that add labels to a Converse body's metadata, over the caller's own of the same name. Other bodies
+    /// carry them in a header.
+    pub fn set_metadata(&self, labels: &BTreeMap<String, String>) -> Vec<Edit> {
+        let root = self.document.root();
+        let own = self.document.get(root, "requestMetadata");
+        let filled = own.filter(|own| self.document.members(*own).next().is_some());
+        match filled {
+            Some(own) => {
+                let labels = labels.iter();
+                labels.map(|(name, value)| self.set_member(own, name, &quote(value))).collect()
+            }
+            None if labels.is_empty() => Vec::new(),
+            None => {
+                let pairs = labels.iter().map(|(name, value)| format!("{}:{}", quote(name), quote(value)));
+                let text = format!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
+                vec![self.set_member(root, "requestMetadata", &text)]
+            }
+        }
+    }
+
     /// The changes that take tools out of the declaration; the whole declaration when none is left.
     pub fn drop_tools(&self, names: &BTreeSet<String>) -> Vec<Edit> {
         let root = self.document.root();
@@ -157,7 +183,8 @@ impl<'a> Request<'a> {
             Dialect::Opaque => (None, None),
         };
         let (Some(holder), Some(list)) = (holder, list) else { return Vec::new() };
-        let dropped: Vec<&ToolDeclaration> = self.tools.iter().filter(|tool| names.contains(&tool.name)).collect();
+        let dropped: Vec<&ToolDeclaration> =
+            self.tools.iter().filter(|tool| names.contains(&tool.name)).collect();
         if dropped.is_empty() {
             return Vec::new();
         }
@@ -197,7 +224,8 @@ impl<'a> Request<'a> {
     pub fn shaping_ranges(&self) -> Vec<std::ops::Range<usize>> {
         let root = self.document.root();
         let whole = self.document.range(root);
-        let metadata = self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse);
+        let metadata =
+            self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse);
         match metadata.and_then(|metadata| self.remove_member(root, metadata)) {
             Some(Edit { range, .. }) => vec![whole.start..range.start, range.end..whole.end],
             None => vec![whole],
@@ -238,7 +266,10 @@ fn dialect(operation: Operation, model: &ModelId, document: &Document<'_>) -> Di
         "anthropic" if has("messages") => Dialect::Anthropic,
         "amazon" if model.family().starts_with("nova") && has("messages") => Dialect::Nova,
         "" if has("anthropic_version") && has("messages") => Dialect::Anthropic,
-        "" if document.string_at(root, &["schemaVersion"]).is_some_and(|version| version == "messages-v1") => {
+        "" if document
+            .string_at(root, &["schemaVersion"])
+            .is_some_and(|version| version == "messages-v1") =>
+        {
             Dialect::Nova
         }
         _ => Dialect::Opaque,
@@ -300,7 +331,9 @@ fn metadata(document: &Document<'_>, root: ValueId) -> BTreeMap<String, String> 
         .into_iter()
         .flat_map(|metadata| document.members(metadata))
         .take(16)
-        .filter_map(|(key, value)| Some((document.string(key)?.into_owned(), document.string(value)?.into_owned())))
+        .filter_map(|(key, value)| {
+            Some((document.string(key)?.into_owned(), document.string(value)?.into_owned()))
+        })
         .collect()
 }
 
@@ -320,7 +353,8 @@ mod tests {
     use super::*;
 
     fn parse<'a>(operation: Operation, model: &str, body: &'a str) -> Request<'a> {
-        Request::parse(operation, &ModelId::parse(model).unwrap(), body.as_bytes(), JsonLimits::default()).unwrap()
+        Request::parse(operation, &ModelId::parse(model).unwrap(), body.as_bytes(), JsonLimits::default())
+            .unwrap()
     }
 
     fn texts(request: &Request<'_>) -> Vec<(String, Channel)> {
@@ -396,7 +430,12 @@ mod tests {
     fn max_tokens_are_set_wherever_they_belong() {
         for (operation, model, body, pointer) in [
             (Operation::Converse, "m.x", r#"{"messages":[]}"#, "/inferenceConfig/maxTokens"),
-            (Operation::Converse, "m.x", r#"{"inferenceConfig":{},"messages":[]}"#, "/inferenceConfig/maxTokens"),
+            (
+                Operation::Converse,
+                "m.x",
+                r#"{"inferenceConfig":{},"messages":[]}"#,
+                "/inferenceConfig/maxTokens",
+            ),
             (
                 Operation::Converse,
                 "m.x",
@@ -404,7 +443,12 @@ mod tests {
                 "/inferenceConfig/maxTokens",
             ),
             (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[]}"#, "/max_tokens"),
-            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[],"max_tokens":1}"#, "/max_tokens"),
+            (
+                Operation::InvokeModel,
+                "anthropic.claude-3",
+                r#"{"messages":[],"max_tokens":1}"#,
+                "/max_tokens",
+            ),
             (
                 Operation::InvokeModel,
                 "amazon.nova-lite-v1:0",
@@ -418,7 +462,27 @@ mod tests {
             let changed = applied(body, vec![edit]);
             assert_eq!(changed.pointer(pointer), Some(&serde_json::json!(77)), "{body}");
         }
-        assert!(parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_none());
+        assert!(
+            parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_none()
+        );
+    }
+
+    #[test]
+    fn labels_are_added_to_the_callers_own() {
+        let labels =
+            BTreeMap::from([("a".to_owned(), "1".to_owned()), ("project".to_owned(), "y \"q\"".to_owned())]);
+        for (body, expected) in [
+            (r#"{"messages":[]}"#, serde_json::json!({"a": "1", "project": "y \"q\""})),
+            (r#"{"messages":[],"requestMetadata":{}}"#, serde_json::json!({"a": "1", "project": "y \"q\""})),
+            (
+                r#"{"messages":[],"requestMetadata":{"project":"x","own":"z"}}"#,
+                serde_json::json!({"a": "1", "project": "y \"q\"", "own": "z"}),
+            ),
+        ] {
+            let request = parse(Operation::Converse, "m.x", body);
+            assert_eq!(applied(body, request.set_metadata(&labels))["requestMetadata"], expected);
+            assert!(request.set_metadata(&BTreeMap::new()).is_empty());
+        }
     }
 
     #[test]
@@ -427,7 +491,10 @@ mod tests {
         let one = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["g".to_owned()])));
         assert_eq!(one.pointer("/toolConfig/tools").unwrap().as_array().unwrap().len(), 1);
         let chosen = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned()])));
-        assert!(chosen.pointer("/toolConfig/toolChoice").is_none() && chosen.pointer("/toolConfig/tools/0").is_some());
+        assert!(
+            chosen.pointer("/toolConfig/toolChoice").is_none()
+                && chosen.pointer("/toolConfig/tools/0").is_some()
+        );
         let both = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned(), "g".to_owned()])));
         assert!(both.get("toolConfig").is_none() && both.get("messages").is_some());
         let last = r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#;
@@ -495,7 +562,11 @@ mod tests {
         let none = r#"{"messages":[],"system":[]}"#;
         let last = r#"{"messages":[],"system":[],"requestMetadata":{}}"#;
         let cut = |body: &'static str| -> String {
-            parse(Operation::Converse, "m.x", body).shaping_ranges().into_iter().map(|range| &body[range]).collect()
+            parse(Operation::Converse, "m.x", body)
+                .shaping_ranges()
+                .into_iter()
+                .map(|range| &body[range])
+                .collect()
         };
         assert_eq!([cut(one), cut(two), cut(last)], [none, none, none]);
     }

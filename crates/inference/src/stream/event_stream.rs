@@ -89,11 +89,7 @@ impl Frame {
         let headers = self.raw.get(PRELUDE_BYTES..self.payload_start).unwrap_or_default();
         let mut out = Vec::with_capacity(OVERHEAD_BYTES + headers.len() + payload.len());
         assemble(headers, payload, &mut out);
-        Frame {
-            raw: Bytes::from(out),
-            headers: self.headers.clone(),
-            payload_start: self.payload_start,
-        }
+        Frame { raw: Bytes::from(out), headers: self.headers.clone(), payload_start: self.payload_start }
     }
 
     /// Reads one frame that is all of `raw`.
@@ -160,7 +156,8 @@ pub fn encode(headers: &[(&str, &str)], payload: &[u8], out: &mut Vec<u8>) {
 /// An event of a REST-JSON stream, headers in the order Bedrock sends them.
 pub fn event(event_type: &str, payload: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(payload.len() + 96);
-    let headers = [(":event-type", event_type), (":content-type", "application/json"), (":message-type", "event")];
+    let headers =
+        [(":event-type", event_type), (":content-type", "application/json"), (":message-type", "event")];
     encode(&headers, payload, &mut out);
     Bytes::from(out)
 }

@@ -213,6 +213,10 @@ impl Writer {
             return false;
         }
         let next = if !self.has_room() {
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the writer is a thread of its own, on no async worker"
+            )]
             std::thread::sleep(RETRY_EVERY);
             Err(RecvTimeoutError::Timeout)
         } else if self.records > 0 || (failing && self.unsynced_since.is_some()) {
@@ -299,7 +303,8 @@ impl Writer {
     fn sync(&mut self) {
         let due = self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
         let waited_for = self.closed || !self.flushes.is_empty();
-        if !due && !(waited_for && self.unsynced_since.is_some()) {
+        let wanted = due || (waited_for && self.unsynced_since.is_some());
+        if !wanted {
             return;
         }
         match self.output.sync() {

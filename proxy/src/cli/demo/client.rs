@@ -36,7 +36,8 @@ pub async fn post(address: SocketAddr, key: Key, path: &str, body: &str) -> Resu
         body_sha256: &body_sha256,
     };
     let signed = sign_headers(&outgoing, &credentials, "us-east-1", "bedrock", SystemTime::now())?;
-    let mut request = http::Request::post(path).header("host", &host).header("content-type", "application/json");
+    let mut request =
+        http::Request::post(path).header("host", &host).header("content-type", "application/json");
     for (name, value) in signed {
         request = request.header(name, value);
     }
@@ -45,7 +46,8 @@ pub async fn post(address: SocketAddr, key: Key, path: &str, body: &str) -> Resu
 
 /// An error unless the answer is 200.
 pub async fn get(address: SocketAddr, path: &str) -> Result<Reply, Box<dyn Error>> {
-    let request = http::Request::get(path).header("host", address.to_string()).body(Full::new(Bytes::new()))?;
+    let request =
+        http::Request::get(path).header("host", address.to_string()).body(Full::new(Bytes::new()))?;
     let reply = send(address, request).await?;
     if reply.status == 200 { Ok(reply) } else { Err("not ready".into()) }
 }

@@ -1,4 +1,4 @@
-//! The tour: eight requests, and for each what the app sent, what AWS saw, what the app got, and the record.
+//! The tour: ten requests, and for each what the app sent, what AWS saw, what the app got, and the record.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -59,9 +59,13 @@ fn stops() -> Vec<Stop> {
         action: "converse",
         body: conversation(text),
     };
-    let cacheable = conversation("What is the capital of Norway?");
+    let question = "What is the capital of Norway?";
     vec![
-        chat("a plain chat", "Nothing is found, so not one byte of the text changes.", "What is the capital of Sweden?"),
+        chat(
+            "a plain chat",
+            "Nothing is found, so not one byte of the text changes.",
+            "What is the capital of Sweden?",
+        ),
         chat(
             "a prompt with personal data",
             "Masked before AWS sees it, and put back in the answer.",
@@ -102,7 +106,7 @@ fn stops() -> Vec<Stop> {
             key: ORDERS_BOT,
             model: NOVA,
             action: "converse",
-            body: deterministic(cacheable.clone()),
+            body: deterministic(question),
         },
         Stop {
             title: "the same question again: a cache hit",
@@ -110,7 +114,7 @@ fn stops() -> Vec<Stop> {
             key: ORDERS_BOT,
             model: NOVA,
             action: "converse",
-            body: deterministic(cacheable),
+            body: deterministic(question),
         },
         Stop {
             title: "an app whose budget covers one request",
@@ -132,29 +136,31 @@ fn stops() -> Vec<Stop> {
 }
 
 fn conversation(text: &str) -> Value {
-    json!({
-        "messages": [{"role": "user", "content": [{"text": text}]}],
-        "inferenceConfig": {"maxTokens": 200},
-    })
+    json!({"messages": [user(text)], "inferenceConfig": {"maxTokens": 200}})
 }
 
-fn deterministic(mut body: Value) -> Value {
-    body["inferenceConfig"]["temperature"] = json!(0);
-    body
+fn deterministic(text: &str) -> Value {
+    json!({"messages": [user(text)], "inferenceConfig": {"maxTokens": 200, "temperature": 0}})
 }
 
 fn with_tools(text: &str) -> Value {
-    let mut body = conversation(text);
-    body["toolConfig"] = json!({"tools": [{"toolSpec": {
-        "name": "db_query",
-        "description": "Runs a read-only query",
-        "inputSchema": {"json": {
-            "type": "object",
-            "properties": {"query": {"type": "string"}},
-            "required": ["query"],
-        }},
-    }}]});
-    body
+    json!({
+        "messages": [user(text)],
+        "inferenceConfig": {"maxTokens": 200},
+        "toolConfig": {"tools": [{"toolSpec": {
+            "name": "db_query",
+            "description": "Runs a read-only query",
+            "inputSchema": {"json": {
+                "type": "object",
+                "properties": {"query": {"type": "string"}},
+                "required": ["query"],
+            }},
+        }}]},
+    })
+}
+
+fn user(text: &str) -> Value {
+    json!({"role": "user", "content": [{"text": text}]})
 }
 
 fn shown(reply: &Reply) -> String {
