@@ -40,7 +40,8 @@ test: lint build ## everything: format, lints, unit, policies, real SDKs, replay
 .PHONY: bench
 bench: cmake ## criterion benches, then the load comparison
 	cargo bench --locked -p hardpan-benches
-	cargo run --release --locked -p hardpan-benches --bin load
+	cargo build --release --locked -p hardpan -p hardpan-benches --bins
+	$(TARGET)/release/load
 
 # All members at once, as the unit tests are built, so that no dependency is compiled twice for its features.
 .PHONY: build

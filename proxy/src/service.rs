@@ -30,6 +30,9 @@ use crate::snapshot::Snapshot;
 
 /// How long an idle connection waits for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// Marks a connection that has served a request.
+struct HasServed;
+
 /// Bytes pingora looks at to tell HTTP/2 from HTTP/1.1.
 const PREFACE_BYTES: usize = 24;
 
@@ -76,7 +79,9 @@ impl HttpServerApp for Service {
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
         let mut shutting_down = shutdown.clone();
-        let within = self.snapshot.config.limits.head_timeout.max(KEEP_ALIVE);
+        // Only a connection that has served before may be idle first.
+        let idle = session.take_connection_user_context().map_or(Duration::ZERO, |_| KEEP_ALIVE);
+        let within = idle + self.snapshot.config.limits.head_timeout;
         let head = tokio::select! {
             biased;
             head = tokio::time::timeout(within, session.read_request()) => head.ok()?,
@@ -102,7 +107,8 @@ impl HttpServerApp for Service {
         if !self.serve(&mut session).await {
             return None;
         }
-        let settings = HttpPersistentSettings::for_session(&session);
+        let mut settings = HttpPersistentSettings::for_session(&session);
+        settings.set_user_context(Box::new(HasServed));
         let reused = session.finish().await.ok().flatten()?;
         Some(ReusedHttpStream::from_reusable_stream(reused, settings))
     }

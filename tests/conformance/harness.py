@@ -134,8 +134,9 @@ def accepts(port):
 class Hardpan:
     """`hardpan run` over a configuration file, with its addresses and its records file."""
 
-    def __init__(self, name, config, upstream, directory, admin=True):
+    def __init__(self, name, config, upstream, directory, admin=True, **more):
         port, admin_port = free_port(), free_port()
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.admin_url = f"http://127.0.0.1:{admin_port}"
         self.records = pathlib.Path(directory) / f"{name}-records.jsonl"
@@ -146,6 +147,7 @@ class Hardpan:
             HARDPAN_RECORDS=str(self.records),
             AWS_ACCESS_KEY_ID=UPSTREAM_KEY,
             AWS_SECRET_ACCESS_KEY=UPSTREAM_SECRET,
+            **more,
         )
         self.program = Program(name, [hardpan_binary(), "run", "-c", str(config)], variables, directory)
         # A configuration without an admin listener is ready once it accepts connections.

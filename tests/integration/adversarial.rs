@@ -211,7 +211,7 @@ fn callers_who_cannot_prove_who_they_are_are_refused() {
 
 #[test]
 fn what_is_no_http_is_refused_and_the_next_caller_is_served() {
-    let hardpan = Hardpan::start(Setup::default());
+    let hardpan = Hardpan::start(Setup { limits: "{ head_timeout_ms: 1000 }", ..Setup::default() });
     for bytes in [
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and the rest of a TLS hello".as_slice(),
         b"GET / HTTP/1.1\r\nbad header line without a colon\r\n\r\n".as_slice(),
@@ -235,13 +235,25 @@ fn what_is_no_http_is_refused_and_the_next_caller_is_served() {
 #[test]
 fn slow_heads_are_cut_off() {
     let hardpan = Hardpan::start(Setup { limits: "{ head_timeout_ms: 300 }", ..Setup::default() });
-    for first in [b"".as_slice(), b"POST /mod".as_slice()] {
-        let mut stream = hardpan.connect();
+    let mut used = hardpan.connect_and_ask("a request first");
+    read_response(&mut used).unwrap();
+    for (mut stream, first) in [
+        (hardpan.connect(), b"".as_slice()),
+        (hardpan.connect(), b"POST /mod".as_slice()),
+        (
+            hardpan.connect(),
+            b"POST /model/amazon.nova-lite-v1%3A0/converse HTTP/1.1\r\nhost: x\r\nx-slow: ".as_slice(),
+        ),
+    ] {
         stream.write_all(first).unwrap();
         let mut answer = Vec::new();
         assert_eq!(stream.read_to_end(&mut answer).unwrap_or(0), 0, "closed without an answer");
     }
-    assert_eq!(hardpan.converse("still there?").status, 200);
+    // An idle connection that has served is kept for its next request.
+    let body = user("and one more");
+    used.write_all(hardpan.signed("POST", PATH, body.as_bytes(), &[]).as_bytes()).unwrap();
+    used.write_all(body.as_bytes()).unwrap();
+    assert_eq!(read_response(&mut used).unwrap().status, 200);
 }
 
 #[test]

@@ -218,7 +218,7 @@ AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{sidecar}
 
    pip install boto3, then:
 
-AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{sidecar} AWS_REGION=us-east-1 \
+AWS_ENDPOINT_URL_BEDROCK_RUNTIME=http://{sidecar} AWS_DEFAULT_REGION=us-east-1 \
 AWS_ACCESS_KEY_ID={id} AWS_SECRET_ACCESS_KEY={secret} python3 - <<'EOF'
 import boto3
 bedrock = boto3.client("bedrock-runtime")
