@@ -29,7 +29,13 @@ fn request(body: &str) -> Request<'_> {
 }
 
 fn inspect(criterion: &mut Criterion) {
-    let guards = [("all", true, true), ("pii", true, false), ("injection", false, true)];
+    let detectors = |pii, injection| Inspector::new(pii, injection).expect("the detectors compile");
+    let inspectors = [
+        ("all", detectors(true, true).without_memory()),
+        ("pii", detectors(true, false).without_memory()),
+        ("injection", detectors(false, true).without_memory()),
+        ("seen before", detectors(true, true)),
+    ];
     let bodies = [
         ("1 KB prose", conversation(1 << 10, 1)),
         ("8 KB prose", conversation(8 << 10, 1)),
@@ -37,14 +43,13 @@ fn inspect(criterion: &mut Criterion) {
         ("100 KB tool JSON", tool_results(100 << 10, 1)),
         ("100 KB dense with PII", dense_with_personal_data(100 << 10, 1)),
     ];
-    for (guard, pii, injection) in guards {
-        let inspector = Inspector::new(pii, injection).expect("the detectors compile");
+    for (guard, inspector) in inspectors {
         let mut group = criterion.benchmark_group(format!("filters/inspect/{guard}"));
         for (name, body) in &bodies {
             let request = request(body);
             group.throughput(Throughput::BytesDecimal(body.len() as u64));
             group.bench_with_input(BenchmarkId::from_parameter(name), &request, |bencher, request| {
-                bencher.iter(|| black_box(inspector.inspect(request).findings.len()));
+                bencher.iter(|| black_box(inspector.inspect(request, None).findings.len()));
             });
         }
         group.finish();
@@ -52,7 +57,7 @@ fn inspect(criterion: &mut Criterion) {
 }
 
 fn attack(criterion: &mut Criterion) {
-    let inspector = Inspector::new(true, true).expect("the detectors compile");
+    let inspector = Inspector::new(true, true).expect("the detectors compile").without_memory();
     let mut group = criterion.benchmark_group("filters/attack");
     group.sample_size(10);
     let pieces = [
@@ -73,7 +78,7 @@ fn attack(criterion: &mut Criterion) {
             group.throughput(Throughput::BytesDecimal(body.len() as u64));
             let id = BenchmarkId::new(name, format!("{kilobytes} KB"));
             group.bench_with_input(id, &request, |bencher, request| {
-                bencher.iter(|| black_box(inspector.inspect(request).signals.injection));
+                bencher.iter(|| black_box(inspector.inspect(request, None).signals.injection));
             });
         }
     }
@@ -84,7 +89,7 @@ fn masking(criterion: &mut Criterion) {
     let inspector = Inspector::new(true, false).expect("the detectors compile");
     let body = dense_with_personal_data(8 << 10, 1);
     let request = request(&body);
-    let inspection = inspector.inspect(&request);
+    let inspection = inspector.inspect(&request, None);
     let mut group = criterion.benchmark_group("filters/mask");
     group.throughput(Throughput::BytesDecimal(body.len() as u64));
     group.bench_function("8 KB dense with PII", |bencher| {

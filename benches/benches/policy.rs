@@ -138,8 +138,8 @@ impl Asker {
 
 fn questions(criterion: &mut Criterion) {
     let asker = Asker::new();
-    let kinds: [(&str, fn(&Asker, usize) -> Question<'_>); 2] =
-        [("model:invoke", Asker::may_invoke), ("tool:use", Asker::may_use_tool)];
+    type Ask = fn(&Asker, usize) -> Question<'_>;
+    let kinds: [(&str, Ask); 2] = [("model:invoke", Asker::may_invoke), ("tool:use", Asker::may_use_tool)];
     for (how, memo_entries_max) in [("evaluated", 0), ("remembered", 16_384)] {
         let policy = policy(memo_entries_max);
         let mut group = criterion.benchmark_group(format!("policy/{how}"));

@@ -210,7 +210,7 @@ mod tests {
         let model = ModelId::parse(MODEL).unwrap();
         let limits = JsonLimits::default();
         let request = Request::parse(Operation::Converse, &model, body.as_bytes(), limits).unwrap();
-        Inspector::new(true, true).unwrap().inspect(&request).signals
+        Inspector::new(true, true).unwrap().inspect(&request, None).signals
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Running the detectors over every text of a request, and turning what policy wants masked into edits of its bytes.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hardpan_inference::codec::{Request, TextSpan};
 use hardpan_inference::edit::Edit;
-use hardpan_inference::finding::{Finding, PiiType};
+use hardpan_inference::finding::{Channel, Finding, InjectionScore, PiiType};
 use hardpan_inference::request::Signals;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 
 use crate::injection::InjectionScorer;
 use crate::pii::{PiiDetector, Scratch};
@@ -24,6 +26,8 @@ pub struct Inspection {
     pub signals: Signals,
     /// In the order a model reads the texts.
     pub findings: Vec<Located>,
+    /// Types found in labels that travel beside the body.
+    pub label_findings: BTreeSet<PiiType>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +40,22 @@ pub struct Inspector {
     injection: Option<InjectionScorer>,
     /// Search state kept between requests: it is large and warm.
     scratch: Mutex<Vec<Scratch>>,
+    /// What was found in texts seen before: a chat sends its history again with every turn.
+    seen: Cache<[u8; 32], Arc<Seen>>,
+    /// Keys the memo, so that nobody can make two texts look alike.
+    secret: [u8; 32],
 }
+
+/// What the detectors said of one text. It holds places and names, nothing of the text.
+struct Seen {
+    findings: Vec<Finding>,
+    injection: InjectionScore,
+}
+
+/// Shorter texts are read again sooner than looked up.
+const REMEMBERED_BYTES_MIN: usize = 256;
+/// Bounds the memo, counted in findings and entries.
+const REMEMBERED_WEIGHT_MAX: u64 = 200_000;
 
 /// Idle search states kept; more are made when more requests run at once.
 const SCRATCH_KEPT_MAX: usize = 16;
@@ -48,19 +67,69 @@ impl Inspector {
             .then(InjectionScorer::new)
             .transpose()
             .map_err(|error| BuildError(error.to_string()))?;
-        Ok(Self { pii, injection, scratch: Mutex::new(Vec::new()) })
+        let seen = Cache::builder()
+            .max_capacity(REMEMBERED_WEIGHT_MAX)
+            .weigher(|_, seen: &Arc<Seen>| {
+                u32::try_from(seen.findings.len()).unwrap_or(u32::MAX).saturating_add(1)
+            })
+            .build();
+        let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()];
+        let secret = Sha256::digest(secret.concat()).into();
+        Ok(Self { pii, injection, scratch: Mutex::new(Vec::new()), seen, secret })
+    }
+
+    /// The same detectors without a memo of texts seen before.
+    pub fn without_memory(self) -> Self {
+        Self { seen: Cache::new(0), ..self }
     }
 
     pub fn is_off(&self) -> bool {
         self.pii.is_none() && self.injection.is_none()
     }
 
-    /// Reads every text of the request.
-    pub fn inspect(&self, request: &Request<'_>) -> Inspection {
+    /// Reads every text of the request, and the labels that travel beside its body.
+    pub fn inspect(&self, request: &Request<'_>, labels: Option<&str>) -> Inspection {
         let mut inspection = Inspection::default();
-        self.find_pii(request, &mut inspection);
-        self.score_injection(request, &mut inspection);
+        let mut families = BTreeSet::new();
+        for text in &request.texts {
+            let Some(decoded) = request.document.string(text.value) else { continue };
+            let key = text.key.and_then(|key| request.document.string(key));
+            let seen = self.look_at(&decoded, key.as_deref(), text.channel);
+            for finding in &seen.findings {
+                *inspection.signals.findings.entry(finding.kind).or_default() += 1;
+                inspection.findings.push(Located { text: *text, finding: finding.clone() });
+            }
+            inspection.signals.injection = inspection.signals.injection.max(seen.injection.score);
+            families.extend(seen.injection.families.iter().copied());
+        }
+        inspection.signals.injection_families = families.into_iter().collect();
+        for (kind, count) in labels.map(|labels| self.signals(labels).findings).unwrap_or_default() {
+            *inspection.signals.findings.entry(kind).or_default() += count;
+            inspection.label_findings.insert(kind);
+        }
         inspection
+    }
+
+    fn look_at(&self, text: &str, key: Option<&str>, channel: Channel) -> Arc<Seen> {
+        if text.len() < REMEMBERED_BYTES_MIN {
+            return Arc::new(self.examine(text, key, channel));
+        }
+        let mut hash = Sha256::new_with_prefix(self.secret);
+        hash.update([channel as u8, u8::from(key.is_some())]);
+        hash.update(Sha256::digest(key.unwrap_or_default()));
+        hash.update(text);
+        self.seen.get_with(hash.finalize().into(), || Arc::new(self.examine(text, key, channel)))
+    }
+
+    fn examine(&self, text: &str, key: Option<&str>, channel: Channel) -> Seen {
+        let mut findings = Vec::new();
+        self.with_scratch(|detector, scratch| match key {
+            Some(key) => detector.find_keyed(key, text, scratch, &mut findings),
+            None => detector.find(text, scratch, &mut findings),
+        });
+        let untrusted = matches!(channel, Channel::User | Channel::Tool);
+        let scorer = self.injection.as_ref().filter(|_| untrusted);
+        Seen { findings, injection: scorer.map(|scorer| scorer.score(text, channel)).unwrap_or_default() }
     }
 
     /// The signals of one text alone, for a tool's arguments.
@@ -74,35 +143,6 @@ impl Inspector {
             }
         });
         signals
-    }
-
-    fn find_pii(&self, request: &Request<'_>, inspection: &mut Inspection) {
-        self.with_scratch(|detector, scratch| {
-            let mut found = Vec::new();
-            for text in &request.texts {
-                let Some(decoded) = request.document.string(text.value) else { continue };
-                match text.key.and_then(|key| request.document.string(key)) {
-                    Some(key) => detector.find_keyed(&key, &decoded, scratch, &mut found),
-                    None => detector.find(&decoded, scratch, &mut found),
-                }
-                for finding in found.drain(..) {
-                    *inspection.signals.findings.entry(finding.kind).or_default() += 1;
-                    inspection.findings.push(Located { text: *text, finding });
-                }
-            }
-        });
-    }
-
-    fn score_injection(&self, request: &Request<'_>, inspection: &mut Inspection) {
-        let Some(scorer) = &self.injection else { return };
-        let mut families = BTreeSet::new();
-        for text in request.texts.iter().filter(|text| text.is_untrusted()) {
-            let Some(decoded) = request.document.string(text.value) else { continue };
-            let score = scorer.score(&decoded, text.channel);
-            inspection.signals.injection = inspection.signals.injection.max(score.score);
-            families.extend(score.families);
-        }
-        inspection.signals.injection_families = families.into_iter().collect();
     }
 
     fn with_scratch(&self, work: impl FnOnce(&PiiDetector, &mut Scratch)) {
@@ -132,7 +172,8 @@ pub fn mask(
     if masked.is_empty() {
         return (Vec::new(), vault);
     }
-    for text in &request.texts {
+    // Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
+    for text in request.texts.iter().filter(|text| text.channel != Channel::Assistant) {
         if let Some(decoded) = request.document.string(text.value) {
             vault.keep_clear_of(&decoded);
         }
@@ -142,7 +183,10 @@ pub fn mask(
         .filter_map(|located| {
             let decoded = request.document.string(located.text.value)?;
             let value = decoded.get(located.finding.range.clone())?;
-            let placeholder = vault.placeholder(located.finding.kind, value).to_owned();
+            let mut placeholder = vault.placeholder(located.finding.kind, value).to_owned();
+            if located.text.label {
+                placeholder = placeholder.trim_matches(['{', '}']).replace('_', "-");
+            }
             request.document.edit_in_string(located.text.value, located.finding.range.clone(), &placeholder)
         })
         .collect();
@@ -162,7 +206,7 @@ mod tests {
         let request =
             Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default()).unwrap();
         let inspector = Inspector::new(true, true).unwrap();
-        let inspection = inspector.inspect(&request);
+        let inspection = inspector.inspect(&request, None);
         let (edits, vault) = mask(&request, &inspection, |_| true);
         let changed = hardpan_inference::edit::apply(body.as_bytes(), edits).unwrap();
         (String::from_utf8(changed).unwrap(), vault, inspection)
@@ -195,6 +239,30 @@ mod tests {
         let second = turn(&["I am ann@example.org", "call +1 212-555-0147 or zoe@example.org"]);
         let shared = first.trim_end_matches("]}");
         assert!(second.starts_with(shared), "{second}");
+    }
+
+    #[test]
+    fn labels_get_placeholders_the_service_takes() {
+        let body = r#"{"messages":[],"requestMetadata":{"user":"ann@example.org"}}"#;
+        assert!(masked(body).0.contains(r#""user":"EMAIL-1""#));
+    }
+
+    #[test]
+    fn reasoning_that_keeps_a_placeholder_does_not_renumber_it() {
+        let body = r#"{"messages":[{"role":"user","content":[{"text":"I am ann@example.org"}]},{"role":"assistant","content":[
+            {"reasoningContent":{"reasoningText":{"text":"greet {EMAIL_1}","signature":"s"}}}]}]}"#;
+        assert!(masked(body).0.contains("I am {EMAIL_1}"));
+    }
+
+    #[test]
+    fn a_text_seen_before_is_found_in_again() {
+        let long = "words before the address ".repeat(20);
+        let body = format!(
+            r#"{{"messages":[{{"role":"user","content":[{{"text":"{long} ann@example.org"}},{{"text":"{long} ann@example.org"}}]}}]}}"#
+        );
+        let (changed, _, inspection) = masked(&body);
+        assert_eq!(inspection.signals.findings.get(&PiiType::Email), Some(&2));
+        assert!(!changed.contains("example.org"));
     }
 
     #[test]

@@ -463,7 +463,7 @@ fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
     list.put(Field::ToolInjection, Fact::Real(score(tool.signals.injection)));
 }
 
-/// Rounded to four places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
+/// Rounded to two places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
 /// that is not a number counts as certain.
 fn score(score: f32) -> f64 {
     if score.is_nan() { 1.0 } else { (f64::from(score) * 100.0).round() / 100.0 }

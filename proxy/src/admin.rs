@@ -40,14 +40,16 @@ impl Admin {
     fn readiness(&self) -> (u16, &'static str, String) {
         let credentials = self.snapshot.credentials.current().is_some();
         let records = self.snapshot.records.healthy();
+        let serving = !self.snapshot.admission.is_draining();
         let word = |ready: bool| if ready { "ready" } else { "not_ready" };
         let body = format!(
-            "{{\"status\":\"{}\",\"credentials\":\"{}\",\"records\":\"{}\",\"policy_revision\":{}}}",
-            word(credentials && records),
+            "{{\"status\":\"{}\",\"serving\":\"{}\",\"credentials\":\"{}\",\"records\":\"{}\",\"policy_revision\":{}}}",
+            word(serving && credentials && records),
+            word(serving),
             word(credentials),
             word(records),
             hardpan_inference::json::quote(self.snapshot.policy_revision()),
         );
-        (if credentials && records { 200 } else { 503 }, "application/json", body)
+        (if serving && credentials && records { 200 } else { 503 }, "application/json", body)
     }
 }

@@ -68,6 +68,7 @@ pub struct ClearedRequest {
     body_sha256: [u8; 32],
     guardrail_header: Option<GuardrailRef>,
     tags_header: Option<BTreeMap<String, String>>,
+    drops_labels: bool,
     pub dialect: Dialect,
     pub max_tokens: u64,
     pub est_input_tokens: u64,
@@ -84,6 +85,11 @@ impl ClearedRequest {
 
     pub fn body_sha256(&self) -> &[u8; 32] {
         &self.body_sha256
+    }
+
+    /// Whether the caller's own labels, which travel in a header, hold what must not leave.
+    pub fn drops_labels(&self) -> bool {
+        self.drops_labels
     }
 
     /// Labels of policy's own that travel in a header, because the body has no place for them.
@@ -177,14 +183,24 @@ pub fn carry_out(
         None => (Vec::new(), Vault::default()),
     };
     let redactions = edits.len() as u64;
+    let redact = obligations.redact.as_ref();
+    let drops_labels = redact
+        .is_some_and(|redact| inspection.label_findings.iter().any(|kind| redact.types.contains(*kind)));
     let quota = &asker.snapshot.config.quota;
     let max_tokens = bound(request.facts.params.max_tokens, obligations.max_tokens, quota.default_max_tokens);
     // A policy's limit is always written; the default only where a quota is kept.
     if max_tokens.must_write && (quota.on || obligations.max_tokens.is_some()) {
-        edits.extend(request.set_max_tokens(max_tokens.effective));
+        let changes = request.set_max_tokens(max_tokens.effective);
+        if changes.is_empty() && obligations.max_tokens.is_some() {
+            return Err(Refusal::Unenforceable { obligation: "max_tokens" });
+        }
+        edits.extend(changes);
     }
     let mut guardrail_header = None;
     if let Some(guardrail) = &obligations.guardrail {
+        if request.narrows_guardrail() {
+            return Err(Refusal::Unenforceable { obligation: "guardrail" });
+        }
         match request.set_guardrail(guardrail) {
             Some(edit) => edits.push(edit),
             None => guardrail_header = Some(guardrail.clone()),
@@ -209,6 +225,7 @@ pub fn carry_out(
         body_sha256,
         guardrail_header,
         tags_header,
+        drops_labels,
         dialect: request.facts.dialect,
         max_tokens: max_tokens.effective,
         est_input_tokens: request.facts.est_tokens,

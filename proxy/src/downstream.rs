@@ -80,6 +80,12 @@ impl<'s> Downstream<'s> {
         self.headers().get(http::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
     }
 
+    /// What to make room for: as much as is allowed where the head does not say.
+    pub fn body_bytes_expected(&mut self, bytes_max: usize) -> usize {
+        let undeclared = if self.session.is_body_empty() { 0 } else { bytes_max };
+        self.declared_length().unwrap_or(undeclared).min(bytes_max)
+    }
+
     /// Reads the whole body, or says why not.
     pub async fn read_body(&mut self, bytes_max: usize, within: Duration) -> Result<Bytes, BodyError> {
         let declared = self.declared_length();

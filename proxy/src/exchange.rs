@@ -19,12 +19,15 @@ use sha2::{Digest, Sha256};
 use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools};
 use crate::downstream::Downstream;
+use crate::identity::{self, Claim};
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
-use crate::{forward, identity, settlement};
+use crate::{forward, settlement};
 
+/// Where InvokeModel carries what Converse has in `requestMetadata`.
+const LABELS_HEADER: &str = "x-amzn-bedrock-request-metadata";
 /// Bodies above this are inspected off the event loop's turn.
 const INSPECT_INLINE_BYTES_MAX: usize = 256 << 10;
 
@@ -37,7 +40,8 @@ pub async fn exchange(
     let target = read_head(snapshot, downstream, draft)?;
     let claim = identity::claim(&snapshot.config, downstream, target.operation)?;
     draft.region = Some(claim.region().to_owned());
-    let _place = snapshot.admission.enter(downstream.declared_length().unwrap_or_default())?;
+    let _place =
+        snapshot.admission.enter(downstream.body_bytes_expected(snapshot.config.limits.body_bytes_max))?;
     draft.stage("head");
 
     let body = read_body(snapshot, downstream, draft).await?;
@@ -48,8 +52,8 @@ pub async fn exchange(
     draft.stage("identity");
 
     let request = parse(snapshot, &target, &body)?;
-    let metadata = label(&mut principal, downstream, &request, draft);
-    let inspection = inspect(snapshot, &request, body.len());
+    let metadata = label(&mut principal, &claim, downstream, &request, draft);
+    let inspection = inspect(snapshot, &request, downstream, body.len());
     draft.inspection(&inspection, snapshot.config.guards.injection);
     draft.stage("inspection");
 
@@ -73,7 +77,7 @@ pub async fn exchange(
         Some(body) => {
             let hash = Sha256::digest(body).into();
             let request = parse(snapshot, &target, body)?;
-            let inspection = inspect(snapshot, &request, body.len());
+            let inspection = inspect(snapshot, &request, downstream, body.len());
             carry_out(&asker, &clearance, &request, &inspection, body, &hash)?
         }
     };
@@ -130,13 +134,14 @@ fn parse<'b>(snapshot: &Snapshot, target: &Target, body: &'b Bytes) -> Result<Re
 /// The labels an app puts on its request: who the end user is, which feature, which version of a prompt.
 fn label(
     principal: &mut Principal,
+    claim: &Claim<'_>,
     downstream: &Downstream<'_>,
     request: &Request<'_>,
     draft: &mut Draft,
 ) -> BTreeMap<String, String> {
     let mut metadata = request.facts.metadata.clone();
     let headers = downstream.headers();
-    let native = headers.get("x-amzn-bedrock-request-metadata").and_then(|value| value.to_str().ok());
+    let native = headers.get(LABELS_HEADER).and_then(|value| value.to_str().ok());
     if let Some(labels) = native.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(text).ok())
     {
         metadata.extend(labels);
@@ -146,7 +151,10 @@ fn label(
         ("x-hardpan-feature", "feature"),
         ("x-hardpan-prompt-version", "prompt_version"),
     ] {
-        if let Some(value) = headers.get(name).and_then(|value| value.to_str().ok()) {
+        // Quota and cache are kept by these: what the caller did not sign is not believed.
+        if claim.signs(name)
+            && let Some(value) = headers.get(name).and_then(|value| value.to_str().ok())
+        {
             metadata.insert(key.to_owned(), value.to_owned());
         }
     }
@@ -156,14 +164,20 @@ fn label(
     metadata
 }
 
-fn inspect(snapshot: &Snapshot, request: &Request<'_>, bytes: usize) -> Inspection {
+fn inspect(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    downstream: &Downstream<'_>,
+    bytes: usize,
+) -> Inspection {
     if snapshot.inspector.is_off() {
         return Inspection::default();
     }
+    let labels = downstream.headers().get(LABELS_HEADER).and_then(|value| value.to_str().ok());
     if bytes > INSPECT_INLINE_BYTES_MAX {
-        return tokio::task::block_in_place(|| snapshot.inspector.inspect(request));
+        return tokio::task::block_in_place(|| snapshot.inspector.inspect(request, labels));
     }
-    snapshot.inspector.inspect(request)
+    snapshot.inspector.inspect(request, labels)
 }
 
 fn clear(
@@ -230,7 +244,7 @@ async fn answer(
         biased;
         sent = forward::send(snapshot, &prepared) => match sent {
             Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await,
-            Err(refusal) => Outcome::refused(refusal),
+            Err(refusal) => Outcome::unanswered(refusal),
         },
         () = downstream.left() => respond::left(Completion::default(), draft),
     }
@@ -246,13 +260,14 @@ fn cache_key(
 ) -> Option<(CacheKey, Duration)> {
     let CacheRule::On { scope, ttl_s } = clearance.cache() else { return None };
     let principal = asker.principal;
+    // Quoted, so that no choice of names makes two scopes one.
     let scope = match scope {
         CacheScope::Org => "org".to_owned(),
-        CacheScope::Team => format!("team:{}", principal.team),
-        CacheScope::App => format!("app:{}:{}", principal.team, principal.app),
+        CacheScope::Team => format!("team {:?}", principal.team),
+        CacheScope::App => format!("app {:?} {:?}", principal.team, principal.app),
         // Without a user there is nobody to keep it for.
         CacheScope::User => {
-            format!("user:{}:{}:{}", principal.team, principal.app, principal.user.as_deref()?)
+            format!("user {:?} {:?} {:?}", principal.team, principal.app, principal.user.as_deref()?)
         }
     };
     let shaping: Vec<&[u8]> =

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use hardpan_aws::signer::{self, Outgoing};
 use hardpan_inference::operation::Target;
 use hardpan_quotas::Reservation;
+use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clearance::{Clearance, ClearedRequest};
@@ -68,8 +69,11 @@ pub fn prepare(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+    let name = HeaderName::from_static("x-amzn-bedrock-request-metadata");
+    if cleared.drops_labels() {
+        headers.remove(&name);
+    }
     if let Some(tags) = cleared.tags_header() {
-        let name = HeaderName::from_static("x-amzn-bedrock-request-metadata");
         let own = headers.get(&name).and_then(|own| serde_json::from_slice(own.as_bytes()).ok());
         let mut labels: BTreeMap<String, String> = own.unwrap_or_default();
         labels.extend(tags.clone());
@@ -110,5 +114,8 @@ pub fn prepare(
 
 /// Sends it. One call: nothing is retried after a byte of an answer came.
 pub async fn send(snapshot: &Snapshot, prepared: &Prepared) -> Result<UpstreamAnswer, Refusal> {
-    Ok(snapshot.upstream.send(&prepared.0).await?)
+    snapshot.upstream.send(&prepared.0).await.map_err(|error| {
+        metrics::upstream_failed(error.reason());
+        error.into()
+    })
 }

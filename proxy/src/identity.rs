@@ -23,12 +23,9 @@ impl Claim<'_> {
         &self.authorization.region
     }
 
-    pub fn app(&self) -> &str {
-        &self.key.app
-    }
-
-    pub fn team(&self) -> &str {
-        &self.key.team
+    /// Whether the signature covers a header.
+    pub fn signs(&self, header: &str) -> bool {
+        self.authorization.signs(header)
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Draft {
     started: Instant,
     stage_began: Instant,
     time: OffsetDateTime,
-    overhead: BTreeMap<&'static str, Duration>,
+    overhead: Vec<(&'static str, Duration)>,
     pub operation: Option<Operation>,
     pub model: Option<String>,
     pub model_base: Option<String>,
@@ -71,7 +71,7 @@ impl Draft {
             started: now,
             stage_began: now,
             time: OffsetDateTime::now_utc(),
-            overhead: BTreeMap::new(),
+            overhead: Vec::with_capacity(8),
             operation: None,
             model: None,
             model_base: None,
@@ -115,7 +115,7 @@ impl Draft {
     /// The stage that now ends is named; the next one begins.
     pub fn stage(&mut self, name: &'static str) {
         let now = Instant::now();
-        *self.overhead.entry(name).or_default() += now - self.stage_began;
+        self.overhead.push((name, now - self.stage_began));
         self.stage_began = now;
     }
 
@@ -161,6 +161,8 @@ impl Draft {
             reasons.iter().map(|reason| format!("{}:{}", reason.package, reason.code)).collect()
         };
         self.decision = Some(AuditDecision {
+            id: decision.id.clone(),
+            warnings: coded(&decision.warnings),
             action: decision.verdict.name(),
             rules: decision
                 .allowed_by
@@ -180,6 +182,7 @@ impl Draft {
             Blame::Hardpan => "hardpan",
         };
         metrics::request_refused(refusal.code(), blame);
+        refusal.bound().into_iter().for_each(metrics::bound_hit);
         self.error = Some(refusal.code().to_owned());
     }
 
@@ -207,9 +210,8 @@ impl Draft {
         if let (Some(operation), Some(first)) = (self.operation, self.first_byte) {
             metrics::time_to_first_token(operation, first);
         }
-        for (stage, duration) in &self.overhead {
-            metrics::overhead(stage, *duration);
-        }
+        // By stage it stands in the record; one histogram is enough to watch it.
+        metrics::overhead("total", self.overhead.iter().map(|(_, duration)| *duration).sum());
         metrics::cache_result(self.cache);
         metrics::tools_denied(self.tools_denied.len() as u64);
         if self.redactions > 0 {
@@ -228,7 +230,7 @@ impl Draft {
         });
         AuditRecord {
             request_id: self.request_id,
-            aws_request_id: self.aws_request_id,
+            aws_request_id: self.aws_request_id.as_deref().map(clip),
             time: self.time.format(&Rfc3339).unwrap_or_default(),
             principal,
             feature: self.feature,
@@ -244,8 +246,8 @@ impl Draft {
             injection_score: self.injection_score,
             guardrail_action: self.guardrail_action,
             guardrail_units: 0,
-            agent_tools_called: self.tools_called,
-            tools_denied: self.tools_denied,
+            agent_tools_called: self.tools_called.iter().map(|name| tool_name(name)).collect(),
+            tools_denied: self.tools_denied.iter().map(|name| tool_name(name)).collect(),
             retrieved_documents: 0,
             cache: AuditCache { result: self.cache, similarity: None },
             input_tokens: self.usage.input,
@@ -275,10 +277,17 @@ impl Draft {
                 .collect(),
             stop_reason: self.stop_reason.as_deref().map(clip),
             status: self.status,
-            error: self.error,
+            error: self.error.as_deref().map(clip),
             user_feedback: None,
         }
     }
+}
+
+/// A tool's name as Converse limits it. Anything else is a model's own text and stays out of records.
+fn tool_name(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let is_name = (1..=64).contains(&name.len()) && name.bytes().all(plain);
+    if is_name { name.to_owned() } else { "(not a tool name)".to_owned() }
 }
 
 fn clip(text: &str) -> String {

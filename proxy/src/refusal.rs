@@ -50,6 +50,8 @@ pub enum Refusal {
     Policy(Denial),
     #[error("policy could not decide")]
     PolicyUnavailable { decision_id: String },
+    #[error("the obligation {obligation} cannot be carried out on this body")]
+    Unenforceable { obligation: &'static str },
     #[error("quota {} is used up", .0.limit)]
     Quota(QuotaExceeded),
     #[error("the model has no price")]
@@ -167,6 +169,13 @@ impl Refusal {
                 ),
                 1000,
             ),
+            Refusal::Unenforceable { obligation } => says(
+                E::AccessDenied,
+                format!(
+                    "Policy sets {obligation} for this request, and this body would not keep to it: use Converse, name \
+                     a token limit in the body, and leave guardContent and guardrail settings out."
+                ),
+            ),
             Refusal::Quota(exceeded) if exceeded.hard => says(
                 E::ServiceQuotaExceeded,
                 format!(
@@ -194,9 +203,12 @@ impl Refusal {
                 should_retry: Some(false),
                 ..says(E::ModelTimeout, "The model did not answer in time.")
             },
-            Refusal::Upstream(UpstreamError::Resolve | UpstreamError::Connect | UpstreamError::Broken) => {
-                later(E::ServiceUnavailable, "The model service could not be reached.", 1000)
-            }
+            Refusal::Upstream(
+                UpstreamError::Resolve
+                | UpstreamError::Connect
+                | UpstreamError::Unsent
+                | UpstreamError::Broken,
+            ) => later(E::ServiceUnavailable, "The model service could not be reached.", 1000),
             Refusal::AnswerTooLarge { .. } | Refusal::AnswerMalformed => {
                 says(E::ServiceUnavailable, "The model service's answer could not be read and was withheld.")
             }
@@ -230,6 +242,7 @@ impl Refusal {
             Refusal::Request(_) => "invalid_body",
             Refusal::Policy(_) => "policy_denied",
             Refusal::PolicyUnavailable { .. } => "policy_unavailable",
+            Refusal::Unenforceable { .. } => "obligation_unenforceable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
             Refusal::UnpricedModel => "unpriced_model",
@@ -260,6 +273,7 @@ impl Refusal {
             | Refusal::SignedScope
             | Refusal::Request(_)
             | Refusal::Policy(_)
+            | Refusal::Unenforceable { .. }
             | Refusal::Quota(_)
             | Refusal::UnpricedModel => Blame::Client,
             Refusal::Upstream(_)
@@ -275,6 +289,21 @@ impl Refusal {
             | Refusal::Signing
             | Refusal::RecordsUnavailable
             | Refusal::Panicked => Blame::Hardpan,
+        }
+    }
+
+    /// The bound that was hit, by its name in the configuration.
+    pub fn bound(&self) -> Option<&'static str> {
+        use hardpan_inference::json::JsonError;
+        match self {
+            Refusal::Body(BodyError::TooLarge { .. }) => Some("body_bytes_max"),
+            Refusal::Body(BodyError::Timeout) => Some("body_timeout_ms"),
+            Refusal::Request(RequestError::Json(JsonError::Depth { .. })) => Some("json_depth_max"),
+            Refusal::Request(RequestError::Json(JsonError::Values { .. })) => Some("json_values_max"),
+            Refusal::AnswerTooLarge { .. } => Some("answer_bytes_max"),
+            Refusal::HeldTooMuch { .. } => Some("held_stream_bytes_max"),
+            Refusal::Upstream(UpstreamError::Timeout) => Some("upstream_read_timeout_ms"),
+            _ => None,
         }
     }
 

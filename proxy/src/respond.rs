@@ -18,7 +18,7 @@ use crate::answer::{AnswerContext, Completion, whole};
 use crate::downstream::{Downstream, end_to_end, header};
 use crate::record::Draft;
 use crate::refusal::Refusal;
-use crate::upstream::UpstreamAnswer;
+use crate::upstream::{UpstreamAnswer, UpstreamError};
 
 const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
 
@@ -31,9 +31,15 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Nothing was answered yet.
+    /// Nothing was answered and nothing is paid for.
     pub fn refused(refusal: Refusal) -> Self {
         Self { completion: Completion::default(), reached_model: false, failure: Some(refusal) }
+    }
+
+    /// The request went out and no answer came. Unless it could not even be delivered, AWS may have done the work.
+    pub fn unanswered(refusal: Refusal) -> Self {
+        let lost = matches!(&refusal, Refusal::Upstream(UpstreamError::Timeout | UpstreamError::Broken));
+        Self { reached_model: lost, ..Self::refused(refusal) }
     }
 
     fn of(completion: Completion) -> Self {
@@ -57,6 +63,7 @@ pub async fn from_upstream(
 ) -> Outcome {
     metrics::upstream_status(answer.status);
     draft.aws_request_id = text_header(&answer.headers, "x-amzn-requestid");
+    draft.attempts = answer.attempts;
     draft.skip_waiting();
     let is_stream =
         text_header(&answer.headers, "content-type").is_some_and(|kind| kind.starts_with(EVENT_STREAM));
@@ -66,10 +73,10 @@ pub async fn from_upstream(
     let snapshot = context.asker.snapshot;
     let body = match read_whole(&mut answer, snapshot.config.limits.answer_bytes_max, downstream).await {
         Ok(Some(body)) => body,
-        Ok(None) => return left(Completion::default(), draft),
+        Ok(None) => return left(known_from_head(&answer.headers), draft),
         Err(failure) => {
-            let reached_model = answer.status == 200;
-            return Outcome { completion: Completion::default(), reached_model, failure: Some(failure) };
+            let (completion, reached_model) = (known_from_head(&answer.headers), answer.status == 200);
+            return Outcome { completion, reached_model, failure: Some(failure) };
         }
     };
     draft.first_byte = Some(draft.elapsed());
@@ -85,13 +92,16 @@ pub async fn from_upstream(
         Ok(processed) => processed,
         Err(failure) => {
             return Outcome {
-                completion: Completion::default(),
+                completion: known_from_head(&headers),
                 reached_model: true,
                 failure: Some(failure),
             };
         }
     };
-    completion.usage = usage_headers(&headers).or(completion.usage);
+    let head = known_from_head(&headers);
+    // The body splits cache writes by their life, which the headers do not.
+    completion.usage = completion.usage.or(head.usage);
+    completion.service_tier = completion.service_tier.or(head.service_tier);
     store(context, keep, status, &headers, &body, &completion);
     draft.stage("answer");
     respond(downstream, draft, status, headers, changed, completion, true).await
@@ -114,8 +124,8 @@ pub async fn from_cache(
     let processed = if context.asker.operation.is_stream() {
         let mut governor = StreamGovernor::new(context);
         governor.push(&entry.body).and_then(|first| {
-            let (rest, completion) = governor.finish()?;
-            Ok((Bytes::from([first, rest].concat()), completion))
+            let rest = governor.finish()?;
+            Ok((Bytes::from([first, rest].concat()), governor.into_completion()))
         })
     } else {
         whole::process(context, &entry.body)
@@ -167,12 +177,12 @@ async fn streamed(
         let piece = tokio::select! {
             biased;
             piece = answer.read() => piece,
-            () = downstream.left() => return left(governor.abandon(), draft),
+            () = downstream.left() => return left(governor.into_completion(), draft),
         };
         let piece = match piece {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
-            Err(error) => return broken(governor.abandon(), error.into(), downstream, draft).await,
+            Err(error) => return broken(governor.into_completion(), error.into(), downstream, draft).await,
         };
         if draft.first_byte.is_none() {
             draft.first_byte = Some(draft.elapsed());
@@ -182,19 +192,17 @@ async fn streamed(
             Ok(ready) if ready.is_empty() => {}
             Ok(ready) => {
                 if downstream.write(ready).await.is_err() {
-                    return left(governor.abandon(), draft);
+                    return left(governor.into_completion(), draft);
                 }
             }
-            Err(failure) => return broken(governor.abandon(), failure, downstream, draft).await,
+            Err(failure) => return broken(governor.into_completion(), failure, downstream, draft).await,
         }
     }
-    let partial = governor.completion().usage;
-    let (rest, completion) = match governor.finish() {
-        Ok(finished) => finished,
-        Err(failure) => {
-            let completion = Completion { usage: partial, ..Completion::default() };
-            return broken(completion, failure, downstream, draft).await;
-        }
+    let finished = governor.finish();
+    let completion = governor.into_completion();
+    let rest = match finished {
+        Ok(rest) => rest,
+        Err(failure) => return broken(completion, failure, downstream, draft).await,
     };
     context.asker.snapshot.upstream.release(answer).await;
     // Kept before the caller sees the end, so that its next request can be answered from it.
@@ -245,7 +253,6 @@ async fn read_whole(
         match piece? {
             None => return Ok(Some(body.freeze())),
             Some(piece) if body.len() + piece.len() > bytes_max => {
-                metrics::bound_hit("answer_bytes_max");
                 return Err(Refusal::AnswerTooLarge { bytes_max });
             }
             Some(piece) => body.extend_from_slice(&piece),
@@ -315,6 +322,15 @@ pub fn add_own_headers(headers: &mut HeaderMap, draft: &Draft) {
     headers.extend(header("x-hardpan-decision-id", decision));
     if !headers.contains_key("x-amzn-requestid") {
         headers.extend(header("x-amzn-requestid", &draft.request_id));
+    }
+}
+
+/// What an answer's head says of it, read or not.
+fn known_from_head(headers: &HeaderMap) -> Completion {
+    Completion {
+        usage: usage_headers(headers),
+        service_tier: text_header(headers, "x-amzn-bedrock-service-tier"),
+        ..Completion::default()
     }
 }
 

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hardpan_telemetry::metrics;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::listeners::tls::TlsSettings;
 use pingora_core::server::configuration::ServerConf;
-use pingora_core::server::{RunArgs, Server, ShutdownWatch};
+use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
 use pingora_core::services::listening::Service;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
 use crate::config::TlsFiles;
@@ -19,18 +21,24 @@ use crate::snapshot::Snapshot;
 /// Histograms that nobody scrapes would grow without this.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// How long requests under way may take to end once the process is told to stop.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
+/// For requests that came in while listeners were closing.
+const GRACE_SECONDS: u64 = 1;
+
 #[derive(Debug, thiserror::Error)]
 #[error("the TLS certificate or key could not be used: {0}")]
 pub struct TlsError(String);
 
-/// Serves until the process is told to stop: SIGTERM drains, SIGINT stops at once.
+/// Serves until the process is told to stop: SIGTERM lets requests under way end, SIGINT stops at once.
 pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), TlsError> {
     let config = &snapshot.config;
     let conf = ServerConf {
         threads: config.threads,
         work_stealing: true,
-        grace_period_seconds: Some(0),
-        graceful_shutdown_timeout_seconds: Some(30),
+        grace_period_seconds: Some(GRACE_SECONDS),
+        graceful_shutdown_timeout_seconds: Some(5),
         ..ServerConf::default()
     };
     let mut server = Server::new_with_opt_and_conf(None, conf);
@@ -49,7 +57,7 @@ pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), 
     }
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
-    server.run(RunArgs::default());
+    server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
     snapshot.records.close();
     Ok(())
 }
@@ -60,6 +68,46 @@ fn tls_settings(files: &TlsFiles) -> Result<TlsSettings, TlsError> {
         TlsSettings::intermediate(&certificate, &key).map_err(|error| TlsError(error.to_string()))?;
     settings.enable_h2();
     Ok(settings)
+}
+
+/// Turns signals into shutdowns. Draining comes first: until the last request under way has ended, or its time is
+/// up, the process still serves, but is not ready and keeps no connection.
+struct Signals {
+    snapshot: Arc<Snapshot>,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Signals {
+    async fn recv(&self) -> ShutdownSignal {
+        let listen = |kind: SignalKind| signal(kind).ok();
+        let (mut terminate, mut interrupt) =
+            (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+        tokio::select! {
+            () = received(&mut terminate) => {}
+            () = received(&mut interrupt) => return ShutdownSignal::FastShutdown,
+        }
+        tracing::info!("draining");
+        self.snapshot.admission.begin_draining();
+        let drained = async {
+            while self.snapshot.admission.requests() > 0 {
+                tokio::time::sleep(DRAIN_LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(DRAIN_WITHIN, drained) => ShutdownSignal::GracefulTerminate,
+            () = received(&mut interrupt) => ShutdownSignal::FastShutdown,
+        }
+    }
+}
+
+/// Never, where the signal cannot be listened for.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 struct Upkeep {
@@ -74,6 +122,8 @@ impl BackgroundService for Upkeep {
             loop {
                 tokio::time::sleep(UPKEEP_EVERY).await;
                 self.metrics.run_upkeep();
+                metrics::quota_overshoots(self.snapshot.ledger.overshoot());
+                self.snapshot.cache.iter().for_each(|cache| metrics::cache_bytes(cache.bytes()));
             }
         };
         tokio::select! {

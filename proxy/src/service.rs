@@ -98,7 +98,7 @@ impl HttpServerApp for Service {
                 return None;
             }
         }
-        if *shutdown.borrow() {
+        if *shutdown.borrow() || self.snapshot.admission.is_draining() {
             session.set_keepalive(None);
         }
         let limits = &self.snapshot.config.limits;
@@ -157,6 +157,10 @@ impl Service {
 /// Tells the caller, unless an answer has begun or nobody is there. True when it was told.
 async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &Refusal) -> bool {
     if downstream.head_written() {
+        // The stream has said so itself, unless something failed that nobody expected.
+        if draft.error.is_none() {
+            draft.refused(refusal);
+        }
         return false;
     }
     draft.refused(refusal);

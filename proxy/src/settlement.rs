@@ -46,11 +46,15 @@ pub fn settle(
         ledger.release(reservation);
         return;
     }
-    let (usage, source) = usage_of(completion, cleared);
+    let (usage, source) = usage_of(completion, cleared, asker.operation.is_stream());
     draft.usage = usage;
     draft.usage_source = source;
     let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
-    let price = asker.snapshot.prices.price_in(asker.model, tier, asker.region);
+    let prices = &asker.snapshot.prices;
+    // A tier the book does not list costs something all the same.
+    let price = prices
+        .price_in(asker.model, tier, asker.region)
+        .or_else(|| prices.price_in(asker.model, Tier::Standard, asker.region));
     draft.cost = price.map(|price| cost(price, &usage));
     if price.is_none() {
         metrics::unpriced(asker.operation);
@@ -60,7 +64,6 @@ pub fn settle(
         nano_usd: draft.cost.as_ref().map_or(0, |cost| cost.total.0),
     };
     ledger.settle(reservation, spend);
-    metrics::quota_overshoots(ledger.overshoot());
 }
 
 fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {
@@ -82,14 +85,20 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     }
 }
 
-/// The service's own count, else an estimate: what was sent was read, what came was generated.
-fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
+/// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. A
+/// whole answer that was never seen may have been as long as it was allowed to be.
+fn usage_of(completion: &Completion, cleared: &ClearedRequest, streamed: bool) -> (TokenUsage, UsageSource) {
     if let Some(usage) = completion.usage {
         return (usage, UsageSource::Reported);
     }
+    let output = if streamed || completion.content_bytes > 0 {
+        completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN)
+    } else {
+        cleared.max_tokens
+    };
     let usage = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
-        output: Tokens(completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN)),
+        output: Tokens(output),
         ..TokenUsage::default()
     };
     (usage, UsageSource::Estimated)

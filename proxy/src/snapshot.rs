@@ -1,7 +1,7 @@
 //! Everything one request needs, built from one configuration: a request sees the same snapshot from head to record.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hardpan_aws::credentials::{CredentialError, CredentialStore};
 use hardpan_caches::ExactCache;
@@ -106,6 +106,7 @@ pub struct Admission {
     bytes: AtomicUsize,
     requests_max: usize,
     bytes_max: usize,
+    draining: AtomicBool,
 }
 
 /// A place among the requests in flight, given back when dropped.
@@ -116,7 +117,13 @@ pub struct Place<'a> {
 
 impl Admission {
     fn new(requests_max: usize, bytes_max: usize) -> Self {
-        Self { requests: AtomicUsize::new(0), bytes: AtomicUsize::new(0), requests_max, bytes_max }
+        Self {
+            requests: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            requests_max,
+            bytes_max,
+            draining: AtomicBool::new(false),
+        }
     }
 
     /// Takes a place for a request whose body may be `bytes` long.
@@ -133,6 +140,15 @@ impl Admission {
             return Err(Refusal::Overloaded);
         }
         Ok(place)
+    }
+
+    /// From now on connections are not kept and readiness says so.
+    pub fn begin_draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
     }
 
     pub fn requests(&self) -> usize {

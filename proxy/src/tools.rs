@@ -3,12 +3,14 @@
 //! Arguments are checked as the caller will get them, after masked values are put back. A call whose arguments
 //! cannot be checked counts as invalid; policy decides what that means.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hardpan_inference::request::Signals;
 use hardpan_policies::ToolFacts;
 use jsonschema::{PatternOptions, Validator};
 use moka::sync::Cache;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::clearance::{Asker, DeclaredTool, first_reason, refusal_of};
@@ -17,12 +19,23 @@ use crate::refusal::Refusal;
 /// Compiled schemas kept, and the largest one that is compiled.
 const SCHEMAS_KEPT_MAX: u64 = 1024;
 const SCHEMA_BYTES_MAX: usize = 256 << 10;
+/// Sub-schemas after every local reference is followed, and that number times the size of arguments: both grow
+/// exponentially for a few kilobytes of hostile schema, and checking runs where requests are served.
+const SCHEMA_PARTS_MAX: u64 = 20_000;
+const CHECK_COST_MAX: u64 = 20_000_000;
+const REFERENCE_DEPTH_MAX: usize = 64;
+const ARGUMENTS_BYTES_MAX: usize = 256 << 10;
 /// What policy is told of invalid arguments.
 const ERRORS_MAX: usize = 8;
 
+struct Compiled {
+    validator: Validator,
+    parts: u64,
+}
+
 /// Compiled once per schema text.
 pub struct SchemaCache {
-    compiled: Cache<[u8; 32], Option<Arc<Validator>>>,
+    compiled: Cache<[u8; 32], Option<Arc<Compiled>>>,
 }
 
 impl Default for SchemaCache {
@@ -33,16 +46,20 @@ impl Default for SchemaCache {
 
 impl SchemaCache {
     /// None when the text is no schema that can be compiled.
-    fn validator(&self, schema: &str) -> Option<Arc<Validator>> {
+    fn compiled(&self, schema: &str) -> Option<Arc<Compiled>> {
         if schema.len() > SCHEMA_BYTES_MAX {
             return None;
         }
         let key = Sha256::digest(schema.as_bytes()).into();
         self.compiled.get_with(key, || {
-            let schema: serde_json::Value = serde_json::from_str(schema).ok()?;
+            let schema: Value = serde_json::from_str(schema).ok()?;
+            let parts = Expansion::of(&schema);
+            if parts > SCHEMA_PARTS_MAX {
+                return None;
+            }
             // Linear-time patterns: a schema comes from the caller.
             let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-            options.build(&schema).ok().map(Arc::new)
+            options.build(&schema).ok().map(|validator| Arc::new(Compiled { validator, parts }))
         })
     }
 }
@@ -95,15 +112,73 @@ pub fn decide(asker: &Asker<'_>, declared: &[DeclaredTool], call: &ProposedCall<
 
 /// What is wrong with the arguments. Messages name places and rules, never values.
 fn argument_errors(schemas: &SchemaCache, tool: Option<&DeclaredTool>, arguments: &str) -> Vec<String> {
-    let Ok(value) = serde_json::from_str::<serde_json::Value>(arguments) else {
-        return vec!["the arguments are not valid JSON".to_owned()];
+    let error = |what: &str| vec![what.to_owned()];
+    if arguments.len() > ARGUMENTS_BYTES_MAX {
+        return error("the arguments are too long to be checked");
+    }
+    let Ok(value) = serde_json::from_str::<Value>(arguments) else {
+        return error("the arguments are not valid JSON");
     };
     let Some(schema) = tool.and_then(|tool| tool.schema.as_deref()) else { return Vec::new() };
-    let Some(validator) = schemas.validator(schema) else {
-        return vec!["the declared inputSchema cannot be used".to_owned()];
+    let Some(compiled) = schemas.compiled(schema) else {
+        return error("the declared inputSchema cannot be used");
     };
-    let errors = validator.iter_errors(&value).take(ERRORS_MAX);
+    if compiled.parts.saturating_mul(arguments.len() as u64) > CHECK_COST_MAX {
+        return error("the arguments are too long for the declared inputSchema to be checked");
+    }
+    if compiled.validator.is_valid(&value) {
+        return Vec::new();
+    }
+    let errors = compiled.validator.iter_errors(&value).take(ERRORS_MAX);
     errors.map(|error| format!("{} breaks {}", place(&error), error.kind().keyword())).collect()
+}
+
+/// How large a schema is with its local references written out.
+struct Expansion<'s> {
+    root: &'s Value,
+    /// By reference; None while it is being followed.
+    known: HashMap<&'s str, Option<u64>>,
+}
+
+impl<'s> Expansion<'s> {
+    fn of(schema: &'s Value) -> u64 {
+        Self { root: schema, known: HashMap::new() }.size(schema, 0)
+    }
+
+    fn size(&mut self, node: &'s Value, depth: usize) -> u64 {
+        if depth > REFERENCE_DEPTH_MAX {
+            return u64::MAX;
+        }
+        match node {
+            Value::Object(members) => members.iter().fold(1, |sum: u64, (name, value)| {
+                let own = match value {
+                    Value::String(target) if name.ends_with("$ref") || name == "$dynamicRef" => {
+                        self.referenced(target, depth + 1)
+                    }
+                    value => self.size(value, depth + 1),
+                };
+                sum.saturating_add(own)
+            }),
+            Value::Array(elements) => {
+                elements.iter().fold(1, |sum: u64, element| sum.saturating_add(self.size(element, depth + 1)))
+            }
+            _ => 1,
+        }
+    }
+
+    /// A reference back into what is being followed costs nothing more: it is followed along the arguments.
+    fn referenced(&mut self, target: &'s str, depth: usize) -> u64 {
+        match self.known.get(target) {
+            Some(size) => size.unwrap_or(1),
+            None => {
+                self.known.insert(target, None);
+                let node = target.strip_prefix('#').and_then(|pointer| self.root.pointer(pointer));
+                let size = node.map_or(1, |node| self.size(node, depth));
+                self.known.insert(target, Some(size));
+                size
+            }
+        }
+    }
 }
 
 fn place(error: &jsonschema::ValidationError<'_>) -> String {
@@ -135,6 +210,21 @@ mod tests {
         }
         let broken = argument_errors(&schemas, Some(&tool(r#"{"type":7}"#)), "{}");
         assert_eq!(broken, ["the declared inputSchema cannot be used"]);
+        let defs: Vec<String> = (0..40)
+            .map(|n| {
+                format!(
+                    r##""n{n}":{{"allOf":[{{"$ref":"#/$defs/n{0}"}},{{"$ref":"#/$defs/n{0}"}}]}}"##,
+                    n + 1
+                )
+            })
+            .collect();
+        let bomb = tool(&format!(
+            r##"{{"$ref":"#/$defs/n0","$defs":{{{},"n40":{{"type":"object"}}}}}}"##,
+            defs.join(",")
+        ));
+        assert_eq!(argument_errors(&schemas, Some(&bomb), "{}"), ["the declared inputSchema cannot be used"]);
+        let recursive = tool(r##"{"type":"object","properties":{"next":{"$ref":"#"}}}"##);
+        assert!(argument_errors(&schemas, Some(&recursive), r#"{"next":{"next":{}}}"#).is_empty());
         let remote = tool(r#"{"$ref":"http://169.254.169.254/schema.json"}"#);
         assert!(!argument_errors(&schemas, Some(&remote), "{}").is_empty());
     }

@@ -1,7 +1,7 @@
 //! Where AWS is and how to reach it: endpoint URLs, name resolution, the connection pool, one call.
 //!
-//! A call that fails before its first answer byte on a connection taken from the pool is sent once more on a new
-//! one: the service closes idle connections, and a request written into a closing one was never read.
+//! A call that could not be written whole to a connection taken from the pool is sent once more: the service closes
+//! idle connections. Once a request went out whole it is never sent again, since it may have been paid for.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,6 +21,7 @@ use crate::config::Limits;
 
 /// How long a resolved address is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(30);
+const EARLY_ANSWER_WITHIN: Duration = Duration::from_secs(1);
 /// Below the idle time AWS closes connections after.
 const IDLE_FOR: Duration = Duration::from_secs(50);
 
@@ -94,14 +95,31 @@ pub enum UpstreamError {
     Connect,
     #[error("the upstream did not answer in time")]
     Timeout,
+    #[error("the request could not be written to the upstream")]
+    Unsent,
     #[error("the connection to the upstream broke before an answer came")]
     Broken,
+}
+
+impl UpstreamError {
+    /// The label of metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            UpstreamError::Resolve => "resolve",
+            UpstreamError::Connect => "connect",
+            UpstreamError::Unsent => "write",
+            UpstreamError::Timeout => "timeout",
+            UpstreamError::Broken => "reset",
+        }
+    }
 }
 
 /// An answer whose head has come.
 pub struct UpstreamAnswer {
     pub status: u16,
     pub headers: HeaderMap,
+    /// How many times the request was sent.
+    pub attempts: u32,
     session: HttpSession<()>,
     peer: HttpPeer,
 }
@@ -132,18 +150,26 @@ impl Upstream {
     /// Sends a request and waits for the answer's head.
     pub async fn send(&self, call: &Call) -> Result<UpstreamAnswer, UpstreamError> {
         let peer = self.peer(&call.region).await?;
-        let mut retried = false;
+        let mut attempts = 0;
         loop {
-            let (session, reused) = self.connector.get_http_session(&peer).await.map_err(|error| {
-                if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Connect }
-            })?;
+            attempts += 1;
+            let connected = self.connector.get_http_session(&peer).await;
+            let Ok((session, reused)) = connected else {
+                self.forget(&call.region);
+                return Err(UpstreamError::Connect);
+            };
             match self.exchange(session, call).await {
-                Ok(session) => return Ok(UpstreamAnswer::new(session, peer)),
-                Err(error) if reused && !retried && !is_timeout(&error) => retried = true,
-                Err(error) if is_timeout(&error) => return Err(UpstreamError::Timeout),
-                Err(_) => return Err(UpstreamError::Broken),
+                Ok(session) => return Ok(UpstreamAnswer::new(session, peer, attempts)),
+                Err(UpstreamError::Unsent) if reused && attempts == 1 => {}
+                Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The address may be the reason: look it up anew.
+    fn forget(&self, region: &str) {
+        let host = self.endpoint.host(region);
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).remove(&host);
     }
 
     /// Gives a connection whose answer was read whole back to the pool.
@@ -155,19 +181,29 @@ impl Upstream {
         &self,
         mut session: HttpSession<()>,
         call: &Call,
-    ) -> Result<HttpSession<()>, Box<pingora_core::Error>> {
+    ) -> Result<HttpSession<()>, UpstreamError> {
         session.set_read_timeout(Some(self.limits.upstream_read_timeout));
         session.set_write_timeout(Some(self.limits.write_timeout));
+        if self.write(&mut session, call).await.is_err() {
+            // A service that refuses a large body early says so before it stops reading.
+            let early = tokio::time::timeout(EARLY_ANSWER_WITHIN, read_head(&mut session)).await;
+            return if matches!(early, Ok(Ok(()))) { Ok(session) } else { Err(UpstreamError::Unsent) };
+        }
+        match read_head(&mut session).await {
+            Ok(()) => Ok(session),
+            Err(error) if is_timeout(&error) => Err(UpstreamError::Timeout),
+            Err(_) => Err(UpstreamError::Broken),
+        }
+    }
+
+    async fn write(
+        &self,
+        session: &mut HttpSession<()>,
+        call: &Call,
+    ) -> Result<(), Box<pingora_core::Error>> {
         session.write_request_header(Box::new(self.head(call)?)).await?;
         session.write_request_body(call.body.clone(), true).await?;
-        session.finish_request_body().await?;
-        loop {
-            session.read_response_header().await?;
-            let informational = session.response_header().is_some_and(|head| head.status.is_informational());
-            if !informational {
-                return Ok(session);
-            }
-        }
+        session.finish_request_body().await
     }
 
     fn head(&self, call: &Call) -> Result<RequestHeader, Box<pingora_core::Error>> {
@@ -211,13 +247,23 @@ impl Upstream {
     }
 }
 
+/// Reads until a final head.
+async fn read_head(session: &mut HttpSession<()>) -> Result<(), Box<pingora_core::Error>> {
+    loop {
+        session.read_response_header().await?;
+        if !session.response_header().is_some_and(|head| head.status.is_informational()) {
+            return Ok(());
+        }
+    }
+}
+
 impl UpstreamAnswer {
-    fn new(session: HttpSession<()>, peer: HttpPeer) -> Self {
+    fn new(session: HttpSession<()>, peer: HttpPeer, attempts: u32) -> Self {
         let (status, headers) = session
             .response_header()
             .map(|head| (head.status.as_u16(), head.headers.clone()))
             .unwrap_or((502, HeaderMap::new()));
-        Self { status, headers, session, peer }
+        Self { status, headers, attempts, session, peer }
     }
 
     /// The next piece of the body; None at its end. An end before its declared length is an error.

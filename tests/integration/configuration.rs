@@ -60,10 +60,13 @@ fn mistakes_are_told_all_at_once_and_without_secrets() {
         ("listen: 127.0.0.1:1\nlisten2: x\n", "listen2"),
         ("listen: ${HARDPAN_SURELY_NOT_SET}\n", "HARDPAN_SURELY_NOT_SET"),
         ("listen: [\n", "line"),
+        ("listen: x\nthreads: topsecret\nkeys: []\n", "line"),
+        ("keys:\n  - { secret_access_key: topsecret, nonsense: 1 }\nlisten: x\n", "nonsense"),
     ] {
         write(text);
         let told = String::from_utf8(check(&file, &[]).stderr).unwrap();
         assert!(told.contains(word), "{word} is not in {told}");
+        assert!(!told.contains("topsecret"), "{told}");
     }
     std::fs::remove_dir_all(folder).unwrap();
 }

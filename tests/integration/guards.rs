@@ -197,9 +197,50 @@ fn a_reservation_is_given_back_when_nothing_was_spent() {
     let limits = "{ mode: on, limits: [ { name: one, scope: app, unit: requests, window: day, limit: 1 } ] }";
     let hardpan = Hardpan::start(Setup { quota: limits, ..Setup::default() });
     assert_eq!(hardpan.converse("[sim:throttle]").status, 429);
-    assert_eq!(hardpan.converse("[sim:close]").status, 503);
     assert_eq!(hardpan.converse("hi").status, 200);
     assert_eq!(hardpan.converse("hi").status, 429);
+}
+
+#[test]
+fn a_request_that_went_out_and_got_no_answer_is_not_free() {
+    let limits = "{ mode: on, limits: [ { name: one, scope: app, unit: requests, window: day, limit: 1 } ] }";
+    let hardpan = Hardpan::start(Setup { quota: limits, ..Setup::default() });
+    assert_eq!(hardpan.converse("[sim:close]").status, 503);
+    assert_eq!(hardpan.converse("hi").status, 429);
+    let record = &hardpan.records(2)[0];
+    // It may have been answered in full: 200 tokens were allowed.
+    assert_eq!((&record["usage_source"], &record["output_tokens"]), (&"estimated".into(), &200.into()));
+    assert_eq!((&record["attempts"], &record["error"]), (&1.into(), &"upstream_unreachable".into()));
+}
+
+#[test]
+fn an_obligation_that_a_body_would_not_keep_to_refuses_it() {
+    let folder = std::env::temp_dir().join(format!("hardpan-obligation-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let data = serde_json::json!({
+        "teams": {"payments": {"models": ["*"], "regions": ["*"], "max_tokens": 50}},
+        "guardrails": {"default": {"id": "gr-int", "version": "5"}},
+    });
+    let file = folder.join("data.json");
+    std::fs::write(&file, data.to_string()).unwrap();
+    let policy = format!("{{ mode: enforce, bundle: library, data: [\"{}\"] }}", file.display());
+    let hardpan = Hardpan::start(Setup { policy: policy.leak(), ..Setup::default() });
+    for (path, body) in [
+        ("/model/meta.llama3-8b-instruct-v1%3A0/invoke", r#"{"prompt":"hi"}"#),
+        (
+            "/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke",
+            r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":5,"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}"#,
+        ),
+        (
+            "/model/amazon.nova-lite-v1%3A0/converse",
+            r#"{"messages":[{"role":"user","content":[{"guardContent":{"text":{"text":"nothing"}}},{"text":"hi"}]}]}"#,
+        ),
+    ] {
+        assert_eq!(hardpan.post(path, body.as_bytes()).error(), (403, "AccessDeniedException"), "{body}");
+    }
+    assert_eq!(hardpan.simulator().request_count(), 0);
+    assert_eq!(hardpan.records(3)[0]["error"], "obligation_unenforceable");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 #[test]

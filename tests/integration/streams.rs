@@ -117,3 +117,15 @@ fn frames_leave_as_they_come() {
     drop(stream);
     assert!(read_response(&mut hardpan.connect_and_ask("hi")).unwrap().status == 200);
 }
+
+#[test]
+fn a_stop_lets_requests_under_way_end() {
+    let hardpan = Hardpan::start(Setup::default());
+    let mut slow = hardpan.connect_and_ask("[sim:latency 1500]");
+    while hardpan.simulator().request_count() == 0 {
+        crate::support::wait_a_little();
+    }
+    hardpan.terminate();
+    assert_eq!(read_response(&mut slow).unwrap().status, 200);
+    assert_eq!(hardpan.records(1)[0]["status"], 200);
+}

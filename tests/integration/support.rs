@@ -153,6 +153,12 @@ impl Hardpan {
         String::from_utf8(get(self.admin, "/metrics").unwrap().body).unwrap()
     }
 
+    /// Asks the process to stop, as an orchestrator does.
+    pub fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
     pub fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -54,6 +54,13 @@ pub struct Authorization {
     signature: String,
 }
 
+impl Authorization {
+    /// Whether a header is among the signed ones.
+    pub fn signs(&self, name: &str) -> bool {
+        self.signed_headers.iter().any(|signed| signed == name)
+    }
+}
+
 /// The request a signature covers.
 #[derive(Clone, Copy)]
 pub struct SignedRequest<'a> {
@@ -164,7 +171,7 @@ fn check_date<'a>(
 }
 
 fn check_signed_names(authorization: &Authorization, headers: &HeaderMap) -> Result<(), VerifyError> {
-    let signed = |name: &str| authorization.signed_headers.iter().any(|signed| signed == name);
+    let signed = |name: &str| authorization.signs(name);
     if !signed("host") && !signed(":authority") {
         return Err(VerifyError::UnsignedHeader);
     }

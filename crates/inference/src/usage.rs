@@ -56,6 +56,15 @@ impl TokenUsage {
         self.input + self.cache_write() + output
     }
 
+    /// The same, with so many of its cache writes known to be kept for an hour.
+    pub fn with_hour_writes(mut self, hour: Tokens) -> TokenUsage {
+        if self.cache_write_1h.0 == 0 && hour <= self.cache_write_5m {
+            self.cache_write_5m = Tokens(self.cache_write_5m.0 - hour.0);
+            self.cache_write_1h = hour;
+        }
+        self
+    }
+
     pub fn is_zero(&self) -> bool {
         *self == TokenUsage::default()
     }
@@ -76,5 +85,9 @@ mod tests {
         };
         assert_eq!(usage.quota_tokens(5), Tokens(100 + 10 + 100));
         assert_eq!(usage.quota_tokens(1), Tokens(130));
+        let told =
+            TokenUsage { cache_write_5m: Tokens(10), ..TokenUsage::default() }.with_hour_writes(Tokens(4));
+        assert_eq!((told.cache_write_5m, told.cache_write_1h), (Tokens(6), Tokens(4)));
+        assert_eq!(usage.with_hour_writes(Tokens(1)), usage);
     }
 }

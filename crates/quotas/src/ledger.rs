@@ -224,15 +224,28 @@ struct Rule {
 enum Member {
     Everyone,
     Team(String),
-    App(String),
+    App(AppName),
     User {
-        app: String,
+        app: AppName,
         user: Option<String>,
     },
     /// The users of an app beyond [`USERS_MAX`].
     OtherUsers {
-        app: String,
+        app: AppName,
     },
+}
+
+/// Two teams may each have an app of one name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AppName {
+    team: String,
+    app: String,
+}
+
+impl AppName {
+    fn of(principal: &Principal) -> Self {
+        Self { team: principal.team.clone(), app: principal.app.clone() }
+    }
 }
 
 impl Rule {
@@ -259,17 +272,17 @@ impl Rule {
         match self.limit.scope {
             Scope::Org => Member::Everyone,
             Scope::Team => Member::Team(principal.team.clone()),
-            Scope::App => Member::App(principal.app.clone()),
+            Scope::App => Member::App(AppName::of(principal)),
             Scope::User => self.user(principal),
         }
     }
 
     fn user(&self, principal: &Principal) -> Member {
-        let others = Member::OtherUsers { app: principal.app.clone() };
+        let others = Member::OtherUsers { app: AppName::of(principal) };
         if principal.user.as_ref().is_some_and(|user| user.len() > USER_BYTES_MAX) {
             return others;
         }
-        let member = Member::User { app: principal.app.clone(), user: principal.user.clone() };
+        let member = Member::User { app: AppName::of(principal), user: principal.user.clone() };
         if self.counters.len() < USERS_MAX || self.counters.contains_key(&member) { member } else { others }
     }
 

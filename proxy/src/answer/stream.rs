@@ -16,6 +16,7 @@ use hardpan_inference::edit;
 use hardpan_inference::json::{Document, JsonLimits, ValueId, quote};
 use hardpan_inference::request::Dialect;
 use hardpan_inference::stream::event_stream::{self, Frame, FrameDecoder};
+use hardpan_inference::usage::Tokens;
 
 use super::whole::restored_arguments;
 use super::{AnswerContext, Completion};
@@ -32,7 +33,8 @@ pub struct StreamGovernor<'c, 'a> {
     lanes: HashMap<Lane, Holdback>,
     calls: BTreeMap<u64, OpenCall>,
     calls_seen: u64,
-    saw_stop: bool,
+    saw_last: bool,
+    hour_writes: Tokens,
     completion: Completion,
 }
 
@@ -57,6 +59,15 @@ struct OpenCall {
     start: PieceId,
     deltas: Vec<PieceId>,
     arguments: String,
+    /// The arguments stood in the start event; deltas would replace them.
+    seeded: bool,
+    index: u64,
+}
+
+impl OpenCall {
+    fn begin(start: PieceId, id: String, name: String, arguments: String, index: u64) -> Self {
+        Self { id, name, start, deltas: Vec::new(), seeded: !arguments.is_empty(), arguments, index }
+    }
 }
 
 impl<'c, 'a> StreamGovernor<'c, 'a> {
@@ -70,7 +81,8 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             lanes: HashMap::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,
-            saw_stop: false,
+            saw_last: false,
+            hour_writes: Tokens(0),
             completion: Completion::default(),
         }
     }
@@ -87,26 +99,23 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     /// The upstream has ended the stream: what waits leaves, unless the stream is not whole.
-    pub fn finish(mut self) -> Result<(Bytes, Completion), Refusal> {
+    pub fn finish(&mut self) -> Result<Bytes, Refusal> {
         self.decoder.finish()?;
-        let ends_by_itself = self.context.dialect == Dialect::Opaque;
-        if !self.saw_stop && self.completion.exception.is_none() && !ends_by_itself {
+        // A family without a codec may have no last event that is known; nothing at all is no answer of any.
+        let may_end = self.saw_last || (self.context.dialect == Dialect::Opaque && self.next_id > 0);
+        if !may_end && self.completion.exception.is_none() {
             return Err(Refusal::StreamIncomplete);
         }
         self.settle_everything();
         let mut out = BytesMut::new();
         self.release(&mut out)?;
-        self.completion.complete = self.completion.exception.is_none();
-        Ok((out.freeze(), self.completion))
+        self.completion.complete = self.saw_last && self.completion.exception.is_none();
+        Ok(out.freeze())
     }
 
-    /// What is known when a stream ends before its time.
-    pub fn abandon(self) -> Completion {
+    /// What is known of the answer, whole or not.
+    pub fn into_completion(self) -> Completion {
         self.completion
-    }
-
-    pub fn completion(&self) -> &Completion {
-        &self.completion
     }
 
     fn frame(&mut self, frame: Frame) -> Result<(), Refusal> {
@@ -143,14 +152,17 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             Err(_) => return Err(Refusal::AnswerMalformed),
         };
         self.note(&event);
+        self.settle_lanes_left_behind(&event);
         for text in &event.texts {
             let decoded = event.document.string(text.value).unwrap_or_default();
             self.completion.content_bytes += decoded.len() as u64;
             self.text(item, text.lane.clone(), text.value, &decoded);
         }
         match event.kind {
-            EventKind::ToolStart { block, id, name } => self.open_call(item.id, block, id, name),
-            EventKind::ToolInput { block, fragment } => self.extend_call(item.id, block, &fragment),
+            EventKind::ToolStart { block, id, name, arguments } => {
+                self.open_call(block, OpenCall::begin(item.id, id, name, arguments, self.calls_seen + 1));
+            }
+            EventKind::ToolInput { block, fragment } => self.extend_call(item.id, block, &fragment)?,
             EventKind::BlockStop { block } => self.end_block(block),
             EventKind::Stop { reason, value } => self.stop(item, &reason, value),
             EventKind::Other => {}
@@ -159,12 +171,15 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     fn note(&mut self, event: &Event<'_>) {
-        self.completion.usage = event.usage.or(self.completion.usage);
+        self.hour_writes = event.hour_writes.unwrap_or(self.hour_writes);
+        if let Some(usage) = event.usage {
+            self.completion.usage = Some(usage.with_hour_writes(self.hour_writes));
+        }
         self.completion.guardrail_intervened |= event.guardrail_intervened;
         if event.service_tier.is_some() {
             self.completion.service_tier.clone_from(&event.service_tier);
         }
-        self.saw_stop |= event.is_last || matches!(event.kind, EventKind::Stop { .. });
+        self.saw_last |= event.is_last;
     }
 
     /// A text delta: the changes it makes certain may concern earlier frames too.
@@ -185,23 +200,40 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         }
     }
 
-    fn open_call(&mut self, start: PieceId, block: u64, id: String, name: String) {
+    fn open_call(&mut self, block: u64, call: OpenCall) {
         self.calls_seen += 1;
         if self.context.is_transparent() {
-            self.completion.tools_called.push(name);
+            self.completion.tools_called.push(call.name);
             return;
         }
-        let call = OpenCall { id, name, start, deltas: Vec::new(), arguments: String::new() };
         if let Some(unfinished) = self.calls.insert(block, call) {
             self.decide_call(block, unfinished);
         }
     }
 
-    fn extend_call(&mut self, delta: PieceId, block: u64, fragment: &str) {
+    /// Arguments of a call that never began, or has been decided, cannot be judged.
+    fn extend_call(&mut self, delta: PieceId, block: u64, fragment: &str) -> Result<(), Refusal> {
         self.completion.content_bytes += fragment.len() as u64;
-        if let Some(call) = self.calls.get_mut(&block) {
-            call.deltas.push(delta);
-            call.arguments.push_str(fragment);
+        if self.context.is_transparent() {
+            return Ok(());
+        }
+        let call = self.calls.get_mut(&block).ok_or(Refusal::AnswerMalformed)?;
+        if std::mem::take(&mut call.seeded) {
+            call.arguments.clear();
+        }
+        call.deltas.push(delta);
+        call.arguments.push_str(fragment);
+        Ok(())
+    }
+
+    /// A family without block events says by its next chunk that a text has ended.
+    fn settle_lanes_left_behind(&mut self, event: &Event<'_>) {
+        if self.context.dialect == Dialect::Opaque {
+            for (lane, holdback) in &mut self.lanes {
+                if !event.texts.iter().any(|text| text.lane == *lane) {
+                    holdback.settle();
+                }
+            }
         }
     }
 
@@ -241,7 +273,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                 id: &call.id,
                 name: &call.name,
                 arguments: &arguments,
-                index: self.calls_seen,
+                index: call.index,
                 of: self.calls_seen,
             };
             decide(self.context.asker, self.context.tools, &proposed)

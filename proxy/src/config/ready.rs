@@ -109,8 +109,11 @@ impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        let written: Written = serde_saphyr::from_str(&text)
-            .map_err(|error| ConfigError::Syntax { path: path.to_owned(), message: error.to_string() })?;
+        // Neither the lines around a mistake nor the value it is about: both may be secrets.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let written: Written = serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
+            ConfigError::Syntax { path: path.to_owned(), message: without_quoted(&error.to_string()) }
+        })?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut builder = Builder { folder, problems: Vec::new() };
         let config = builder.config(written);
@@ -119,6 +122,18 @@ impl Config {
             _ => Err(ConfigError::Invalid { path: path.to_owned(), problems: builder.problems }),
         }
     }
+}
+
+/// Without a salt of the operator's own, one of this process: hashes then cannot be undone, nor joined over restarts.
+fn user_salt(written: Option<Text>) -> String {
+    let own = written.map(|salt| salt.0).filter(|salt| !salt.is_empty());
+    own.unwrap_or_else(|| uuid::Uuid::new_v4().to_string())
+}
+
+/// The message with everything between double quotes left out: serde quotes values there, and names in backticks.
+fn without_quoted(message: &str) -> String {
+    let parts = message.split('"').enumerate();
+    parts.map(|(index, part)| if index % 2 == 0 { part } else { "\"…\"" }).collect()
 }
 
 /// Collects every mistake on the way.
@@ -181,7 +196,7 @@ impl Builder<'_> {
             records: RecordsConfig {
                 path: (path != "stdout").then(|| self.folder_path(&path)),
                 on_full: written.records.on_full,
-                user_salt: Zeroizing::new(written.records.user_salt.map(|salt| salt.0).unwrap_or_default()),
+                user_salt: Zeroizing::new(user_salt(written.records.user_salt)),
             },
         })
     }

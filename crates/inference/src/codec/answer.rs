@@ -61,7 +61,11 @@ impl<'a> Answer<'a> {
         collector.values(self.document.root(), Channel::Assistant);
         let signed: Vec<ValueId> =
             self.content().filter(|block| is_reasoning(&self.document, *block)).collect();
-        let texts = collector.texts.into_iter().map(|text| text.value);
+        // The names of a call's arguments are as much the model's words as their values.
+        let inputs: Vec<ValueId> = self.tool_calls.iter().filter_map(|call| call.input).collect();
+        let names = inputs.into_iter().flat_map(|input| self.document.descendants(input));
+        let names = names.filter(|id| self.document.is_key(*id));
+        let texts = collector.texts.into_iter().map(|text| text.value).chain(names);
         texts.filter(|text| !signed.iter().any(|block| self.document.contains(*block, *text))).collect()
     }
 
@@ -183,7 +187,7 @@ pub(super) fn usage(document: &Document<'_>, root: ValueId) -> Option<TokenUsage
 }
 
 /// The part of the cache writes kept for an hour, which costs more.
-fn hour_writes(document: &Document<'_>, usage: ValueId) -> Option<Tokens> {
+pub(super) fn hour_writes(document: &Document<'_>, usage: ValueId) -> Option<Tokens> {
     if let Some(creation) = document.get(usage, "cache_creation") {
         return document.u64(document.get(creation, "ephemeral_1h_input_tokens")?).map(Tokens);
     }

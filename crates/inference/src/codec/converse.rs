@@ -26,6 +26,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
             "system" | "toolConfig" | "messages" => {}
             "guardrailConfig" | "performanceConfig" | "serviceTier" | "schemaVersion" => {}
             "outputConfig" => collector.values(*value, Channel::System),
+            "requestMetadata" => collector.labels(*value, Channel::User),
             _ => {
                 collector.text(*key, None, Channel::User);
                 collector.free_json(*value, Channel::User);
@@ -95,6 +96,7 @@ fn collect_media(collector: &mut Collector<'_, '_>, media: ValueId, channel: Cha
     for (name, key, value) in collector.named(media) {
         match name.as_str() {
             "format" => {}
+            "name" => collector.labels(value, channel),
             "source" => collect_members_but(collector, value, &["bytes"], channel),
             _ => {
                 collector.text(value, Some(key), channel);

@@ -3,10 +3,10 @@
 //! Converse names the kind of an event in a frame header; InvokeModel wraps the provider's own JSON in a `chunk`.
 //! Both become the same [`Event`] here.
 
-use super::answer::{service_tier, usage};
+use super::answer::{hour_writes, service_tier, usage};
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::request::Dialect;
-use crate::usage::TokenUsage;
+use crate::usage::{TokenUsage, Tokens};
 
 /// Deltas of one lane concatenate to one text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,10 +26,12 @@ pub struct TextDelta {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
+    /// `arguments` holds what already stands in the start, which is nothing as a rule.
     ToolStart {
         block: u64,
         id: String,
         name: String,
+        arguments: String,
     },
     /// A fragment of a call's JSON arguments.
     ToolInput {
@@ -52,6 +54,8 @@ pub struct Event<'a> {
     pub kind: EventKind,
     pub texts: Vec<TextDelta>,
     pub usage: Option<TokenUsage>,
+    /// Cache writes kept for an hour, which only the first event of some streams tells apart.
+    pub hour_writes: Option<Tokens>,
     pub guardrail_intervened: bool,
     pub service_tier: Option<String>,
     /// The stream's last event: what came is whole.
@@ -72,6 +76,7 @@ impl<'a> Event<'a> {
             kind: EventKind::Other,
             texts: Vec::new(),
             usage: None,
+            hour_writes: None,
             guardrail_intervened: false,
             service_tier: None,
             is_last: false,
@@ -80,9 +85,12 @@ impl<'a> Event<'a> {
         match dialect {
             Dialect::Converse => event.converse(event_type, root),
             Dialect::Nova => {
-                let member = event.document.members(root).next();
-                if let Some((name, value)) = member {
-                    let name = event.document.string(name).unwrap_or_default().into_owned();
+                let members: Vec<(String, ValueId)> = event
+                    .document
+                    .members(root)
+                    .filter_map(|(name, value)| Some((event.document.string(name)?.into_owned(), value)))
+                    .collect();
+                for (name, value) in members {
                     event.converse(&name, value);
                 }
                 event.metrics(root);
@@ -103,6 +111,7 @@ impl<'a> Event<'a> {
                         block,
                         id: document.string_at(call, &["toolUseId"]).unwrap_or_default().into_owned(),
                         name: document.string_at(call, &["name"]).unwrap_or_default().into_owned(),
+                        arguments: filled(document, document.get(call, "input")),
                     };
                 }
             }
@@ -141,6 +150,7 @@ impl<'a> Event<'a> {
                             .string_at(root, &["content_block", "name"])
                             .unwrap_or_default()
                             .into_owned(),
+                        arguments: filled(document, document.path(root, &["content_block", "input"])),
                     };
                 }
                 Some("text") => {
@@ -160,6 +170,10 @@ impl<'a> Event<'a> {
             "message_delta" => {
                 let reason = document.path(root, &["delta", "stop_reason"]);
                 self.stop(reason);
+            }
+            "message_start" => {
+                let usage = document.path(root, &["message", "usage"]);
+                self.hour_writes = usage.and_then(|usage| hour_writes(document, usage));
             }
             "message_stop" => self.is_last = true,
             _ => {}
@@ -232,6 +246,12 @@ pub fn tool_input_delta(dialect: Dialect, block: u64, arguments: &str) -> String
     }
 }
 
+/// The raw JSON of arguments that are there already; empty for none and for an empty object.
+fn filled(document: &Document<'_>, input: Option<ValueId>) -> String {
+    let input = input.filter(|input| document.members(*input).next().is_some());
+    input.map(|input| document.raw(input).to_owned()).unwrap_or_default()
+}
+
 fn strings_by_path(document: &Document<'_>, id: ValueId, path: &mut String, out: &mut Vec<TextDelta>) {
     let length = path.len();
     match document.kind(id) {
@@ -258,7 +278,6 @@ fn strings_by_path(document: &Document<'_>, id: ValueId, path: &mut String, out:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::usage::Tokens;
 
     fn parse<'a>(dialect: Dialect, event_type: &str, json: &'a str) -> Event<'a> {
         Event::parse(dialect, event_type, json.as_bytes(), JsonLimits::default()).unwrap()
@@ -266,7 +285,8 @@ mod tests {
 
     #[test]
     fn the_three_families_say_the_same_in_their_own_words() {
-        let start = EventKind::ToolStart { block: 1, id: "t".into(), name: "f".into() };
+        let start =
+            EventKind::ToolStart { block: 1, id: "t".into(), name: "f".into(), arguments: String::new() };
         let input = EventKind::ToolInput { block: 1, fragment: "{\"a".into() };
         let stop = EventKind::BlockStop { block: 1 };
         for (dialect, event_type, json, expected) in [

@@ -1,13 +1,12 @@
 //! A request body, understood: its facts, its texts, its tools, and the changes Hardpan can make to it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 
 use super::texts::{Collector, TextSpan};
 use super::{anthropic, converse, opaque};
 use crate::edit::Edit;
-use crate::finding::Channel;
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, quote};
 use crate::model_id::{ModelId, ModelKind};
 use crate::operation::Operation;
@@ -92,7 +91,7 @@ impl<'a> Request<'a> {
             system_sha256,
             tools: tools.iter().map(|(name, ..)| name.clone()).collect(),
             tool_choice,
-            tools_unreadable: dialect == Dialect::Opaque && opaque::offers_tools(&document, root),
+            tools_unreadable: tools_unreadable(dialect, &document, root),
             guardrail,
             metadata: metadata(&document, root),
         };
@@ -104,32 +103,39 @@ impl<'a> Request<'a> {
         Ok(Self { document, facts, texts, tools, model_takes_parameters })
     }
 
-    /// The change that makes `max_tokens` the output limit; None where the body has no place for one.
-    pub fn set_max_tokens(&self, max_tokens: u64) -> Option<Edit> {
+    /// The changes that make `max_tokens` the output limit wherever the body names one; none where it has no place.
+    pub fn set_max_tokens(&self, max_tokens: u64) -> Vec<Edit> {
         let root = self.document.root();
         if !self.model_takes_parameters {
-            return None;
+            return Vec::new();
         }
         let value = max_tokens.to_string();
+        let named: Vec<ValueId> = max_tokens_members(self.facts.dialect, &self.document, root).collect();
+        if !named.is_empty() {
+            let ranges = named.into_iter().map(|id| self.document.range(id));
+            return ranges.map(|range| Edit::replace(range, value.as_str())).collect();
+        }
         match self.facts.dialect {
-            Dialect::Anthropic => Some(self.set_member(root, "max_tokens", &value)),
+            Dialect::Anthropic => vec![self.set_member(root, "max_tokens", &value)],
             Dialect::Converse | Dialect::Nova => {
                 let config = self.document.get(root, "inferenceConfig");
                 match config.filter(|config| self.document.kind(*config) == Kind::Object) {
-                    Some(config) => {
-                        let old = self.document.get(config, "max_new_tokens").map(|_| "max_new_tokens");
-                        Some(self.set_member(config, old.unwrap_or("maxTokens"), &value))
-                    }
+                    Some(config) => vec![self.set_member(config, "maxTokens", &value)],
                     None => {
-                        Some(self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}")))
+                        vec![self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}"))]
                     }
                 }
             }
-            Dialect::Opaque => opaque::MAX_TOKENS_PATHS
-                .iter()
-                .find_map(|path| self.document.path(root, path))
-                .map(|id| Edit::replace(self.document.range(id), value)),
+            Dialect::Opaque => Vec::new(),
         }
+    }
+
+    /// Whether the body narrows what a guardrail looks at: tagged parts of a Converse body, a tag suffix or a mode
+    /// of its own elsewhere. A guardrail that policy sets would then see less than policy means.
+    pub fn narrows_guardrail(&self) -> bool {
+        let root = self.document.root();
+        self.document.get(root, "amazon-bedrock-guardrailConfig").is_some()
+            || (self.facts.dialect == Dialect::Converse && has_member(&self.document, root, "guardContent"))
     }
 
     /// The change that names a guardrail in a Converse body. Other bodies carry it in headers.
@@ -197,11 +203,11 @@ impl<'a> Request<'a> {
             }
             return edits;
         }
-        let elements: Vec<ValueId> = self.document.elements(list).collect();
+        let gone: HashSet<ValueId> = dropped.iter().map(|tool| tool.element).collect();
+        let elements = self.document.elements(list);
         let kept: Vec<&str> = elements
-            .iter()
-            .filter(|element| !dropped.iter().any(|tool| tool.element == **element))
-            .map(|element| self.document.raw(*element))
+            .filter(|element| !gone.contains(element))
+            .map(|element| self.document.raw(element))
             .collect();
         let mut edits = vec![Edit::replace(self.document.range(list), format!("[{}]", kept.join(",")))];
         edits.extend(self.drop_choice_of(&dropped));
@@ -283,23 +289,76 @@ fn messages_are_well_formed(document: &Document<'_>, root: ValueId) -> bool {
     })
 }
 
+/// Every member of the body that some model reads as its output limit.
+fn max_tokens_members<'d>(
+    dialect: Dialect,
+    document: &'d Document<'_>,
+    root: ValueId,
+) -> impl Iterator<Item = ValueId> + 'd {
+    let paths: &[&[&str]] = match dialect {
+        Dialect::Converse | Dialect::Nova => &CONVERSE_MAX_TOKENS_PATHS,
+        Dialect::Anthropic => &[&["max_tokens"]],
+        Dialect::Opaque => &opaque::MAX_TOKENS_PATHS,
+    };
+    paths.iter().filter_map(move |path| document.path(root, path))
+}
+
+const CONVERSE_MAX_TOKENS_PATHS: [&[&str]; 5] = [
+    &["inferenceConfig", "maxTokens"],
+    &["inferenceConfig", "max_new_tokens"],
+    &["additionalModelRequestFields", "max_tokens"],
+    &["additionalModelRequestFields", "max_completion_tokens"],
+    &["additionalModelRequestFields", "max_gen_len"],
+];
+
+/// Whether an object inside `id` has a member of this name.
+fn has_member(document: &Document<'_>, id: ValueId, name: &str) -> bool {
+    document
+        .descendants(id)
+        .any(|id| document.is_key(id) && document.string(id).is_some_and(|own| own == name))
+}
+
+/// Tools in places or shapes whose calls could not be governed.
+fn tools_unreadable(dialect: Dialect, document: &Document<'_>, root: ValueId) -> bool {
+    let any = |list: Option<ValueId>, unreadable: &dyn Fn(ValueId) -> bool| {
+        list.into_iter().flat_map(|list| document.elements(list)).any(unreadable)
+    };
+    match dialect {
+        Dialect::Opaque => opaque::offers_tools(document, root),
+        Dialect::Converse | Dialect::Nova => {
+            let more = document.get(root, "additionalModelRequestFields");
+            let messages = document.get(root, "messages");
+            more.is_some_and(|more| {
+                opaque::offers_tools(document, more) || document.get(more, "mcp_servers").is_some()
+            }) || messages.is_some_and(|messages| has_member(document, messages, "toolAddition"))
+                || any(document.path(root, &["toolConfig", "tools"]), &|tool| {
+                    document.path(tool, &["toolSpec", "name"]).is_none()
+                        && document.get(tool, "cachePoint").is_none()
+                })
+        }
+        Dialect::Anthropic => {
+            document.get(root, "mcp_servers").is_some()
+                || any(document.get(root, "tools"), &|tool| document.get(tool, "name").is_none())
+        }
+    }
+}
+
 fn parameters(dialect: Dialect, document: &Document<'_>, root: ValueId) -> Parameters {
     let number = |path: &[&str]| document.path(root, path);
-    let (max_tokens, temperature, top_p) = match dialect {
+    let (temperature, top_p) = match dialect {
         Dialect::Converse | Dialect::Nova => (
-            number(&["inferenceConfig", "maxTokens"]).or(number(&["inferenceConfig", "max_new_tokens"])),
             number(&["inferenceConfig", "temperature"]),
             number(&["inferenceConfig", "topP"]).or(number(&["inferenceConfig", "top_p"])),
         ),
-        Dialect::Anthropic => (number(&["max_tokens"]), number(&["temperature"]), number(&["top_p"])),
+        Dialect::Anthropic => (number(&["temperature"]), number(&["top_p"])),
         Dialect::Opaque => (
-            opaque::MAX_TOKENS_PATHS.iter().find_map(|path| number(path)),
             number(&["temperature"]).or(number(&["textGenerationConfig", "temperature"])),
             number(&["top_p"]).or(number(&["textGenerationConfig", "topP"])),
         ),
     };
     Parameters {
-        max_tokens: max_tokens.and_then(|id| document.u64(id)),
+        // The largest of them is what may be generated.
+        max_tokens: max_tokens_members(dialect, document, root).filter_map(|id| document.u64(id)).max(),
         temperature: temperature.and_then(|id| document.f64(id)),
         top_p: top_p.and_then(|id| document.f64(id)),
     }
@@ -341,16 +400,10 @@ fn text_bytes(document: &Document<'_>, texts: &[TextSpan]) -> u64 {
     texts.iter().map(|text| document.raw(text.value).len().saturating_sub(2) as u64).sum()
 }
 
-impl TextSpan {
-    /// Whether a text came from outside the application.
-    pub fn is_untrusted(&self) -> bool {
-        matches!(self.channel, Channel::User | Channel::Tool)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Channel;
 
     fn parse<'a>(operation: Operation, model: &str, body: &'a str) -> Request<'a> {
         Request::parse(operation, &ModelId::parse(model).unwrap(), body.as_bytes(), JsonLimits::default())
@@ -458,13 +511,89 @@ mod tests {
             (Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x","max_gen_len":7}"#, "/max_gen_len"),
         ] {
             let request = parse(operation, model, body);
-            let edit = request.set_max_tokens(77).unwrap();
-            let changed = applied(body, vec![edit]);
+            let changed = applied(body, request.set_max_tokens(77));
             assert_eq!(changed.pointer(pointer), Some(&serde_json::json!(77)), "{body}");
         }
         assert!(
-            parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_none()
+            parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_empty()
         );
+    }
+
+    #[test]
+    fn every_spelling_of_the_limit_counts_and_is_set() {
+        for (operation, model, body, pointers) in [
+            (
+                Operation::InvokeModel,
+                "openai.gpt-oss-20b-1:0",
+                r#"{"max_tokens":5,"max_completion_tokens":900}"#,
+                ["/max_tokens", "/max_completion_tokens"],
+            ),
+            (
+                Operation::InvokeModel,
+                "amazon.nova-lite-v1:0",
+                r#"{"messages":[],"inferenceConfig":{"maxTokens":5,"max_new_tokens":900}}"#,
+                ["/inferenceConfig/maxTokens", "/inferenceConfig/max_new_tokens"],
+            ),
+            (
+                Operation::Converse,
+                "anthropic.claude-3",
+                r#"{"messages":[],"inferenceConfig":{"maxTokens":5},"additionalModelRequestFields":{"max_tokens":900}}"#,
+                ["/inferenceConfig/maxTokens", "/additionalModelRequestFields/max_tokens"],
+            ),
+        ] {
+            let request = parse(operation, model, body);
+            assert_eq!(request.facts.params.max_tokens, Some(900), "{body}");
+            let changed = applied(body, request.set_max_tokens(70));
+            assert!(
+                pointers.iter().all(|pointer| changed.pointer(pointer) == Some(&serde_json::json!(70))),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn tools_in_other_places_are_told() {
+        for (operation, model, body) in [
+            (
+                Operation::Converse,
+                "m.x",
+                r#"{"messages":[],"additionalModelRequestFields":{"tools":[{"type":"computer"}]}}"#,
+            ),
+            (
+                Operation::Converse,
+                "m.x",
+                r#"{"messages":[{"role":"user","content":[{"toolAddition":{"tool":{}}}]}]}"#,
+            ),
+            (
+                Operation::Converse,
+                "m.x",
+                r#"{"messages":[],"toolConfig":{"tools":[{"systemTool":{"name":"web"}}]}}"#,
+            ),
+            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[],"tools":[{"type":"x"}]}"#),
+            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[],"mcp_servers":[{}]}"#),
+        ] {
+            assert!(parse(operation, model, body).facts.tools_unreadable, "{body}");
+        }
+        assert!(!parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE).facts.tools_unreadable);
+    }
+
+    #[test]
+    fn a_narrowed_guardrail_is_told() {
+        for (operation, body, narrows) in [
+            (
+                Operation::InvokeModel,
+                r#"{"messages":[],"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}"#,
+                true,
+            ),
+            (Operation::Converse, r#"{"messages":[{"role":"user","content":[{"guardContent":{}}]}]}"#, true),
+            (
+                Operation::Converse,
+                r#"{"messages":[{"role":"user","content":[{"text":"guardContent"}]}]}"#,
+                false,
+            ),
+        ] {
+            assert_eq!(parse(operation, "anthropic.claude-3", body).narrows_guardrail(), narrows, "{body}");
+        }
     }
 
     #[test]

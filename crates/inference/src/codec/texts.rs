@@ -12,6 +12,8 @@ pub struct TextSpan {
     pub channel: Channel,
     /// False where a change would break a signature over the text.
     pub editable: bool,
+    /// A label of the service's own, whose characters it limits: a placeholder there has no braces.
+    pub label: bool,
 }
 
 pub(super) struct Collector<'d, 'a> {
@@ -26,14 +28,21 @@ impl<'d, 'a> Collector<'d, 'a> {
 
     pub fn text(&mut self, value: ValueId, key: Option<ValueId>, channel: Channel) {
         if self.document.kind(value) == Kind::String {
-            self.texts.push(TextSpan { value, key, channel, editable: true });
+            self.texts.push(TextSpan { value, key, channel, editable: true, label: false });
         }
     }
 
     pub fn signed_text(&mut self, value: ValueId, channel: Channel) {
         if self.document.kind(value) == Kind::String {
-            self.texts.push(TextSpan { value, key: None, channel, editable: false });
+            self.texts.push(TextSpan { value, key: None, channel, editable: false, label: false });
         }
+    }
+
+    /// Every string under `id`, as labels.
+    pub fn labels(&mut self, id: ValueId, channel: Channel) {
+        let first = self.texts.len();
+        self.free_json(id, channel);
+        self.texts.iter_mut().skip(first).for_each(|text| text.label = true);
     }
 
     /// Every string value under `id`. Member names are part of a fixed schema and left alone.

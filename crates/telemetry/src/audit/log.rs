@@ -20,6 +20,8 @@ use crate::metrics;
 
 const BATCH_RECORDS_MAX: u64 = 256;
 const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long the first record of a batch waits for others.
+const GATHER_FOR: Duration = Duration::from_millis(1);
 /// Written records are made durable within this time: what a loss of power can cost.
 const SYNC_EVERY: Duration = Duration::from_millis(10);
 const RETRY_EVERY: Duration = Duration::from_millis(100);
@@ -213,11 +215,7 @@ impl Writer {
             return false;
         }
         let next = if !self.has_room() {
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the writer is a thread of its own, on no async worker"
-            )]
-            std::thread::sleep(RETRY_EVERY);
+            pause(RETRY_EVERY);
             Err(RecvTimeoutError::Timeout)
         } else if self.records > 0 || (failing && self.unsynced_since.is_some()) {
             self.queue.recv_timeout(RETRY_EVERY)
@@ -229,6 +227,10 @@ impl Writer {
         match next {
             Ok(message) => {
                 self.take(message);
+                if self.flushes.is_empty() && !self.closed {
+                    // One awakening then serves all records of the next moment.
+                    pause(GATHER_FOR);
+                }
                 !self.closed
             }
             Err(RecvTimeoutError::Timeout) => true,
@@ -476,6 +478,11 @@ fn last_record(file: &mut File) -> io::Result<Option<(Hash, u64)>> {
     let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     let end = start + u64::try_from(whole).unwrap_or(u64::MAX);
     Ok(head_after(last).map(|head| (head, end)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer is a thread of its own, on no async worker")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 #[cfg(test)]

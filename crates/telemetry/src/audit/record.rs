@@ -71,9 +71,12 @@ pub struct AuditPrincipal {
 
 #[derive(Serialize, Default)]
 pub struct AuditDecision {
+    /// What the caller was told.
+    pub id: String,
     pub action: &'static str,
     pub rules: Vec<String>,
     pub reasons: Vec<String>,
+    pub warnings: Vec<String>,
     pub bundle_revision: Option<String>,
     /// Rules that would have acted, were they enforced.
     pub shadow: Vec<String>,
@@ -147,7 +150,7 @@ mod tests {
         );
         for (member, expected) in [
             ("principal", "app team user_id_hash"),
-            ("decision", "action rules reasons bundle_revision shadow"),
+            ("decision", "id action rules reasons warnings bundle_revision shadow"),
             ("cache", "result similarity"),
             ("cache_write_tokens", "5m 1h"),
             ("cost_breakdown", "input output cache_read cache_write"),
