@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
+use pingora_timeout::fast_timeout::fast_timeout;
 
 /// Read and thrown away after an early refusal, so that a caller still writing its body can read the answer.
 const DRAIN_BYTES_MAX: usize = 64 << 20;
@@ -96,7 +97,7 @@ impl<'s> Downstream<'s> {
             self.session.write_continue_response().await.map_err(|_| BodyError::Broken)?;
         }
         let read = self.collect_body(bytes_max, declared);
-        tokio::time::timeout(within, read).await.map_err(|_| BodyError::Timeout)?
+        fast_timeout(within, read).await.map_err(|_| BodyError::Timeout)?
     }
 
     async fn collect_body(&mut self, bytes_max: usize, declared: Option<usize>) -> Result<Bytes, BodyError> {
@@ -192,7 +193,7 @@ impl<'s> Downstream<'s> {
                 }
             }
         };
-        let _ = tokio::time::timeout(DRAIN_FOR, drain).await;
+        let _ = fast_timeout(DRAIN_FOR, drain).await;
     }
 
     /// Ends the connection so that the caller sees a broken transport: no last chunk, or a reset stream.

@@ -63,7 +63,7 @@ pub async fn exchange(
         region: claim.region(),
         principal: &principal,
         model: &target.model,
-        ip: downstream.ip(),
+        ip: snapshot.policy.as_ref().and_then(|_| downstream.ip()),
         now_unix: draft.unix_seconds(),
         metadata: &metadata,
     };

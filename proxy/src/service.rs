@@ -20,6 +20,8 @@ use pingora_core::apps::{
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
+// Timers that nearly never fire: tokio's would wake its driver for each of them.
+use pingora_timeout::fast_timeout::fast_timeout;
 
 use crate::downstream::{Downstream, header};
 use crate::exchange::exchange;
@@ -56,7 +58,7 @@ impl ServerApp for Edge {
         let mut preface = [0; PREFACE_BYTES];
         let within = self.service.snapshot.config.limits.head_timeout;
         // A connection that says nothing is closed; what was read is given back before pingora reads again.
-        let first_word = tokio::time::timeout(within, stream.try_peek(&mut preface)).await;
+        let first_word = fast_timeout(within, stream.try_peek(&mut preface)).await;
         first_word.ok()?.ok()?;
         self.service.process_new(stream, shutdown).await
     }
@@ -84,7 +86,7 @@ impl HttpServerApp for Service {
         let within = idle + self.snapshot.config.limits.head_timeout;
         let head = tokio::select! {
             biased;
-            head = tokio::time::timeout(within, session.read_request()) => head.ok()?,
+            head = fast_timeout(within, session.read_request()) => head.ok()?,
             _ = shutting_down.changed() => return None,
         };
         match head {
