@@ -39,7 +39,8 @@ impl Outcome {
     /// The request went out and no answer came. Unless it could not even be delivered, AWS may have done the work.
     pub fn unanswered(refusal: Refusal) -> Self {
         let lost = matches!(&refusal, Refusal::Upstream(UpstreamError::Timeout | UpstreamError::Broken));
-        Self { reached_model: lost, ..Self::refused(refusal) }
+        let completion = Completion { unanswered: lost, ..Completion::default() };
+        Self { completion, reached_model: lost, failure: Some(refusal) }
     }
 
     fn of(completion: Completion) -> Self {

@@ -1,7 +1,7 @@
 //! The edge: connections become exchanges, refusals become answers, and every request leaves one record.
 //!
-//! It stands on pingora's `HttpServerApp` directly: listeners, HTTP/1.1 and HTTP/2 on one port, TLS, keep-alive and
-//! drain are pingora's, and a head that does not parse gets a typed answer here too.
+//! It stands on pingora's `HttpServerApp` directly: listeners, HTTP/1.1 and HTTP/2 on one port, TLS and keep-alive
+//! are pingora's, and a head that does not parse gets a typed answer here too.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -85,17 +85,15 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     }
 }
 
-/// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. A
-/// whole answer that was never seen may have been as long as it was allowed to be.
+/// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. An
+/// answer of which nothing was seen may have been as long as it was allowed to be.
 fn usage_of(completion: &Completion, cleared: &ClearedRequest, streamed: bool) -> (TokenUsage, UsageSource) {
     if let Some(usage) = completion.usage {
         return (usage, UsageSource::Reported);
     }
-    let output = if streamed || completion.content_bytes > 0 {
-        completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN)
-    } else {
-        cleared.max_tokens
-    };
+    let seen = completion.content_bytes > 0 || (streamed && !completion.unanswered);
+    let output =
+        if seen { completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN) } else { cleared.max_tokens };
     let usage = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
         output: Tokens(output),

@@ -43,6 +43,8 @@ pub struct Completion {
     pub content_bytes: u64,
     /// The service itself ended the stream with this exception.
     pub exception: Option<String>,
+    /// The request went out and nothing came back: how much was done is unknown.
+    pub unanswered: bool,
     /// The answer came to its own end and may be kept.
     pub complete: bool,
 }
