@@ -101,7 +101,7 @@ impl<'s> Downstream<'s> {
     }
 
     async fn collect_body(&mut self, bytes_max: usize, declared: Option<usize>) -> Result<Bytes, BodyError> {
-        let first = self.session.read_request_body().await.map_err(|_| BodyError::Broken)?;
+        let first = self.session.read_request_body().await.map_err(|error| body_error(&error))?;
         let Some(first) = first else {
             return if declared.unwrap_or(0) == 0 { Ok(Bytes::new()) } else { Err(BodyError::Broken) };
         };
@@ -118,7 +118,7 @@ impl<'s> Downstream<'s> {
             if declared == Some(body.len()) {
                 break;
             }
-            next = self.session.read_request_body().await.map_err(|_| BodyError::Broken)?;
+            next = self.session.read_request_body().await.map_err(|error| body_error(&error))?;
         }
         if declared.is_some_and(|length| length != body.len()) {
             return Err(BodyError::Broken);
@@ -209,6 +209,14 @@ impl<'s> Downstream<'s> {
     async fn write_head(&mut self, head: ResponseHeader) -> Result<(), Gone> {
         self.head_written = true;
         self.session.write_response_header(Box::new(head)).await.map_err(|_| Gone)
+    }
+}
+
+/// A read that took too long is the caller's slowness, anything else its absence.
+fn body_error(error: &pingora_core::Error) -> BodyError {
+    match error.etype() {
+        pingora_core::ErrorType::ReadTimedout => BodyError::Timeout,
+        _ => BodyError::Broken,
     }
 }
 
