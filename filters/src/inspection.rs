@@ -1,6 +1,7 @@
 //! Running the detectors over every text of a request, and turning what policy wants masked into edits of its bytes.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hardpan_inference::codec::{Request, TextSpan};
@@ -92,7 +93,7 @@ impl Inspector {
         let mut inspection = Inspection::default();
         let mut families = BTreeSet::new();
         for text in &request.texts {
-            let Some(decoded) = request.document.string(text.value) else { continue };
+            let Some(decoded) = text.read(&request.document) else { continue };
             let key = text.key.and_then(|key| request.document.string(key));
             let seen = self.look_at(&decoded, key.as_deref(), text.channel);
             for finding in &seen.findings {
@@ -174,23 +175,37 @@ pub fn mask(
     }
     // Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
     for text in request.texts.iter().filter(|text| text.channel != Channel::Assistant) {
-        if let Some(decoded) = request.document.string(text.value) {
+        if let Some(decoded) = text.read(&request.document) {
             vault.keep_clear_of(&decoded);
         }
     }
+    // Findings of one text stand together: its changes are made together.
     let edits = masked
-        .into_iter()
-        .filter_map(|located| {
-            let decoded = request.document.string(located.text.value)?;
-            let value = decoded.get(located.finding.range.clone())?;
-            let mut placeholder = vault.placeholder(located.finding.kind, value).to_owned();
-            if located.text.label {
-                placeholder = placeholder.trim_matches(['{', '}']).replace('_', "-");
-            }
-            request.document.edit_in_string(located.text.value, located.finding.range.clone(), &placeholder)
+        .chunk_by(|one, other| one.text.value == other.text.value)
+        .filter_map(|findings| {
+            let text = findings.first()?.text;
+            let decoded = text.read(&request.document)?;
+            let changes: Vec<(Range<usize>, String)> = findings
+                .iter()
+                .filter_map(|located| {
+                    let Finding { kind, range, .. } = &located.finding;
+                    let placeholder = vault.placeholder(*kind, decoded.get(range.clone())?);
+                    Some((
+                        range.clone(),
+                        if text.label { label(placeholder) } else { placeholder.to_owned() },
+                    ))
+                })
+                .collect();
+            Some(text.edits(&request.document, &changes))
         })
+        .flatten()
         .collect();
     (edits, vault)
+}
+
+/// A placeholder in the characters a label may have.
+fn label(placeholder: &str) -> String {
+    placeholder.trim_matches(['{', '}']).replace('_', "-")
 }
 
 #[cfg(test)]
@@ -239,6 +254,27 @@ mod tests {
         let second = turn(&["I am ann@example.org", "call +1 212-555-0147 or zoe@example.org"]);
         let shared = first.trim_end_matches("]}");
         assert!(second.starts_with(shared), "{second}");
+    }
+
+    #[test]
+    fn text_documents_in_base64_are_read_and_changed() {
+        use base64::Engine as _;
+        let engine = base64::engine::general_purpose::STANDARD;
+        for (document, expected) in [
+            (b"caf\xc3\xa9: ann@example.org".as_slice(), b"caf\xc3\xa9: {EMAIL_1}".as_slice()),
+            (b"caf\xe9: ann@example.org".as_slice(), b"caf\xe9: {EMAIL_1}".as_slice()),
+        ] {
+            let body = format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"document":{{"format":"txt","name":"n","source":{{"bytes":"{}"}}}}}}]}}]}}"#,
+                engine.encode(document)
+            );
+            let changed: serde_json::Value = serde_json::from_str(&masked(&body).0).unwrap();
+            let bytes =
+                changed.pointer("/messages/0/content/0/document/source/bytes").unwrap().as_str().unwrap();
+            assert_eq!(engine.decode(bytes).unwrap(), expected);
+        }
+        let picture = r#"{"messages":[{"role":"user","content":[{"image":{"format":"png","source":{"bytes":"YW5uQGV4YW1wbGUub3Jn"}}}]}]}"#;
+        assert_eq!(masked(picture).0, picture);
     }
 
     #[test]

@@ -182,8 +182,12 @@ pub fn carry_out(
         Some(redact) => mask(request, inspection, |kind| redact.types.contains(kind)),
         None => (Vec::new(), Vault::default()),
     };
-    let redactions = edits.len() as u64;
     let redact = obligations.redact.as_ref();
+    let redactions = redact.map_or(0, |redact| {
+        let findings = inspection.findings.iter();
+        findings.filter(|found| found.text.editable && redact.types.contains(found.finding.kind)).count()
+            as u64
+    });
     let drops_labels = redact
         .is_some_and(|redact| inspection.label_findings.iter().any(|kind| redact.types.contains(*kind)));
     let quota = &asker.snapshot.config.quota;

@@ -80,12 +80,15 @@ fn collect_block(collector: &mut Collector<'_, '_>, block: ValueId, channel: Cha
     }
 }
 
-/// A source's `data` is base64 but for plain-text documents.
+/// A source's `data` is base64 but for plain-text documents; of those in base64, texts are read all the same.
 fn collect_source(collector: &mut Collector<'_, '_>, source: ValueId, channel: Channel) {
     let base64 = collector.document.string_at(source, &["type"]).is_some_and(|kind| kind == "base64");
+    let media_type = collector.document.string_at(source, &["media_type"]);
+    let is_text = media_type.is_some_and(|kind| kind.starts_with("text/"));
     for (name, key, value) in collector.named(source) {
         match name.as_str() {
             "type" | "media_type" => {}
+            "data" if base64 && is_text => collector.base64_text(value, channel),
             "data" if base64 => {}
             "content" => collect_content(collector, value, channel),
             _ if collector.document.kind(value) == Kind::String => collector.text(value, Some(key), channel),

@@ -91,13 +91,22 @@ fn collect_block(collector: &mut Collector<'_, '_>, block: ValueId, channel: Cha
     }
 }
 
-/// All of a media or document block but its format and its base64 bytes, which are not text.
+/// All of a media or document block but its format and its base64 bytes, unless those are a text.
 fn collect_media(collector: &mut Collector<'_, '_>, media: ValueId, channel: Channel) {
+    let format = collector.document.string_at(media, &["format"]);
+    // Without a format the service takes a document for text.
+    let is_text = channel == Channel::Tool
+        && format.is_none_or(|format| matches!(format.as_ref(), "txt" | "md" | "csv" | "html"));
     for (name, key, value) in collector.named(media) {
         match name.as_str() {
             "format" => {}
             "name" => collector.labels(value, channel),
-            "source" => collect_members_but(collector, value, &["bytes"], channel),
+            "source" => {
+                if is_text && let Some(bytes) = collector.document.get(value, "bytes") {
+                    collector.base64_text(bytes, channel);
+                }
+                collect_members_but(collector, value, &["bytes"], channel);
+            }
             _ => {
                 collector.text(value, Some(key), channel);
                 if collector.document.kind(value) != Kind::String {

@@ -414,7 +414,7 @@ mod tests {
         request
             .texts
             .iter()
-            .map(|text| (request.document.string(text.value).unwrap().into_owned(), text.channel))
+            .map(|text| (text.read(&request.document).unwrap().into_owned(), text.channel))
             .collect()
     }
 
@@ -445,6 +445,7 @@ mod tests {
             ("object", System),
             ("u1", User),
             ("d1", Tool),
+            ("hi", Tool),
             ("d2", Tool),
             ("a1", Assistant),
             ("r1", Assistant),

@@ -1,7 +1,14 @@
-//! Collecting the texts of a body with the channel each came through.
+//! Collecting the texts of a body with the channel each came through, and reading them.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::edit::Edit;
 use crate::finding::Channel;
-use crate::json::{Document, Kind, ValueId};
+use crate::json::{Document, Kind, ValueId, quote};
 
 /// One string of a body that carries text.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +21,53 @@ pub struct TextSpan {
     pub editable: bool,
     /// A label of the service's own, whose characters it limits: a placeholder there has no braces.
     pub label: bool,
+    /// The string is a text document in base64.
+    pub base64: bool,
+}
+
+impl TextSpan {
+    fn plain(value: ValueId, key: Option<ValueId>, channel: Channel) -> Self {
+        Self { value, key, channel, editable: true, label: false, base64: false }
+    }
+
+    /// The text as a model reads it.
+    pub fn read<'a>(&self, document: &Document<'a>) -> Option<Cow<'a, str>> {
+        let text = document.string(self.value)?;
+        if !self.base64 {
+            return Some(text);
+        }
+        let bytes = STANDARD.decode(text.as_bytes()).ok()?;
+        // A document in an older encoding is read byte by byte, so that it can be written back as it was.
+        let text = String::from_utf8(bytes)
+            .unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect());
+        Some(Cow::Owned(text))
+    }
+
+    /// The changes that put other words at places of the text, given in order.
+    pub fn edits(&self, document: &Document<'_>, changes: &[(Range<usize>, String)]) -> Vec<Edit> {
+        if !self.base64 {
+            let changes = changes.iter();
+            return changes
+                .filter_map(|(range, words)| document.edit_in_string(self.value, range.clone(), words))
+                .collect();
+        }
+        let Some(text) = self.read(document) else { return Vec::new() };
+        let was_utf8 = document
+            .string(self.value)
+            .and_then(|encoded| STANDARD.decode(encoded.as_bytes()).ok())
+            .is_some_and(|bytes| std::str::from_utf8(&bytes).is_ok());
+        let edits = changes.iter().map(|(range, words)| Edit::replace(range.clone(), words.as_str()));
+        let changed = crate::edit::apply(text.as_bytes(), edits.collect()).ok();
+        let Some(changed) = changed.and_then(|bytes| String::from_utf8(bytes).ok()) else {
+            return Vec::new();
+        };
+        let bytes = if was_utf8 {
+            changed.into_bytes()
+        } else {
+            changed.chars().map(|character| u8::try_from(character).unwrap_or(b'?')).collect()
+        };
+        vec![Edit::replace(document.range(self.value), quote(&STANDARD.encode(bytes)))]
+    }
 }
 
 pub(super) struct Collector<'d, 'a> {
@@ -28,13 +82,21 @@ impl<'d, 'a> Collector<'d, 'a> {
 
     pub fn text(&mut self, value: ValueId, key: Option<ValueId>, channel: Channel) {
         if self.document.kind(value) == Kind::String {
-            self.texts.push(TextSpan { value, key, channel, editable: true, label: false });
+            self.texts.push(TextSpan::plain(value, key, channel));
         }
     }
 
     pub fn signed_text(&mut self, value: ValueId, channel: Channel) {
         if self.document.kind(value) == Kind::String {
-            self.texts.push(TextSpan { value, key: None, channel, editable: false, label: false });
+            self.texts.push(TextSpan { editable: false, ..TextSpan::plain(value, None, channel) });
+        }
+    }
+
+    /// A text document in base64. What does not decode is no text, and the service refuses it.
+    pub fn base64_text(&mut self, value: ValueId, channel: Channel) {
+        let span = TextSpan { base64: true, ..TextSpan::plain(value, None, channel) };
+        if span.read(self.document).is_some() {
+            self.texts.push(span);
         }
     }
 
