@@ -76,7 +76,7 @@ impl Snapshot {
         };
         let records =
             AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
-        let credentials = CredentialStore::load(config.credentials).await?;
+        let credentials = CredentialStore::load(config.credentials, &config.region).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));

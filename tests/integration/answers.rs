@@ -48,3 +48,10 @@ fn callers_credentials_and_transport_headers_stay_behind() {
     assert_eq!(value("user-agent").as_deref(), Some("my-app/1"));
     assert!(value("authorization").unwrap().contains("Credential=AKIDUPSTREAM/"));
 }
+
+#[test]
+fn credentials_come_from_the_default_chain() {
+    let hardpan = Hardpan::start(Setup { profile: true, ..Setup::default() });
+    assert_eq!(hardpan.converse("hi").status, 200);
+    assert_eq!(hardpan.received().pop().unwrap().signature, hardpan_simulator::SignatureCheck::Valid);
+}

@@ -24,6 +24,8 @@ pub struct Setup {
     pub limits: &'static str,
     pub more: &'static str,
     pub upstream: Option<SocketAddr>,
+    /// Take AWS credentials from a profile by the default chain, rather than from the environment alone.
+    pub profile: bool,
 }
 
 impl Default for Setup {
@@ -34,6 +36,7 @@ impl Default for Setup {
             limits: "{}",
             more: "",
             upstream: None,
+            profile: false,
         }
     }
 }
@@ -64,10 +67,11 @@ impl Hardpan {
         std::fs::create_dir_all(&folder).unwrap();
         let (address, admin) = (free_address(), free_address());
         let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/examples");
+        let credentials = if setup.profile { "default" } else { "environment" };
         let config = format!(
             "listen: {address}\nadmin: {{ listen: \"{admin}\" }}\nlimits: {}\nkeys:\n  - {{ access_key_id: {}, \
              secret_access_key: {}, app: orders-bot, team: payments }}\naws: {{ region: us-east-1, endpoint: \
-             \"http://{upstream}\", credentials: environment }}\npolicy: {}\nquota: {}\nrecords: {{ path: \
+             \"http://{upstream}\", credentials: {credentials} }}\npolicy: {}\nquota: {}\nrecords: {{ path: \
              records.jsonl, user_salt: salt }}\n{}\n",
             setup.limits,
             KEY.0,
@@ -81,8 +85,9 @@ impl Hardpan {
         let child = Command::new(env!("CARGO_BIN_EXE_hardpan"))
             .args(["run", "-c"])
             .arg(folder.join("hardpan.yaml"))
-            .env("AWS_ACCESS_KEY_ID", UPSTREAM_KEY.0)
-            .env("AWS_SECRET_ACCESS_KEY", UPSTREAM_KEY.1)
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_SECRET_ACCESS_KEY")
+            .envs(upstream_credentials(&folder, setup.profile))
             .env_remove("AWS_SESSION_TOKEN")
             .stdout(Stdio::null())
             .stderr(log)
@@ -216,6 +221,26 @@ impl Drop for Hardpan {
         }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Hardpan's own credentials: in the environment, or in a profile that the default chain has to find.
+fn upstream_credentials(folder: &Path, profile: bool) -> Vec<(&'static str, String)> {
+    if !profile {
+        return vec![
+            ("AWS_ACCESS_KEY_ID", UPSTREAM_KEY.0.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", UPSTREAM_KEY.1.to_owned()),
+        ];
+    }
+    let (id, secret) = UPSTREAM_KEY;
+    let file = folder.join("credentials");
+    std::fs::write(&file, format!("[work]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n"))
+        .unwrap();
+    vec![
+        ("AWS_PROFILE", "work".to_owned()),
+        ("AWS_SHARED_CREDENTIALS_FILE", file.display().to_string()),
+        ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
 }
 
 /// A Converse body with one user message.

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwapOption;
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -40,7 +39,7 @@ pub struct CredentialStore {
 
 impl CredentialStore {
     /// Loads the first credentials.
-    pub async fn load(source: CredentialSource) -> Result<Arc<Self>, CredentialError> {
+    pub async fn load(source: CredentialSource, region: &str) -> Result<Arc<Self>, CredentialError> {
         let provider = match source {
             CredentialSource::Environment => {
                 SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new())
@@ -48,9 +47,12 @@ impl CredentialStore {
             CredentialSource::DefaultChain => {
                 let tls = Provider::Rustls(CryptoMode::Ring);
                 let client = aws_smithy_http_client::Builder::new().tls_provider(tls).build_https();
-                let config = ProviderConfig::with_default_region().await.with_http_client(client);
-                let chain = DefaultCredentialsChain::builder().configure(config).build().await;
-                SharedCredentialsProvider::new(chain)
+                // The Region is configured, so that nobody has to be asked for it.
+                let loader = aws_config::defaults(BehaviorVersion::latest());
+                let config = loader.http_client(client).region(Region::new(region.to_owned())).load().await;
+                config
+                    .credentials_provider()
+                    .ok_or_else(|| CredentialError("the chain is empty".to_owned()))?
             }
         };
         let store = Arc::new(Self { provider, current: ArcSwapOption::empty() });
