@@ -72,8 +72,8 @@ impl<'s> Downstream<'s> {
         }
         let raw = session.get_headers_raw_bytes();
         raw.split(|byte| *byte == b'\n').any(|line| {
-            line.get(..15).is_some_and(|name| name.eq_ignore_ascii_case(b"content-length:"))
-                || line.get(..14).is_some_and(|name| name.eq_ignore_ascii_case(b"content-length"))
+            let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+            name.trim_ascii().eq_ignore_ascii_case(b"content-length")
         })
     }
 
