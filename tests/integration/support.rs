@@ -130,7 +130,8 @@ impl Hardpan {
         String::from_utf8(self.received().last().unwrap().body.to_vec()).unwrap()
     }
 
-    /// Waits for a number of records and returns them.
+    /// Waits for a number of records and returns them in the order in which their requests began; a record is
+    /// written after its answer, so those of two requests may stand the other way round.
     pub fn records(&self, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
@@ -138,7 +139,10 @@ impl Hardpan {
             let lines: Vec<&str> = text.lines().collect();
             if lines.len() >= count && text.ends_with('\n') {
                 assert_eq!(lines.len(), count, "one record per request");
-                return lines.into_iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+                let mut records: Vec<Value> =
+                    lines.into_iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+                records.sort_by_key(|record| record["time"].as_str().unwrap().to_owned());
+                return records;
             }
             assert!(Instant::now() < deadline, "{} of {count} records came; {}", lines.len(), self.log());
             wait_a_little();
