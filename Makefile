@@ -16,8 +16,11 @@ export HARDPAN_BIN ?= $(abspath $(TARGET)/debug/hardpan)
 LOGS := $(TARGET)/test-logs
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+# The last generation of boto3 with other retries than today's, in an environment of its own.
+VENV_LEGACY := .venv-1.40
+PYTEST := -m pytest -q --color=no
 JS := tests/conformance/js
-RUNNERS := unit rego boto3 js replay
+RUNNERS := unit coverage rego boto3 legacy providers js replay
 
 .PHONY: help
 help: ## this list
@@ -60,7 +63,16 @@ lint: cmake ## format check and clippy, warnings refused
 .PHONY: unit
 unit: cmake nextest ## Rust tests of all crates
 	@mkdir -p $(LOGS)
+	@rm -rf $(TARGET)/coverage
 	cargo nextest run --locked --workspace --no-fail-fast --color never 2>&1 | tee $(LOGS)/unit.log
+
+# After `unit`, from the notes its tests leave: those of an earlier run are gone by then. With WRITE=1 the table is
+# written anew; it is never written with a cell that has no proof.
+.PHONY: coverage
+coverage: ## docs/COVERAGE.md against what the tests proved (WRITE=1 updates it)
+	@mkdir -p $(LOGS)
+	python3 tests/coverage.py --notes $(TARGET)/coverage --log $(LOGS)/unit.log $(if $(WRITE),--write) \
+		2>&1 | tee $(LOGS)/coverage.log
 
 .PHONY: rego
 rego: build ## tests of the shipped policies
@@ -68,15 +80,25 @@ rego: build ## tests of the shipped policies
 	$(HARDPAN_BIN) policy test policies/rego 2>&1 | tee $(LOGS)/rego.log
 
 .PHONY: conformance
-conformance: boto3 js ## both SDK suites
+conformance: boto3 legacy providers js ## all suites of real clients
 
 .PHONY: boto3
-boto3: build $(VENV)/.stamp ## boto3 against a running Hardpan
+boto3: build $(VENV)/.stamp ## the newest boto3, all services
 	@mkdir -p $(LOGS)
-	$(PYTHON) -m pytest -q -p no:cacheprovider --color=no tests/conformance/boto3 2>&1 | tee $(LOGS)/boto3.log
+	$(PYTHON) $(PYTEST) tests/conformance/boto3 2>&1 | tee $(LOGS)/boto3.log
+
+.PHONY: legacy
+legacy: build $(VENV_LEGACY)/.stamp ## boto3 1.40, with its five attempts
+	@mkdir -p $(LOGS)
+	$(VENV_LEGACY)/bin/python $(PYTEST) tests/conformance/boto3 2>&1 | tee $(LOGS)/legacy.log
+
+.PHONY: providers
+providers: build $(VENV)/.stamp ## the clients of Anthropic and OpenAI
+	@mkdir -p $(LOGS)
+	$(PYTHON) $(PYTEST) tests/conformance/providers 2>&1 | tee $(LOGS)/providers.log
 
 .PHONY: js
-js: build $(JS)/node_modules/.stamp ## the AWS SDK for JavaScript against a running Hardpan
+js: build $(JS)/node_modules/.stamp ## AWS SDK clients for JavaScript
 	@mkdir -p $(LOGS)
 	node $(JS)/run.mjs 2>&1 | tee $(LOGS)/js.log
 
@@ -102,7 +124,7 @@ totals:
 	done
 
 .PHONY: tools
-tools: cmake nextest $(VENV)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
+tools: cmake nextest $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
 
 # A C library among the dependencies is built with it.
 .PHONY: cmake
@@ -115,9 +137,14 @@ cmake:
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked cargo-nextest
 
-$(VENV)/.stamp: tests/conformance/boto3/requirements.txt
+$(VENV)/.stamp: tests/conformance/boto3/requirements.txt tests/conformance/providers/requirements.txt
 	python3 -m venv $(VENV)
-	$(PYTHON) -m pip install -q --upgrade -r $<
+	$(PYTHON) -m pip install -q --upgrade $(addprefix -r ,$^)
+	@touch $@
+
+$(VENV_LEGACY)/.stamp: tests/conformance/boto3/requirements-1.40.txt
+	python3 -m venv $(VENV_LEGACY)
+	$(VENV_LEGACY)/bin/python -m pip install -q -r $<
 	@touch $@
 
 $(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
@@ -127,5 +154,5 @@ $(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
 
 .PHONY: clean
 clean: ## remove everything built or fetched
-	rm -rf $(VENV) $(JS)/node_modules
+	rm -rf $(VENV) $(VENV_LEGACY) $(JS)/node_modules
 	cargo clean

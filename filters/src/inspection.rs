@@ -210,6 +210,7 @@ fn label(placeholder: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hardpan_inference::codec::Parsing;
     use hardpan_inference::json::JsonLimits;
     use hardpan_inference::model_id::ModelId;
     use hardpan_inference::operation::Operation;
@@ -218,8 +219,13 @@ mod tests {
 
     fn masked(body: &str) -> (String, Vault, Inspection) {
         let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
-        let request =
-            Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default()).unwrap();
+        let parsing = Parsing {
+            operation: Operation::Converse,
+            model: Some(&model),
+            dialect: None,
+            limits: JsonLimits::default(),
+        };
+        let request = Request::parse(&parsing, body.as_bytes()).unwrap();
         let inspector = Inspector::new(true, true).unwrap();
         let inspection = inspector.inspect(&request, None);
         let (edits, vault) = mask(&request, &inspection, |_| true);

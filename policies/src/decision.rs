@@ -76,7 +76,7 @@ impl Severity {
 pub struct Decision {
     /// A ULID, unique also where the answer was remembered.
     pub id: String,
-    /// `model:invoke`, `tool:use`.
+    /// `model:invoke`, `endpoint:invoke`, `kb:retrieve`, `api:call`, `tool:use`.
     pub action: &'static str,
     pub verdict: Verdict,
     /// Why it is denied; empty when it is allowed.
@@ -140,6 +140,14 @@ pub struct Obligations {
     pub tags: BTreeMap<String, String>,
     /// How much content the record may hold; absent means the proxy's own default.
     pub log_content: Option<LogContent>,
+}
+
+/// Two decisions about one request pick different values for something only one of can be had. Names what it
+/// is, never a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the decisions about this request do not agree on {what}")]
+pub struct Conflict {
+    pub what: String,
 }
 
 /// What is masked in the texts of the request, tool results among them.

@@ -824,7 +824,7 @@ mod tests {
         let (with, without) = (load_with(10_000), load_with(0));
         let mut dice = Dice(3);
         let (mut remembered, mut ids) = (0, BTreeSet::new());
-        for _ in 0..1500 {
+        for _ in 0..2000 {
             let sample = Sample::random(&mut dice);
             let one = with.decide(&sample.question());
             let other = without.decide(&sample.question());
@@ -851,7 +851,7 @@ mod tests {
     fn the_shipped_library_loads_and_allows_nobody_by_itself() {
         let bundle = Bundle::load(&Source::Library, &[]).unwrap();
         let policies = PolicySet::new(bundle, patient()).unwrap();
-        for sample in [Sample::invoke(), Sample::tool_use()] {
+        for sample in Sample::each() {
             let decision = policies.decide(&sample.question());
             assert_eq!((decision.verdict, &decision.error), (Verdict::Deny, &None));
             assert!(codes(&decision.reasons).contains(&"no_allow"));
@@ -878,6 +878,26 @@ mod tests {
         assert_eq!(policies.decide(&sample.question()).verdict, Verdict::Allow);
         sample.tool_name = "db_query".into();
         assert_eq!(policies.decide(&sample.question()).verdict, Verdict::Deny);
+    }
+
+    #[test]
+    fn the_shipped_library_grants_endpoints_knowledge_bases_and_operations() {
+        let grants = [
+            ("endpoints", json!(["llama-*"]), Sample::invoke_endpoint()),
+            ("knowledge_bases", json!(["KB12345678"]), Sample::retrieve()),
+            ("operations", json!(["bedrock-agent-runtime.InvokeAgent"]), Sample::call_api()),
+        ];
+        let library: Vec<(&str, &str)> = crate::library::MODULES.to_vec();
+        for (key, list, mut sample) in grants {
+            sample.signals.injection = 0.0;
+            for (key, verdict) in [(key, Verdict::Allow), ("models", Verdict::Deny)] {
+                let data = json!({"teams": {"payments": {"regions": ["us-east-1"], key: list.clone()}}});
+                let bundle = Bundle::from_modules(library.clone(), data);
+                let decision = PolicySet::new(bundle, patient()).unwrap().decide(&sample.question());
+                assert_eq!((decision.verdict, &decision.error), (verdict, &None), "{:?}", decision.reasons);
+                assert!(decision.obligations.redact.is_some());
+            }
+        }
     }
 
     #[test]

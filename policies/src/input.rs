@@ -11,7 +11,7 @@ use hardpan_inference::finding::PiiType;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Operation;
 use hardpan_inference::principal::Principal;
-use hardpan_inference::request::{RequestFacts, Signals};
+use hardpan_inference::request::{KnowledgeBaseFacts, RequestFacts, Signals};
 use regorus::Value;
 use sha2::{Digest, Sha256};
 use time::format_description::well_known::Rfc3339;
@@ -23,8 +23,10 @@ pub const TOOLS_MAX: usize = 512;
 pub const ARGUMENTS_BYTES_MAX: usize = 256 << 10;
 /// What a validator may say about one call.
 pub const ARGUMENTS_ERRORS_MAX: usize = 1024;
-/// Entries of metadata.
+/// Entries of metadata, and of an identity's claims.
 pub const METADATA_MAX: usize = 128;
+/// Groups one caller may be in.
+pub const GROUPS_MAX: usize = 512;
 
 /// What is asked. Every action is denied unless allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,16 +34,26 @@ pub const METADATA_MAX: usize = 128;
 pub enum Action {
     /// May this model be invoked with this request?
     ModelInvoke,
+    /// May this SageMaker endpoint or router be invoked with this request?
+    EndpointInvoke,
+    /// May this knowledge base be searched with this request?
+    KbRetrieve,
+    /// May this operation, which is none of the others, be called?
+    ApiCall,
     /// May this one proposed tool call reach the caller?
     ToolUse,
 }
 
 impl Action {
-    pub const ALL: &[Action] = &[Action::ModelInvoke, Action::ToolUse];
+    pub const ALL: &[Action] =
+        &[Action::ModelInvoke, Action::EndpointInvoke, Action::KbRetrieve, Action::ApiCall, Action::ToolUse];
 
     pub fn name(self) -> &'static str {
         match self {
             Action::ModelInvoke => "model:invoke",
+            Action::EndpointInvoke => "endpoint:invoke",
+            Action::KbRetrieve => "kb:retrieve",
+            Action::ApiCall => "api:call",
             Action::ToolUse => "tool:use",
         }
     }
@@ -57,8 +69,7 @@ pub struct Question<'a> {
 /// What every action knows.
 #[derive(Clone, Copy)]
 pub struct Common<'a> {
-    /// `bedrock-runtime`.
-    pub service: &'a str,
+    /// Names the service too: `input.api.service`.
     pub operation: Operation,
     pub region: &'a str,
     pub principal: &'a Principal,
@@ -72,8 +83,62 @@ pub struct Common<'a> {
 
 #[derive(Clone, Copy)]
 pub enum Subject<'a> {
-    ModelInvoke { model: &'a ModelId, request: &'a RequestFacts },
-    ToolUse { model: &'a ModelId, tool: ToolFacts<'a> },
+    ModelInvoke {
+        model: &'a ModelId,
+        request: &'a RequestFacts,
+    },
+    EndpointInvoke {
+        endpoint: EndpointFacts<'a>,
+        request: &'a RequestFacts,
+    },
+    /// One knowledge base; a request that searches several is asked about once for each.
+    KbRetrieve {
+        kb: KbFacts<'a>,
+        request: &'a RequestFacts,
+    },
+    ApiCall {
+        api: ApiFacts<'a>,
+        /// Where the call names one: a batch job does.
+        model: Option<&'a ModelId>,
+        /// Where there was a body to read.
+        request: Option<&'a RequestFacts>,
+    },
+    ToolUse {
+        /// None where what answered is an endpoint or an agent.
+        model: Option<&'a ModelId>,
+        tool: ToolFacts<'a>,
+    },
+}
+
+/// What a SageMaker invocation is addressed to, as path and headers say.
+#[derive(Clone, Copy)]
+pub struct EndpointFacts<'a> {
+    pub name: &'a str,
+    /// The inference component.
+    pub component: Option<&'a str>,
+    /// The production variant the caller picked.
+    pub variant: Option<&'a str>,
+    /// The model of a multi-model endpoint.
+    pub target_model: Option<&'a str>,
+    /// `name` is an inference router's.
+    pub router: bool,
+}
+
+#[derive(Clone, Copy)]
+pub struct KbFacts<'a> {
+    /// The knowledge base this question is about.
+    pub id: &'a str,
+    pub facts: &'a KnowledgeBaseFacts,
+}
+
+#[derive(Clone, Copy)]
+pub struct ApiFacts<'a> {
+    /// Decoded members of the path: `input.api.resource.agentId`.
+    pub resource: &'a [(&'static str, String)],
+    /// Whether there was a body and its texts were read. Where this is true a request has to be there too.
+    pub inspected: bool,
+    /// What the call is about is in S3 or behind a URL, where nobody read it.
+    pub content_elsewhere: bool,
 }
 
 /// A proposed tool call, arguments complete.
@@ -95,28 +160,57 @@ pub struct ToolFacts<'a> {
     pub signals: &'a Signals,
 }
 
-impl Question<'_> {
+impl<'a> Question<'a> {
     pub fn action(&self) -> Action {
         match self.subject {
             Subject::ModelInvoke { .. } => Action::ModelInvoke,
+            Subject::EndpointInvoke { .. } => Action::EndpointInvoke,
+            Subject::KbRetrieve { .. } => Action::KbRetrieve,
+            Subject::ApiCall { .. } => Action::ApiCall,
             Subject::ToolUse { .. } => Action::ToolUse,
+        }
+    }
+
+    fn request(&self) -> Option<&'a RequestFacts> {
+        match self.subject {
+            Subject::ModelInvoke { request, .. }
+            | Subject::EndpointInvoke { request, .. }
+            | Subject::KbRetrieve { request, .. } => Some(request),
+            Subject::ApiCall { request, .. } => request,
+            Subject::ToolUse { .. } => None,
+        }
+    }
+
+    fn model(&self) -> Option<&'a ModelId> {
+        match self.subject {
+            Subject::ModelInvoke { model, .. } => Some(model),
+            Subject::ApiCall { model, .. } | Subject::ToolUse { model, .. } => model,
+            Subject::EndpointInvoke { .. } | Subject::KbRetrieve { .. } => None,
         }
     }
 
     /// Names what is too large to be asked about. Cutting it short instead would hide it from the rules.
     pub(crate) fn oversized(&self) -> Option<&'static str> {
-        let metadata = self.common.metadata.len();
-        match self.subject {
-            _ if metadata > METADATA_MAX => Some("metadata"),
-            Subject::ModelInvoke { request, .. } if request.tools.len() > TOOLS_MAX => Some("tools"),
-            Subject::ModelInvoke { request, .. } if request.metadata.len() > METADATA_MAX => Some("metadata"),
-            Subject::ToolUse { tool, .. } if tool.args_json.len() > ARGUMENTS_BYTES_MAX => Some("arguments"),
-            Subject::ToolUse { tool, .. } if tool.args_errors.len() > ARGUMENTS_ERRORS_MAX => {
-                Some("arguments")
-            }
-            Subject::ModelInvoke { .. } | Subject::ToolUse { .. } => None,
-        }
+        let principal = self.common.principal;
+        let tool = match self.subject {
+            Subject::ToolUse { tool, .. } => Some(tool),
+            _ => None,
+        };
+        let request = self.request();
+        let over = |what, is_over: bool| is_over.then_some(what);
+        over("metadata", self.common.metadata.len() > METADATA_MAX)
+            .or_else(|| over("groups", principal.groups.len() > GROUPS_MAX))
+            .or_else(|| over("claims", principal.claims.len() > METADATA_MAX))
+            .or_else(|| over("tools", request.is_some_and(|request| request.tools.len() > TOOLS_MAX)))
+            .or_else(|| {
+                over("metadata", request.is_some_and(|request| request.metadata.len() > METADATA_MAX))
+            })
+            .or_else(|| over("arguments", tool.is_some_and(|tool| is_bulky(&tool))))
     }
+}
+
+fn is_bulky(tool: &ToolFacts<'_>) -> bool {
+    tool.args_json.len() > ARGUMENTS_BYTES_MAX || tool.args_errors.len() > ARGUMENTS_ERRORS_MAX
 }
 
 macro_rules! fields {
@@ -141,11 +235,16 @@ fields! {
     Service = "api" / "service",
     Operation = "api" / "operation",
     Region = "api" / "region",
+    ApiInspected = "api" / "inspected",
+    ApiContentElsewhere = "api" / "content_elsewhere",
+    ApiResource = "api" / "resource",
     PrincipalId = "principal" / "id",
     PrincipalTeam = "principal" / "team",
     PrincipalApp = "principal" / "app",
     PrincipalEnv = "principal" / "env",
     PrincipalUser = "principal" / "user",
+    PrincipalGroups = "principal" / "groups",
+    PrincipalClaims = "principal" / "claims",
     PrincipalVerified = "principal" / "verified",
     SignalsPii = "signals" / "pii",
     SignalsSecrets = "signals" / "secrets",
@@ -163,11 +262,26 @@ fields! {
     ModelScope = "model" / "scope",
     ModelRegion = "model" / "region",
     ModelAccount = "model" / "account",
+    EndpointName = "endpoint" / "name",
+    EndpointComponent = "endpoint" / "component",
+    EndpointVariant = "endpoint" / "variant",
+    EndpointTargetModel = "endpoint" / "target_model",
+    EndpointRouter = "endpoint" / "router",
+    KbId = "kb" / "id",
+    KbResults = "kb" / "results",
+    KbSearch = "kb" / "search",
+    KbQueryCharacters = "kb" / "query_chars",
+    KbHasFilter = "kb" / "has_filter",
+    KbImplicitFilter = "kb" / "implicit_filter",
+    KbRerank = "kb" / "rerank",
+    KbGenerate = "kb" / "generate",
     RequestParsed = "request" / "parsed",
     RequestDialect = "request" / "dialect",
     RequestStream = "request" / "stream",
     RequestBytes = "request" / "bytes",
     RequestTokens = "request" / "est_tokens",
+    RequestContentElsewhere = "request" / "content_elsewhere",
+    RequestChoices = "request" / "choices",
     MaxTokens = "request" / "params" / "max_tokens",
     Temperature = "request" / "params" / "temperature",
     TopP = "request" / "params" / "top_p",
@@ -249,9 +363,9 @@ enum Fact<'q> {
     Real(f64),
     Flag(bool),
     Texts(&'q [String]),
-    /// A list of one, or of none when it is empty.
-    Method(&'q str),
+    Methods(&'q [&'static str]),
     Pairs(&'q BTreeMap<String, String>),
+    Members(&'q [(&'static str, String)]),
     /// Personal data only: secrets are counted apart.
     Findings(&'q BTreeMap<PiiType, u64>),
     Json(&'q str),
@@ -269,7 +383,7 @@ pub(crate) fn document(question: &Question<'_>, wanted: FieldSet) -> Result<Valu
         Some(value) => root.at(field.path()).leaf = Some(value),
         None => unreadable = true,
     });
-    if matches!(question.subject, Subject::ModelInvoke { .. }) {
+    if question.request().is_some() {
         // There even when the caller set none.
         root.at(&["request", "params"]);
     }
@@ -305,15 +419,18 @@ pub(crate) fn key(question: &Question<'_>, read: FieldSet) -> [u8; 32] {
 fn facts<'q>(question: &Question<'q>, wanted: FieldSet, emit: &mut dyn FnMut(Field, Fact<'q>)) {
     let mut list = List { wanted, emit };
     common_facts(&question.common, question.action(), &mut list);
+    if let Some(model) = question.model() {
+        model_facts(model, &mut list);
+    }
+    if let Some(request) = question.request() {
+        request_facts(request, &mut list);
+    }
     match question.subject {
-        Subject::ModelInvoke { model, request } => {
-            model_facts(model, &mut list);
-            request_facts(request, &mut list);
-        }
-        Subject::ToolUse { model, tool } => {
-            model_facts(model, &mut list);
-            tool_facts(tool, &mut list);
-        }
+        Subject::ModelInvoke { .. } => {}
+        Subject::EndpointInvoke { endpoint, .. } => endpoint_facts(endpoint, &mut list),
+        Subject::KbRetrieve { kb, .. } => kb_facts(kb, &mut list),
+        Subject::ApiCall { api, .. } => api_facts(api, &mut list),
+        Subject::ToolUse { tool, .. } => tool_facts(tool, &mut list),
     }
 }
 
@@ -354,7 +471,7 @@ fn common_facts<'q>(common: &Common<'q>, action: Action, list: &mut List<'_, 'q>
     let principal = common.principal;
     list.put(Field::Version, Fact::Count(1));
     list.put(Field::Action, Fact::Text(action.name()));
-    list.text(Field::Service, common.service);
+    list.put(Field::Service, Fact::Text(common.operation.service().name()));
     list.text(Field::Operation, common.operation.name());
     list.text(Field::Region, common.region);
     list.text(Field::PrincipalId, &principal.key_id);
@@ -362,7 +479,13 @@ fn common_facts<'q>(common: &Common<'q>, action: Action, list: &mut List<'_, 'q>
     list.text(Field::PrincipalApp, &principal.app);
     list.optional_text(Field::PrincipalEnv, principal.env.as_deref());
     list.optional_text(Field::PrincipalUser, principal.user.as_deref());
-    list.put(Field::PrincipalVerified, Fact::Method(principal.verified));
+    if !principal.groups.is_empty() {
+        list.put(Field::PrincipalGroups, Fact::Texts(&principal.groups));
+    }
+    if !principal.claims.is_empty() {
+        list.put(Field::PrincipalClaims, Fact::Pairs(&principal.claims));
+    }
+    list.put(Field::PrincipalVerified, Fact::Methods(&principal.verified));
     list.put(Field::SignalsPii, Fact::Findings(&common.signals.findings));
     list.put_with(Field::SignalsSecrets, || Fact::Count(common.signals.secrets()));
     list.put(Field::SignalsInjection, Fact::Real(score(common.signals.injection)));
@@ -413,11 +536,13 @@ fn model_facts<'q>(model: &'q ModelId, list: &mut List<'_, 'q>) {
 
 fn request_facts<'q>(request: &'q RequestFacts, list: &mut List<'_, 'q>) {
     let messages = &request.messages;
-    list.put(Field::RequestParsed, Fact::Flag(true));
+    list.put(Field::RequestParsed, Fact::Flag(request.parsed));
     list.put(Field::RequestDialect, Fact::Text(request.dialect.name()));
     list.put(Field::RequestStream, Fact::Flag(request.stream));
     list.put(Field::RequestBytes, Fact::Count(coarse(request.body_bytes)));
     list.put(Field::RequestTokens, Fact::Count(coarse(request.est_tokens)));
+    list.put(Field::RequestContentElsewhere, Fact::Flag(request.content_elsewhere));
+    list.put(Field::RequestChoices, Fact::Count(request.choices));
     if let Some(max_tokens) = request.params.max_tokens {
         list.put(Field::MaxTokens, Fact::Count(max_tokens));
     }
@@ -446,6 +571,33 @@ fn request_facts<'q>(request: &'q RequestFacts, list: &mut List<'_, 'q>) {
     if !request.metadata.is_empty() {
         list.put(Field::RequestMetadata, Fact::Pairs(&request.metadata));
     }
+}
+
+fn endpoint_facts<'q>(endpoint: EndpointFacts<'q>, list: &mut List<'_, 'q>) {
+    list.put(Field::EndpointName, Fact::Text(endpoint.name));
+    list.optional_text(Field::EndpointComponent, endpoint.component);
+    list.optional_text(Field::EndpointVariant, endpoint.variant);
+    list.optional_text(Field::EndpointTargetModel, endpoint.target_model);
+    list.put(Field::EndpointRouter, Fact::Flag(endpoint.router));
+}
+
+fn kb_facts<'q>(kb: KbFacts<'q>, list: &mut List<'_, 'q>) {
+    list.put(Field::KbId, Fact::Text(kb.id));
+    if let Some(results) = kb.facts.results {
+        list.put(Field::KbResults, Fact::Count(results));
+    }
+    list.optional_text(Field::KbSearch, kb.facts.search.as_deref());
+    list.put(Field::KbQueryCharacters, Fact::Count(coarse(kb.facts.query_chars)));
+    list.put(Field::KbHasFilter, Fact::Flag(kb.facts.has_filter));
+    list.put(Field::KbImplicitFilter, Fact::Flag(kb.facts.implicit_filter));
+    list.put(Field::KbRerank, Fact::Flag(kb.facts.rerank));
+    list.put(Field::KbGenerate, Fact::Flag(kb.facts.generate));
+}
+
+fn api_facts<'q>(api: ApiFacts<'q>, list: &mut List<'_, 'q>) {
+    list.put(Field::ApiInspected, Fact::Flag(api.inspected));
+    list.put(Field::ApiContentElsewhere, Fact::Flag(api.content_elsewhere));
+    list.put(Field::ApiResource, Fact::Members(api.resource));
 }
 
 fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
@@ -494,13 +646,20 @@ impl Fact<'_> {
             Fact::Texts(texts) => {
                 Value::from(texts.iter().map(|text| Value::from(text.as_str())).collect::<Vec<_>>())
             }
-            Fact::Method("") => Value::new_array(),
-            Fact::Method(method) => Value::from(vec![Value::from(*method)]),
+            Fact::Methods(methods) => {
+                Value::from(methods.iter().map(|method| Value::from(*method)).collect::<Vec<_>>())
+            }
             Fact::Pairs(pairs) => {
                 let pair = |(name, value): (&String, &String)| {
                     (Value::from(name.as_str()), Value::from(value.as_str()))
                 };
                 Value::from(pairs.iter().map(pair).collect::<BTreeMap<_, _>>())
+            }
+            Fact::Members(members) => {
+                let member = |(name, value): &(&'static str, String)| {
+                    (Value::from(*name), Value::from(value.as_str()))
+                };
+                Value::from(members.iter().map(member).collect::<BTreeMap<_, _>>())
             }
             Fact::Findings(findings) => {
                 let counted =
@@ -514,7 +673,7 @@ impl Fact<'_> {
     /// Unambiguous bytes: the field fixes the kind, and a length stands before whatever varies.
     fn write(&self, bytes: &mut Vec<u8>) {
         match self {
-            Fact::Text(text) | Fact::Method(text) | Fact::Json(text) => write_text(bytes, text),
+            Fact::Text(text) | Fact::Json(text) => write_text(bytes, text),
             Fact::Written(text) => write_text(bytes, text),
             Fact::Count(count) => bytes.extend(count.to_be_bytes()),
             Fact::Instant(seconds) => bytes.extend(seconds.to_be_bytes()),
@@ -523,6 +682,17 @@ impl Fact<'_> {
             Fact::Texts(texts) => {
                 bytes.extend(length(texts.len()).to_be_bytes());
                 texts.iter().for_each(|text| write_text(bytes, text));
+            }
+            Fact::Methods(methods) => {
+                bytes.extend(length(methods.len()).to_be_bytes());
+                methods.iter().for_each(|method| write_text(bytes, method));
+            }
+            Fact::Members(members) => {
+                bytes.extend(length(members.len()).to_be_bytes());
+                for (name, value) in *members {
+                    write_text(bytes, name);
+                    write_text(bytes, value);
+                }
             }
             Fact::Pairs(pairs) => {
                 bytes.extend(length(pairs.len()).to_be_bytes());
@@ -609,7 +779,7 @@ mod tests {
             "model": {"id": "us.anthropic.claude-sonnet-4-20250514-v1:0", "provider": "anthropic",
                 "family": "claude-sonnet-4", "kind": "inference_profile", "scope": "us"},
             "request": {"parsed": true, "dialect": "converse", "stream": false, "bytes": 2048,
-                "est_tokens": 512,
+                "est_tokens": 512, "content_elsewhere": false, "choices": 1,
                 "params": {"max_tokens": 2048},
                 "messages": {"count": 2, "by_role": {"user": 1, "assistant": 1}, "chars": 104, "images": 0,
                     "documents": 0, "tool_results": 0},
@@ -629,6 +799,66 @@ mod tests {
         });
         assert_eq!(document["tool"], rego(expected));
         assert_eq!(document["request"], Value::Undefined);
+    }
+
+    #[test]
+    fn each_action_has_its_own_subject_and_no_other() {
+        let subjects = ["model", "endpoint", "kb", "tool", "request"];
+        for (sample, expected) in [
+            (Sample::invoke(), vec!["model", "request"]),
+            (Sample::invoke_endpoint(), vec!["endpoint", "request"]),
+            (Sample::retrieve(), vec!["kb", "request"]),
+            (Sample::call_api(), vec!["request"]),
+            (Sample::tool_use(), vec!["model", "tool"]),
+        ] {
+            let document = all(&sample.question());
+            assert_eq!(document["action"], Value::from(sample.action.name()));
+            let present = subjects.into_iter().filter(|name| document[*name] != Value::Undefined);
+            assert_eq!(present.collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn endpoints_knowledge_bases_and_calls_are_described() {
+        let endpoint = all(&Sample::invoke_endpoint().question());
+        assert_eq!(endpoint["api"]["service"], Value::from("sagemaker-runtime"));
+        let expected = serde_json::json!({"name": "llama-prod", "component": "ic-1", "router": false});
+        assert_eq!(endpoint["endpoint"], rego(expected));
+        let kb = all(&Sample::retrieve().question());
+        let expected = serde_json::json!({
+            "id": "KB12345678", "results": 5, "search": "HYBRID", "query_chars": 64, "has_filter": false,
+            "implicit_filter": false, "rerank": false, "generate": false
+        });
+        assert_eq!(kb["kb"], rego(expected));
+        let expected = serde_json::json!({
+            "service": "bedrock-agent-runtime", "operation": "InvokeAgent", "region": "us-east-1",
+            "inspected": true, "content_elsewhere": false, "resource": {"agentId": "AGENT12345"}
+        });
+        assert_eq!(all(&Sample::call_api().question())["api"], rego(expected));
+    }
+
+    #[test]
+    fn a_call_without_model_or_body_has_neither() {
+        let mut sample = Sample::call_api();
+        sample.has_request = false;
+        let document = all(&sample.question());
+        assert_eq!((&document["request"], &document["model"]), (&Value::Undefined, &Value::Undefined));
+        let mut sample = Sample::tool_use();
+        sample.has_model = false;
+        assert_eq!(all(&sample.question())["model"], Value::Undefined);
+    }
+
+    #[test]
+    fn groups_claims_and_every_proof_of_the_caller_are_told() {
+        let mut sample = Sample::invoke();
+        sample.principal.verified = vec!["sigv4", "mtls"];
+        sample.principal.groups = vec!["oncall".into()];
+        sample.principal.claims = BTreeMap::from([("tenant".into(), "t-9".into())]);
+        let document = all(&sample.question());
+        let principal = &document["principal"];
+        assert_eq!(principal["verified"], rego(serde_json::json!(["sigv4", "mtls"])));
+        assert_eq!(principal["groups"], rego(serde_json::json!(["oncall"])));
+        assert_eq!(principal["claims"], rego(serde_json::json!({"tenant": "t-9"})));
     }
 
     #[test]
@@ -670,6 +900,8 @@ mod tests {
         assert!(contains(&[""], Field::TimeUnix));
         assert!(!contains(&["request.params.temperature"], Field::MaxTokens));
         assert!(!contains(&["session.labels", "requests"], Field::Temperature));
+        assert!(contains(&["api.resource.agentId"], Field::ApiResource));
+        assert!(contains(&["kb"], Field::KbGenerate));
         assert!(!contains(&[], Field::Action));
     }
 
@@ -693,6 +925,25 @@ mod tests {
     }
 
     #[test]
+    fn keys_tell_lists_and_members_apart() {
+        let read = reading(&["principal", "api.resource"]);
+        let of = |change: &dyn Fn(&mut Sample)| {
+            let mut sample = Sample::call_api();
+            change(&mut sample);
+            key(&sample.question(), read)
+        };
+        let keys = [
+            of(&|_| {}),
+            of(&|sample| sample.principal.verified = vec!["sig", "v4"]),
+            of(&|sample| sample.principal.groups = vec!["a".into(), "b".into()]),
+            of(&|sample| sample.principal.groups = vec!["ab".into()]),
+            of(&|sample| sample.resource = vec![("agentId", "OTHER".into())]),
+            of(&|sample| sample.resource = Vec::new()),
+        ];
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    }
+
+    #[test]
     fn different_documents_have_different_keys() {
         let mut dice = Dice(11);
         let mut documents = BTreeSet::new();
@@ -712,6 +963,15 @@ mod tests {
         assert_eq!(sample.question().oversized(), None);
         sample.request.tools.push("t".into());
         assert_eq!(sample.question().oversized(), Some("tools"));
+        for action in [Action::EndpointInvoke, Action::KbRetrieve, Action::ApiCall] {
+            sample.action = action;
+            assert_eq!(sample.question().oversized(), Some("tools"));
+        }
+        let mut sample = Sample::retrieve();
+        sample.principal.groups = vec!["g".into(); GROUPS_MAX];
+        assert_eq!(sample.question().oversized(), None);
+        sample.principal.groups.push("g".into());
+        assert_eq!(sample.question().oversized(), Some("groups"));
         let mut sample = Sample::tool_use();
         sample.args_json = "x".repeat(ARGUMENTS_BYTES_MAX);
         assert_eq!(sample.question().oversized(), None);

@@ -19,10 +19,10 @@ mod syntax;
 pub mod test_runner;
 
 pub use crate::decision::{
-    CacheRule, CacheScope, Decision, EvaluationError, Grant, Layer, LogContent, Obligations, Reason, Redact,
-    RedactMode, RedactTypes, Severity, Verdict,
+    CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
+    Reason, Redact, RedactMode, RedactTypes, Severity, Verdict,
 };
 pub use crate::evaluate::{Mode, PolicySet, Settings};
-pub use crate::input::{Action, Common, Question, Subject, ToolFacts};
+pub use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
 pub use crate::source::{Bundle, LoadError, Problem, Source};
 pub use crate::test_runner::{Outcome as TestOutcome, TestCase, TestReport, run_tests};

@@ -4,11 +4,15 @@
 /// Path inside the bundle and text of every shipped module.
 pub(crate) const MODULES: &[(&str, &str)] = &[
     ("lib/exempt.rego", include_str!("../rego/lib/exempt.rego")),
+    ("lib/names.rego", include_str!("../rego/lib/names.rego")),
+    ("org/api.rego", include_str!("../rego/org/api.rego")),
     ("org/baseline.rego", include_str!("../rego/org/baseline.rego")),
     ("org/cache.rego", include_str!("../rego/org/cache.rego")),
+    ("org/endpoints.rego", include_str!("../rego/org/endpoints.rego")),
     ("org/guardrails.rego", include_str!("../rego/org/guardrails.rego")),
     ("org/models.rego", include_str!("../rego/org/models.rego")),
     ("org/residency.rego", include_str!("../rego/org/residency.rego")),
+    ("org/retrieval.rego", include_str!("../rego/org/retrieval.rego")),
     ("org/tools.rego", include_str!("../rego/org/tools.rego")),
 ];
 

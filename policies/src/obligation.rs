@@ -10,7 +10,7 @@ use hardpan_inference::request::GuardrailRef;
 use regorus::Value;
 
 use crate::decision::{
-    CacheRule, CacheScope, Layer, LogContent, Obligations, Redact, RedactMode, RedactTypes,
+    CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, Redact, RedactMode, RedactTypes,
 };
 
 /// Every key there is. Others are refused at load where they are literal, and fail the evaluation where not.
@@ -47,7 +47,7 @@ pub(crate) struct Applied {
 
 /// Two rules of one layer pick different values for something only one of can be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Conflict {
+pub(crate) struct RuleConflict {
     pub(crate) layer: Layer,
     pub(crate) package: String,
     pub(crate) at: Option<String>,
@@ -169,7 +169,7 @@ fn names(value: &Value) -> Option<BTreeSet<String>> {
 }
 
 /// Merges obligations given outermost layer first.
-pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, Conflict> {
+pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> {
     let mut merged = Obligations::default();
     let mut picks = Picks::default();
     for Applied { layer, package, at, obligation } in applied {
@@ -198,6 +198,60 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, Conflict> {
         return Err(picks.too_many_tags());
     }
     Ok(merged)
+}
+
+impl Obligations {
+    /// What two questions about one request come to together, as when a knowledge base and the model that
+    /// answers from it are asked about: whatever either of the decisions demands. The cache is used only where
+    /// both permit it, and a guardrail or a tag they do not agree on is an error, because neither has the better
+    /// right.
+    pub fn merge(self, other: Obligations) -> Result<Obligations, Conflict> {
+        let redact = match (self.redact, other.redact) {
+            (Some(one), Some(two)) => Some(union(Some(one), two)),
+            (one, two) => one.or(two),
+        };
+        let cache = match (self.cache, other.cache) {
+            (CacheRule::Off, _) | (_, CacheRule::Off) => CacheRule::Off,
+            (CacheRule::Absent, _) | (_, CacheRule::Absent) => CacheRule::Absent,
+            (one, two) => narrower(one, two),
+        };
+        Ok(Obligations {
+            max_tokens: tighter(self.max_tokens, other.max_tokens),
+            redact,
+            guardrail: agreed("guardrail", self.guardrail, other.guardrail)?,
+            cache,
+            drop_tools: self.drop_tools.into_iter().chain(other.drop_tools).collect(),
+            tags: agreed_tags(self.tags, other.tags)?,
+            log_content: tighter(self.log_content, other.log_content),
+        })
+    }
+}
+
+fn tighter<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {
+    match two {
+        Some(two) => least(one, two),
+        None => one,
+    }
+}
+
+fn agreed<T: PartialEq>(what: &str, one: Option<T>, two: Option<T>) -> Result<Option<T>, Conflict> {
+    match (one, two) {
+        (Some(one), Some(two)) if one != two => Err(Conflict { what: what.to_owned() }),
+        (one, two) => Ok(one.or(two)),
+    }
+}
+
+fn agreed_tags(
+    mut tags: BTreeMap<String, String>,
+    more: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Conflict> {
+    for (name, value) in more {
+        if tags.get(&name).is_some_and(|own| *own != value) {
+            return Err(Conflict { what: format!("tag {name}") });
+        }
+        tags.insert(name, value);
+    }
+    if tags.len() > TAGS_MAX { Err(Conflict { what: "tags".to_owned() }) } else { Ok(tags) }
 }
 
 fn least<T: Ord>(have: Option<T>, more: T) -> Option<T> {
@@ -250,14 +304,19 @@ struct Picks {
 
 impl Picks {
     /// Whether the value is to be used.
-    fn takes(&mut self, what: &str, value: &(&String, &String), origin: &Origin) -> Result<bool, Conflict> {
+    fn takes(
+        &mut self,
+        what: &str,
+        value: &(&String, &String),
+        origin: &Origin,
+    ) -> Result<bool, RuleConflict> {
         let Some((first, second, by)) = self.made.get(what) else {
             let pick = (value.0.clone(), value.1.clone(), origin.clone());
             self.made.insert(what.to_owned(), pick);
             return Ok(true);
         };
         if by.layer == origin.layer && (first, second) != *value {
-            return Err(Conflict {
+            return Err(RuleConflict {
                 layer: origin.layer,
                 package: origin.package.clone(),
                 at: origin.at.clone(),
@@ -267,9 +326,9 @@ impl Picks {
         Ok(false)
     }
 
-    fn too_many_tags(&self) -> Conflict {
+    fn too_many_tags(&self) -> RuleConflict {
         let origin = self.made.values().map(|(_, _, origin)| origin).next_back();
-        Conflict {
+        RuleConflict {
             layer: origin.map_or(Layer::Org, |origin| origin.layer),
             package: origin.map_or_else(|| "policy.org".to_owned(), |origin| origin.package.clone()),
             at: origin.and_then(|origin| origin.at.clone()),
@@ -409,6 +468,66 @@ mod tests {
             let members: Vec<String> = (0..count).map(|index| format!("\"t{index}\": \"v\"")).collect();
             let json = format!("{{{}}}", members.join(", "));
             assert_eq!(tags(&[(Layer::Org, "tags", json.as_str())]).is_ok(), fits);
+        }
+    }
+
+    fn both(one: &[(Layer, &str, &str)], two: &[(Layer, &str, &str)]) -> Result<Obligations, Conflict> {
+        let merged = |entries: &[(Layer, &str, &str)]| merge(applied(entries)).unwrap();
+        merged(one).merge(merged(two))
+    }
+
+    #[test]
+    fn two_decisions_together_only_tighten() {
+        let one = [
+            (Layer::Org, "max_tokens", "100"),
+            (Layer::Org, "redact", r#"{"types": ["EMAIL"]}"#),
+            (Layer::Org, "drop_tools", r#"["a"]"#),
+            (Layer::Org, "tags", r#"{"a": "1"}"#),
+            (Layer::Org, "guardrail", r#"{"id": "g", "version": "1"}"#),
+        ];
+        let two = [
+            (Layer::Team, "max_tokens", "50"),
+            (Layer::Team, "redact", r#"{"types": "*"}"#),
+            (Layer::Team, "drop_tools", r#"["b"]"#),
+            (Layer::Team, "tags", r#"{"a": "1", "b": "2"}"#),
+            (Layer::Team, "log", r#"{"content": "none"}"#),
+        ];
+        let merged = both(&one, &two).unwrap();
+        assert_eq!(merged, both(&two, &one).unwrap());
+        assert_eq!(merged, merged.clone().merge(merged.clone()).unwrap());
+        assert_eq!((merged.max_tokens, merged.log_content), (Some(50), Some(LogContent::None)));
+        assert_eq!(merged.redact.unwrap().types, RedactTypes::All);
+        assert_eq!((merged.drop_tools.len(), merged.tags.len()), (2, 2));
+        assert_eq!(merged.guardrail.unwrap().id, "g");
+    }
+
+    #[test]
+    fn the_cache_is_used_only_where_both_decisions_permit_it() {
+        let wide = (Layer::Org, "cache", r#"{"scope": "org", "ttl_s": 60}"#);
+        let narrow = (Layer::Org, "cache", r#"{"scope": "app", "ttl_s": 600}"#);
+        let off = (Layer::Org, "cache", "false");
+        let cache = |one: &[_], two: &[_]| both(one, two).unwrap().cache;
+        assert_eq!(cache(&[wide], &[narrow]), CacheRule::On { scope: CacheScope::App, ttl_s: 60 });
+        assert_eq!(cache(&[wide], &[]), CacheRule::Absent);
+        assert_eq!(cache(&[], &[wide]), CacheRule::Absent);
+        assert_eq!(cache(&[off], &[]), CacheRule::Off);
+        assert_eq!(cache(&[wide], &[off]), CacheRule::Off);
+    }
+
+    #[test]
+    fn two_decisions_that_disagree_are_a_conflict() {
+        let guardrail = |version: &str| format!(r#"{{"id": "g", "version": "{version}"}}"#);
+        let (one, two) = (guardrail("1"), guardrail("2"));
+        let (one, two) = ((Layer::Org, "guardrail", one.as_str()), (Layer::Team, "guardrail", two.as_str()));
+        assert_eq!(both(&[one], &[two]).unwrap_err().what, "guardrail");
+        assert!(both(&[one], &[one]).is_ok());
+        let (one, two) = ((Layer::Org, "tags", r#"{"a": "1"}"#), (Layer::Org, "tags", r#"{"a": "2"}"#));
+        let conflict = both(&[one], &[two]).unwrap_err();
+        assert_eq!(conflict.to_string(), "the decisions about this request do not agree on tag a");
+        for (count, fits) in [(TAGS_MAX - 1, true), (TAGS_MAX, false)] {
+            let members: Vec<String> = (0..count).map(|index| format!("\"t{index}\": \"v\"")).collect();
+            let many = format!("{{{}}}", members.join(", "));
+            assert_eq!(both(&[one], &[(Layer::Org, "tags", many.as_str())]).is_ok(), fits);
         }
     }
 }

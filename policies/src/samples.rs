@@ -6,18 +6,32 @@ use hardpan_inference::finding::PiiType;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Operation;
 use hardpan_inference::principal::Principal;
-use hardpan_inference::request::{Dialect, MessageCounts, Parameters, RequestFacts, Signals};
+use hardpan_inference::request::{
+    Dialect, KnowledgeBaseFacts, MessageCounts, Parameters, RequestFacts, Signals,
+};
 
-use crate::input::{Action, Common, Question, Subject, ToolFacts};
+use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
 
 pub(crate) struct Sample {
     pub(crate) action: Action,
+    pub(crate) operation: Operation,
     pub(crate) principal: Principal,
     pub(crate) signals: Signals,
     pub(crate) time_unix: i64,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) model: String,
     pub(crate) request: RequestFacts,
+    /// Whether a tool call's question names the model.
+    pub(crate) has_model: bool,
+    /// Whether an API call's question has a body.
+    pub(crate) has_request: bool,
+    pub(crate) endpoint: String,
+    pub(crate) component: Option<String>,
+    pub(crate) router: bool,
+    pub(crate) kb_id: String,
+    pub(crate) kb: KnowledgeBaseFacts,
+    pub(crate) resource: Vec<(&'static str, String)>,
+    pub(crate) inspected: bool,
     pub(crate) tool_name: String,
     pub(crate) declared: bool,
     pub(crate) args_json: String,
@@ -30,13 +44,16 @@ impl Sample {
     pub(crate) fn invoke() -> Sample {
         Sample {
             action: Action::ModelInvoke,
+            operation: Operation::Converse,
             principal: Principal {
                 key_id: "AKIDSAMPLE".into(),
                 app: "orders-bot".into(),
                 team: "payments".into(),
                 env: None,
                 user: None,
-                verified: "sigv4",
+                groups: Vec::new(),
+                claims: BTreeMap::new(),
+                verified: vec!["sigv4"],
             },
             signals: Signals {
                 findings: BTreeMap::from([(PiiType::Email, 2), (PiiType::AwsSecretKey, 1)]),
@@ -48,6 +65,10 @@ impl Sample {
             model: "us.anthropic.claude-sonnet-4-20250514-v1:0".into(),
             request: RequestFacts {
                 dialect: Dialect::Converse,
+                parsed: true,
+                choices: 1,
+                content_elsewhere: false,
+                knowledge_base: None,
                 stream: false,
                 body_bytes: 2000,
                 est_tokens: 500,
@@ -67,6 +88,24 @@ impl Sample {
                 guardrail: None,
                 metadata: BTreeMap::new(),
             },
+            has_model: true,
+            has_request: true,
+            endpoint: "llama-prod".into(),
+            component: Some("ic-1".into()),
+            router: false,
+            kb_id: "KB12345678".into(),
+            kb: KnowledgeBaseFacts {
+                ids: vec!["KB12345678".into()],
+                results: Some(5),
+                search: Some("HYBRID".into()),
+                query_chars: 61,
+                has_filter: false,
+                implicit_filter: false,
+                rerank: false,
+                generate: false,
+            },
+            resource: vec![("agentId", "AGENT12345".into())],
+            inspected: true,
             tool_name: "get_weather".into(),
             declared: true,
             args_json: r#"{"city":"Oslo"}"#.into(),
@@ -80,9 +119,42 @@ impl Sample {
         Sample { action: Action::ToolUse, ..Sample::invoke() }
     }
 
+    pub(crate) fn invoke_endpoint() -> Sample {
+        Sample { action: Action::EndpointInvoke, operation: Operation::InvokeEndpoint, ..Sample::invoke() }
+    }
+
+    pub(crate) fn retrieve() -> Sample {
+        Sample { action: Action::KbRetrieve, operation: Operation::Retrieve, ..Sample::invoke() }
+    }
+
+    pub(crate) fn call_api() -> Sample {
+        Sample { action: Action::ApiCall, operation: Operation::InvokeAgent, ..Sample::invoke() }
+    }
+
+    /// One of each action.
+    pub(crate) fn each() -> [Sample; 5] {
+        [
+            Sample::invoke(),
+            Sample::invoke_endpoint(),
+            Sample::retrieve(),
+            Sample::call_api(),
+            Sample::tool_use(),
+        ]
+    }
+
     /// Few values per fact, so that equal questions come up too.
     pub(crate) fn random(dice: &mut Dice) -> Sample {
-        let mut sample = if dice.roll(2) == 0 { Sample::invoke() } else { Sample::tool_use() };
+        let mut sample = match dice.roll(16) {
+            0 => Sample::invoke_endpoint(),
+            1 => Sample::retrieve(),
+            2 => Sample::call_api(),
+            3..10 => Sample::invoke(),
+            _ => Sample::tool_use(),
+        };
+        sample.component = (dice.roll(2) == 0).then(|| "ic-1".into());
+        sample.kb_id = dice.pick(&["KB12345678", "KB00000000"]).into();
+        sample.inspected = dice.roll(2) == 0;
+        sample.has_request = sample.inspected;
         sample.principal.team = dice.pick(&["payments", "search", ""]).into();
         sample.principal.app = dice.pick(&["orders-bot", "7", ""]).into();
         sample.principal.user = (dice.roll(2) == 0).then(|| "alice".into());
@@ -105,8 +177,7 @@ impl Sample {
     pub(crate) fn question(&self) -> Question<'_> {
         let model = self.parsed_model.get_or_init(|| ModelId::parse(&self.model).unwrap());
         let common = Common {
-            service: "bedrock-runtime",
-            operation: Operation::Converse,
+            operation: self.operation,
             region: "us-east-1",
             principal: &self.principal,
             signals: &self.signals,
@@ -116,8 +187,31 @@ impl Sample {
         };
         let subject = match self.action {
             Action::ModelInvoke => Subject::ModelInvoke { model, request: &self.request },
+            Action::EndpointInvoke => Subject::EndpointInvoke {
+                endpoint: EndpointFacts {
+                    name: &self.endpoint,
+                    component: self.component.as_deref(),
+                    variant: None,
+                    target_model: None,
+                    router: self.router,
+                },
+                request: &self.request,
+            },
+            Action::KbRetrieve => Subject::KbRetrieve {
+                kb: KbFacts { id: &self.kb_id, facts: &self.kb },
+                request: &self.request,
+            },
+            Action::ApiCall => Subject::ApiCall {
+                api: ApiFacts {
+                    resource: &self.resource,
+                    inspected: self.inspected,
+                    content_elsewhere: false,
+                },
+                model: None,
+                request: self.has_request.then_some(&self.request),
+            },
             Action::ToolUse => Subject::ToolUse {
-                model,
+                model: self.has_model.then_some(model),
                 tool: ToolFacts {
                     id: "tooluse_1",
                     name: &self.tool_name,

@@ -9,16 +9,21 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use hardpan_filters::inspection::{Inspection, mask};
 use hardpan_filters::vault::Vault;
-use hardpan_inference::codec::Request;
+use hardpan_inference::codec::{GuardrailPlace, PlainFamily, Request};
 use hardpan_inference::edit;
-use hardpan_inference::model_id::ModelId;
-use hardpan_inference::operation::Operation;
+use hardpan_inference::model_id::{ModelId, ModelKind};
+use hardpan_inference::operation::{Asks, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
-use hardpan_policies::{CacheRule, Common, Decision, Obligations, Question, Subject, ToolFacts, Verdict};
+use hardpan_policies::{
+    ApiFacts, CacheRule, Common, Decision, EndpointFacts, KbFacts, Obligations, Question, Subject, ToolFacts,
+    Verdict,
+};
 use hardpan_quotas::bound;
-use sha2::{Digest, Sha256};
+use http::HeaderMap;
 
+use crate::payload::Payload;
+use crate::record::Draft;
 use crate::refusal::{Denial, Refusal};
 use crate::snapshot::Snapshot;
 
@@ -26,9 +31,15 @@ use crate::snapshot::Snapshot;
 pub struct Asker<'a> {
     pub snapshot: &'a Snapshot,
     pub operation: Operation,
+    pub target: &'a Target,
     pub region: &'a str,
     pub principal: &'a Principal,
+    /// The model, its base resolved; or what stands in a model's place.
     pub model: &'a ModelId,
+    /// Other models the body names.
+    pub more_models: &'a [ModelId],
+    /// The caller's headers.
+    pub headers: &'a HeaderMap,
     pub ip: Option<IpAddr>,
     pub now_unix: i64,
     /// Labels the app put on the request.
@@ -42,12 +53,18 @@ pub struct Clearance {
 
 impl Clearance {
     /// What a decision comes to. Without one, by configuration, there is nothing to carry out.
-    pub fn of(decision: Option<Decision>) -> Result<Self, Refusal> {
+    fn of(decision: Option<Decision>) -> Result<Self, Refusal> {
         let Some(decision) = decision else { return Ok(Self { obligations: Obligations::default() }) };
         match refusal_of(&decision) {
             None => Ok(Self { obligations: decision.obligations }),
             Some(refusal) => Err(refusal),
         }
+    }
+
+    /// Two decisions about one request: whatever either demands.
+    fn and(self, other: Clearance) -> Result<Self, Refusal> {
+        let obligations = self.obligations.merge(other.obligations);
+        Ok(Self { obligations: obligations.map_err(|_| Refusal::Unenforceable { obligation: "guardrail" })? })
     }
 
     pub fn cache(&self) -> CacheRule {
@@ -64,8 +81,7 @@ pub struct DeclaredTool {
 
 /// A body that may be sent.
 pub struct ClearedRequest {
-    body: Bytes,
-    body_sha256: [u8; 32],
+    payload: Payload,
     guardrail_header: Option<GuardrailRef>,
     tags_header: Option<BTreeMap<String, String>>,
     drops_labels: bool,
@@ -79,12 +95,18 @@ pub struct ClearedRequest {
 }
 
 impl ClearedRequest {
+    /// What leaves, byte for byte.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        &self.payload.raw
     }
 
     pub fn body_sha256(&self) -> &[u8; 32] {
-        &self.body_sha256
+        &self.payload.sha256
+    }
+
+    /// The body as the codecs take it.
+    pub fn json(&self) -> &Bytes {
+        self.payload.json()
     }
 
     /// Whether the caller's own labels, which travel in a header, hold what must not leave.
@@ -104,24 +126,102 @@ impl ClearedRequest {
 }
 
 impl Asker<'_> {
-    /// Asks whether the model may be invoked. None where no policy is loaded.
-    pub fn decide_model(&self, request: &Request<'_>, inspection: &Inspection) -> Option<Decision> {
+    /// Reads a body of this request.
+    pub fn parse<'b>(&self, payload: &'b Payload) -> Result<Request<'b>, Refusal> {
+        crate::exchange::parse(self.snapshot, self.target, self.model, payload)
+    }
+
+    /// Asks every question about the request, and stops at the first denial.
+    pub fn clear(
+        &self,
+        request: &Request<'_>,
+        inspection: &Inspection,
+        draft: &mut Draft,
+    ) -> Result<Clearance, Refusal> {
+        let mut clearance: Option<Clearance> = None;
+        for subject in self.subjects(request) {
+            let decision = self.decide(subject, &inspection.signals);
+            decision.iter().for_each(|decision| draft.decision(decision));
+            let next = Clearance::of(decision)?;
+            clearance = Some(match clearance {
+                None => next,
+                Some(before) => before.and(next)?,
+            });
+        }
+        clearance.map_or_else(|| Clearance::of(None), Ok)
+    }
+
+    /// What the request asks for: a knowledge base and the model that answers from it are two things.
+    fn subjects<'s>(&'s self, request: &'s Request<'_>) -> Vec<Subject<'s>> {
+        let facts = &request.facts;
+        let invoke = |model| Subject::ModelInvoke { model, request: facts };
+        let named = Some(self.model).filter(|model| model.kind() != ModelKind::None);
+        let mut subjects = match self.operation.asks() {
+            Asks::ModelInvoke => vec![invoke(self.model)],
+            Asks::EndpointInvoke => {
+                vec![Subject::EndpointInvoke { endpoint: self.endpoint(), request: facts }]
+            }
+            Asks::KbRetrieve => {
+                let kb = facts.knowledge_base.iter();
+                let path = self.target.member("knowledgeBaseId");
+                let mut asked: Vec<Subject<'_>> = kb
+                    .flat_map(|kb| path.into_iter().chain(kb.ids.iter().map(String::as_str)).map(move |id| (id, kb)))
+                    .map(|(id, kb)| Subject::KbRetrieve { kb: KbFacts { id, facts: kb }, request: facts })
+                    .collect();
+                if asked.is_empty() {
+                    // Documents of the request's own, or nothing that was understood: a call like any other.
+                    asked.push(self.api_call(request, None));
+                }
+                asked.extend(named.map(invoke));
+                asked
+            }
+            Asks::ApiCall => vec![self.api_call(request, named)],
+        };
+        subjects.extend(self.more_models.iter().map(invoke));
+        subjects
+    }
+
+    fn api_call<'s>(&'s self, request: &'s Request<'_>, model: Option<&'s ModelId>) -> Subject<'s> {
+        let reads = self.operation.reads_body();
+        Subject::ApiCall {
+            api: ApiFacts {
+                resource: self.target.members(),
+                inspected: reads && request.facts.parsed,
+                content_elsewhere: request.facts.content_elsewhere,
+            },
+            model,
+            request: reads.then_some(&request.facts),
+        }
+    }
+
+    fn endpoint(&self) -> EndpointFacts<'_> {
+        let header = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok());
+        let router = self.target.member("InferenceRouterName");
+        EndpointFacts {
+            name: router.or(self.target.member("EndpointName")).unwrap_or_default(),
+            component: header("x-amzn-sagemaker-inference-component"),
+            variant: header("x-amzn-sagemaker-target-variant"),
+            target_model: header("x-amzn-sagemaker-target-model")
+                .or_else(|| header("x-amzn-sagemaker-routing-target-name")),
+            router: router.is_some(),
+        }
+    }
+
+    /// None where no policy is loaded.
+    fn decide(&self, subject: Subject<'_>, signals: &Signals) -> Option<Decision> {
         let policy = self.snapshot.policy.as_ref()?;
-        let subject = Subject::ModelInvoke { model: self.model, request: &request.facts };
-        Some(policy.decide(&Question { common: self.common(&inspection.signals), subject }))
+        Some(policy.decide(&Question { common: self.common(signals), subject }))
     }
 
     /// Asks whether one proposed call may reach the caller. None where no policy is loaded.
     pub fn decide_tool(&self, tool: ToolFacts<'_>) -> Option<Decision> {
-        let policy = self.snapshot.policy.as_ref()?;
         let signals = tool.signals;
-        let subject = Subject::ToolUse { model: self.model, tool };
-        Some(policy.decide(&Question { common: self.common(signals), subject }))
+        let model = Some(self.model).filter(|model| model.kind() != ModelKind::None);
+        self.decide(Subject::ToolUse { model, tool }, signals)
     }
 
     fn common<'s>(&'s self, signals: &'s Signals) -> Common<'s> {
         Common {
-            service: "bedrock-runtime",
             operation: self.operation,
             region: self.region,
             principal: self.principal,
@@ -159,13 +259,13 @@ pub fn first_reason(decision: &Decision) -> Option<(&str, &str)> {
 pub fn drop_tools(
     clearance: &Clearance,
     request: &Request<'_>,
-    body: &Bytes,
-) -> Result<Option<Bytes>, Refusal> {
+    payload: &Payload,
+) -> Result<Option<Payload>, Refusal> {
     let edits = request.drop_tools(&clearance.obligations.drop_tools);
     if edits.is_empty() {
         return Ok(None);
     }
-    Ok(Some(Bytes::from(edit::apply(body, edits)?)))
+    payload.with_json(edit::apply(payload.json(), edits)?).map(Some)
 }
 
 /// Carries the obligations out on the body.
@@ -174,82 +274,101 @@ pub fn carry_out(
     clearance: &Clearance,
     request: &Request<'_>,
     inspection: &Inspection,
-    body: &Bytes,
-    body_sha256: &[u8; 32],
+    payload: Payload,
 ) -> Result<(ClearedRequest, Vault), Refusal> {
     let obligations = &clearance.obligations;
     let (mut edits, vault) = match &obligations.redact {
         Some(redact) => mask(request, inspection, |kind| redact.types.contains(kind)),
         None => (Vec::new(), Vault::default()),
     };
-    let redact = obligations.redact.as_ref();
-    let redactions = redact.map_or(0, |redact| {
-        let findings = inspection.findings.iter();
-        findings.filter(|found| found.text.editable && redact.types.contains(found.finding.kind)).count()
-            as u64
-    });
-    let drops_labels = redact
-        .is_some_and(|redact| inspection.label_findings.iter().any(|kind| redact.types.contains(*kind)));
-    let quota = &asker.snapshot.config.quota;
-    let max_tokens = bound(request.facts.params.max_tokens, obligations.max_tokens, quota.default_max_tokens);
-    // A policy's limit is always written; the default only where a quota is kept.
-    if max_tokens.must_write && (quota.on || obligations.max_tokens.is_some()) {
-        let changes = request.set_max_tokens(max_tokens.effective);
-        if changes.is_empty() && obligations.max_tokens.is_some() {
-            return Err(Refusal::Unenforceable { obligation: "max_tokens" });
-        }
-        edits.extend(changes);
-    }
-    let mut guardrail_header = None;
-    if let Some(guardrail) = &obligations.guardrail {
-        if request.narrows_guardrail() {
-            return Err(Refusal::Unenforceable { obligation: "guardrail" });
-        }
-        match request.set_guardrail(guardrail) {
-            Some(edit) => edits.push(edit),
-            None => guardrail_header = Some(guardrail.clone()),
-        }
-    }
+    let (max_tokens, changes) = output_limit(asker, obligations, request)?;
+    edits.extend(changes);
+    let (guardrail_header, change) = guardrail(obligations, request)?;
+    edits.extend(change);
     let mut tags_header = None;
     if request.facts.dialect == Dialect::Converse {
         edits.extend(request.set_metadata(&obligations.tags));
     } else if !obligations.tags.is_empty() {
         tags_header = Some(obligations.tags.clone());
     }
-    let (body, body_sha256) = if edits.is_empty() {
-        (body.clone(), *body_sha256)
-    } else {
-        let changed = edit::apply(body, edits)?;
-        let hash = Sha256::digest(&changed).into();
-        (Bytes::from(changed), hash)
-    };
-    let shaping = shaping_ranges(asker, clearance, &body)?;
+    let payload =
+        if edits.is_empty() { payload } else { payload.with_json(edit::apply(payload.json(), edits)?)? };
     let cleared = ClearedRequest {
-        body,
-        body_sha256,
+        shaping: shaping_ranges(asker, clearance, &payload)?,
+        payload,
         guardrail_header,
         tags_header,
-        drops_labels,
+        drops_labels: obligations.redact.as_ref().is_some_and(|redact| {
+            inspection.label_findings.iter().any(|kind| redact.types.contains(*kind))
+        }),
         dialect: request.facts.dialect,
-        max_tokens: max_tokens.effective,
+        max_tokens: max_tokens.saturating_mul(request.facts.choices.max(1)),
         est_input_tokens: request.facts.est_tokens,
-        redactions,
+        redactions: redactions(obligations, inspection),
         guardrail: obligations.guardrail.clone().or_else(|| request.facts.guardrail.clone()),
-        shaping,
     };
     Ok((cleared, vault))
+}
+
+/// How many tokens one answer may have, and the changes that write it down.
+fn output_limit(
+    asker: &Asker<'_>,
+    obligations: &Obligations,
+    request: &Request<'_>,
+) -> Result<(u64, Vec<edit::Edit>), Refusal> {
+    let writes_nothing = matches!(
+        request.facts.dialect,
+        Dialect::Plain(PlainFamily::Embeddings | PlainFamily::Rerank | PlainFamily::Image)
+    );
+    if !asker.operation.generates() || writes_nothing {
+        return Ok((0, Vec::new()));
+    }
+    let quota = &asker.snapshot.config.quota;
+    let limit = bound(request.facts.params.max_tokens, obligations.max_tokens, quota.default_max_tokens);
+    // A policy's limit is always written; the default only where a quota is kept.
+    if !limit.must_write || !(quota.on || obligations.max_tokens.is_some()) {
+        return Ok((limit.effective, Vec::new()));
+    }
+    let changes = request.set_max_tokens(limit.effective);
+    if changes.is_empty() && obligations.max_tokens.is_some() {
+        return Err(Refusal::Unenforceable { obligation: "max_tokens" });
+    }
+    Ok((limit.effective, changes))
+}
+
+/// Where the guardrail that policy sets goes: into the body, or into headers.
+fn guardrail(
+    obligations: &Obligations,
+    request: &Request<'_>,
+) -> Result<(Option<GuardrailRef>, Option<edit::Edit>), Refusal> {
+    let Some(guardrail) = &obligations.guardrail else { return Ok((None, None)) };
+    let unenforceable = Refusal::Unenforceable { obligation: "guardrail" };
+    if request.narrows_guardrail() {
+        return Err(unenforceable);
+    }
+    match request.set_guardrail(guardrail) {
+        GuardrailPlace::Body(edit) => Ok((None, Some(edit))),
+        GuardrailPlace::Header => Ok((Some(guardrail.clone()), None)),
+        GuardrailPlace::Nowhere => Err(unenforceable),
+    }
+}
+
+fn redactions(obligations: &Obligations, inspection: &Inspection) -> u64 {
+    let masks = |redact: &hardpan_policies::Redact| {
+        let findings = inspection.findings.iter();
+        findings.filter(|found| found.text.editable && redact.types.contains(found.finding.kind)).count()
+    };
+    obligations.redact.as_ref().map_or(0, masks) as u64
 }
 
 /// Only read when the answer may be cached: it takes another look at the changed body.
 fn shaping_ranges(
     asker: &Asker<'_>,
     clearance: &Clearance,
-    body: &Bytes,
+    payload: &Payload,
 ) -> Result<Vec<std::ops::Range<usize>>, Refusal> {
     if !matches!(clearance.obligations.cache, CacheRule::On { .. }) || asker.snapshot.cache.is_none() {
         return Ok(Vec::new());
     }
-    let limits = asker.snapshot.config.limits.json;
-    let request = Request::parse(asker.operation, asker.model, body, limits)?;
-    Ok(request.shaping_ranges())
+    Ok(asker.parse(payload)?.shaping_ranges())
 }

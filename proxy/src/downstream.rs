@@ -12,6 +12,8 @@ use pingora_core::protocols::http::ServerSession;
 use pingora_http::ResponseHeader;
 use pingora_timeout::fast_timeout::fast_timeout;
 
+use crate::identity::{ClientCertificate, Head};
+
 /// Read and thrown away after an early refusal, so that a caller still writing its body can read the answer.
 const DRAIN_BYTES_MAX: usize = 64 << 20;
 const DRAIN_FOR: Duration = Duration::from_secs(10);
@@ -57,6 +59,17 @@ impl<'s> Downstream<'s> {
 
     pub fn authority(&self) -> Option<&str> {
         self.session.req_header().uri.authority().map(http::uri::Authority::as_str)
+    }
+
+    /// What of the head says who sent it.
+    pub fn head(&self) -> Head<'_> {
+        Head {
+            method: self.method(),
+            raw_target: self.raw_target(),
+            headers: self.headers(),
+            authority: self.authority(),
+            certificate: ClientCertificate::of(self.session.digest()),
+        }
     }
 
     pub fn ip(&self) -> Option<IpAddr> {

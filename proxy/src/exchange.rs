@@ -6,28 +6,29 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
+use hardpan_aws::error::ErrorDialect;
 use hardpan_caches::{CacheKey, KeyParts};
 use hardpan_filters::inspection::Inspection;
-use hardpan_inference::codec::Request;
-use hardpan_inference::operation::{Target, route};
+use hardpan_inference::codec::{Parsing, Request};
+use hardpan_inference::model_id::{ModelId, ModelKind};
+use hardpan_inference::operation::{Asks, RouteError, Service, Target, route};
 use hardpan_inference::principal::Principal;
 use hardpan_policies::{CacheRule, CacheScope};
 use hardpan_quotas::{Demand, Reservation};
-use sha2::{Digest, Sha256};
 
 use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools};
+use crate::config::{OpaqueBody, matches};
 use crate::downstream::Downstream;
-use crate::identity::{self, Claim};
+use crate::identity::{self, Claim, SignedBody};
+use crate::payload::Payload;
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
-use crate::{forward, settlement};
+use crate::upstream::UpstreamAnswer;
+use crate::{forward, models, settlement};
 
-/// Where InvokeModel carries what Converse has in `requestMetadata`.
-const LABELS_HEADER: &str = "x-amzn-bedrock-request-metadata";
 /// Bodies above this are inspected off the event loop's turn.
 const INSPECT_INLINE_BYTES_MAX: usize = 256 << 10;
 
@@ -37,48 +38,62 @@ pub async fn exchange(
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
-    let target = read_head(snapshot, downstream, draft)?;
-    let claim = identity::claim(&snapshot.config, downstream, target.operation)?;
-    draft.region = Some(claim.region().to_owned());
+    let (target, claim) = read_head(snapshot, downstream, draft)?;
     let _place =
         snapshot.admission.enter(downstream.body_bytes_expected(snapshot.config.limits.body_bytes_max))?;
     draft.stage("head");
 
-    let body = read_body(snapshot, downstream, draft).await?;
-    let body_sha256: [u8; 32] = Sha256::digest(&body).into();
-    let mut principal =
-        identity::verify(&claim, &snapshot.config, downstream, &body_sha256, draft.unix_seconds())?;
+    let payload = read_body(snapshot, &target, downstream, draft).await?;
+    let mut principal = {
+        let signed = SignedBody::Hash(&payload.sha256);
+        let (identity, config) = (&snapshot.identity, &snapshot.config);
+        identity::verify(&claim, identity, config, &downstream.head(), signed, draft.unix_seconds())?
+    };
     draft.principal(&principal);
     draft.stage("identity");
 
-    let request = parse(snapshot, &target, &body)?;
+    let region = claim.region();
+    let mut model = models::resolve(snapshot, models::named_by(&target), region).await?;
+    let request = parse(snapshot, &target, &model, &payload)?;
+    let more_models = named_models(snapshot, &request, &mut model, region).await?;
+    draft.model(&model);
+    draft.content_elsewhere = request.facts.content_elsewhere;
+    draft.parsed = request.facts.parsed;
     let metadata = label(&mut principal, &claim, downstream, &request, draft);
-    let inspection = inspect(snapshot, &request, downstream, body.len());
+    let labels = forward::labels(target.operation.service(), downstream.headers());
+    let inspection = inspect(snapshot, &request, labels, payload.raw.len());
     draft.inspection(&inspection, snapshot.config.guards.injection);
     draft.stage("inspection");
 
+    let headers = downstream.headers().clone();
     let asker = Asker {
         snapshot,
         operation: target.operation,
-        region: claim.region(),
+        target: &target,
+        region,
         principal: &principal,
-        model: &target.model,
+        model: &model,
+        more_models: &more_models,
+        headers: &headers,
         ip: snapshot.policy.as_ref().and_then(|_| downstream.ip()),
         now_unix: draft.unix_seconds(),
         metadata: &metadata,
     };
-    let clearance = clear(&asker, &request, &inspection, draft)?;
+    let clearance = asker.clear(&request, &inspection, draft)?;
     draft.stage("policy");
 
     let tools = declared_tools(&request);
-    let trimmed = drop_tools(&clearance, &request, &body)?;
-    let (cleared, vault) = match &trimmed {
-        None => carry_out(&asker, &clearance, &request, &inspection, &body, &body_sha256)?,
-        Some(body) => {
-            let hash = Sha256::digest(body).into();
-            let request = parse(snapshot, &target, body)?;
-            let inspection = inspect(snapshot, &request, downstream, body.len());
-            carry_out(&asker, &clearance, &request, &inspection, body, &hash)?
+    let trimmed = drop_tools(&clearance, &request, &payload)?;
+    let (cleared, vault) = match trimmed {
+        None => {
+            let unchanged = payload.clone();
+            carry_out(&asker, &clearance, &request, &inspection, unchanged)?
+        }
+        Some(trimmed) => {
+            let again = trimmed.clone();
+            let request = asker.parse(&trimmed)?;
+            let inspection = inspect(snapshot, &request, labels, trimmed.raw.len());
+            carry_out(&asker, &clearance, &request, &inspection, again)?
         }
     };
     draft.redactions = cleared.redactions;
@@ -86,17 +101,25 @@ pub async fn exchange(
 
     let reservation = reserve(&asker, &cleared, draft)?;
     let context = AnswerContext { asker: &asker, dialect: cleared.dialect, vault: &vault, tools: &tools };
-    let outcome = answer(&context, &target, &clearance, &cleared, &reservation, downstream, draft).await;
+    let outcome = answer(&context, &clearance, &cleared, &reservation, downstream, draft).await;
     settlement::settle(&asker, &cleared, reservation, &outcome, draft);
     outcome.into_result()
 }
 
-/// Which operation on which model, from a head that can be trusted to mean one thing.
-fn read_head(snapshot: &Snapshot, downstream: &Downstream<'_>, draft: &mut Draft) -> Result<Target, Refusal> {
+/// Which operation is asked for, and by whom, from a head that can be trusted to mean one thing.
+fn read_head(
+    snapshot: &Snapshot,
+    downstream: &Downstream<'_>,
+    draft: &mut Draft,
+) -> Result<(Target, Claim), Refusal> {
     if downstream.has_conflicting_framing() {
         return Err(Refusal::Framing);
     }
-    let target = route(downstream.method(), downstream.raw_target())?;
+    let prefixes = &snapshot.config.identity.prefixes;
+    let (prefix, raw_target) = identity::strip(prefixes, downstream.raw_target());
+    draft.path_dialect = ErrorDialect::of_path(raw_target);
+    let signing_name = identity::signing_name(downstream.headers(), prefix);
+    let target = route(downstream.method(), raw_target, signing_name)?;
     draft.target(&target);
     let encoding = downstream.headers().get(http::header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -105,22 +128,47 @@ fn read_head(snapshot: &Snapshot, downstream: &Downstream<'_>, draft: &mut Draft
     if snapshot.records.must_refuse() {
         return Err(Refusal::RecordsUnavailable);
     }
-    Ok(target)
+    let (identity, config) = (&snapshot.identity, &snapshot.config);
+    let (head, now) = (downstream.head(), draft.unix_seconds());
+    let claim = identity::claim(identity, config, &head, target.operation, prefix, now)?;
+    draft.region = Some(claim.region().to_owned());
+    Ok((target, claim))
 }
 
 async fn read_body(
     snapshot: &Snapshot,
+    target: &Target,
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
-) -> Result<Bytes, Refusal> {
+) -> Result<Payload, Refusal> {
     let limits = &snapshot.config.limits;
     let body = downstream.read_body(limits.body_bytes_max, limits.body_timeout).await?;
     draft.skip_waiting();
-    Ok(body)
+    Ok(Payload::of(body, target.operation.body(), limits.json))
 }
 
-fn parse<'b>(snapshot: &Snapshot, target: &Target, body: &'b Bytes) -> Result<Request<'b>, Refusal> {
-    let mut request = Request::parse(target.operation, &target.model, body, snapshot.config.limits.json)?;
+/// Reads a body as the operation and its model have it.
+pub fn parse<'b>(
+    snapshot: &Snapshot,
+    target: &Target,
+    model: &ModelId,
+    payload: &'b Payload,
+) -> Result<Request<'b>, Refusal> {
+    let config = &snapshot.config;
+    let name = target.member("EndpointName").or(target.member("InferenceRouterName"));
+    let endpoint = name.and_then(|name| config.sagemaker.iter().find(|own| matches(&own.name, name)));
+    let parsing = Parsing {
+        operation: target.operation,
+        model: Some(model).filter(|model| !model.base().is_empty() || model.kind() == ModelKind::Prompt),
+        dialect: payload.dialect().or(endpoint.and_then(|endpoint| endpoint.dialect)),
+        limits: config.limits.json,
+    };
+    let mut request = Request::parse(&parsing, payload.json())?;
+    if name.is_some() && !request.facts.parsed && endpoint.is_none_or(|own| own.opaque_body == OpaqueBody::Deny)
+    {
+        return Err(Refusal::OpaqueBody);
+    }
+    request.facts.content_elsewhere |= target.operation.answers_elsewhere();
     let messages = &request.facts.messages;
     request.facts.est_tokens = hardpan_quotas::estimate_input_tokens(
         messages.text_bytes,
@@ -131,17 +179,45 @@ fn parse<'b>(snapshot: &Snapshot, target: &Target, body: &'b Bytes) -> Result<Re
     Ok(request)
 }
 
+/// Models the body names: the first is the request's model where the path names none.
+async fn named_models(
+    snapshot: &Snapshot,
+    request: &Request<'_>,
+    model: &mut ModelId,
+    region: &str,
+) -> Result<Vec<ModelId>, Refusal> {
+    let mut more = Vec::new();
+    for name in request.model_named.iter().chain(&request.models_also_named) {
+        // An endpoint's container knows its model; what the body calls it means nothing to anybody else.
+        if model.kind() == ModelKind::Endpoint {
+            return Ok(more);
+        }
+        let named = ModelId::parse(name).map_err(RouteError::ModelId)?;
+        let named = models::resolve(snapshot, named, region).await?;
+        if model.kind() == ModelKind::None {
+            *model = named;
+        } else if named != *model {
+            more.push(named);
+        }
+    }
+    let needs_model = request.operation.asks() == Asks::ModelInvoke;
+    if needs_model && model.kind() == ModelKind::None {
+        return Err(Refusal::NoModel);
+    }
+    Ok(more)
+}
+
 /// The labels an app puts on its request: who the end user is, which feature, which version of a prompt.
 fn label(
     principal: &mut Principal,
-    claim: &Claim<'_>,
+    claim: &Claim,
     downstream: &Downstream<'_>,
     request: &Request<'_>,
     draft: &mut Draft,
 ) -> BTreeMap<String, String> {
     let mut metadata = request.facts.metadata.clone();
     let headers = downstream.headers();
-    let native = headers.get(LABELS_HEADER).and_then(|value| value.to_str().ok());
+    let native = forward::labels(Service::BedrockRuntime, headers);
     if let Some(labels) = native.and_then(|text| serde_json::from_str::<BTreeMap<String, String>>(text).ok())
     {
         metadata.extend(labels);
@@ -158,37 +234,23 @@ fn label(
             metadata.insert(key.to_owned(), value.to_owned());
         }
     }
-    principal.user = metadata.get("user").filter(|user| !user.is_empty()).cloned();
+    // A user that a token names is known better than one that an app claims.
+    if principal.user.is_none() {
+        principal.user = metadata.get("user").filter(|user| !user.is_empty()).cloned();
+    }
     draft.user.clone_from(&principal.user);
     draft.labels(&metadata);
     metadata
 }
 
-fn inspect(
-    snapshot: &Snapshot,
-    request: &Request<'_>,
-    downstream: &Downstream<'_>,
-    bytes: usize,
-) -> Inspection {
+fn inspect(snapshot: &Snapshot, request: &Request<'_>, labels: Option<&str>, bytes: usize) -> Inspection {
     if snapshot.inspector.is_off() {
         return Inspection::default();
     }
-    let labels = downstream.headers().get(LABELS_HEADER).and_then(|value| value.to_str().ok());
     if bytes > INSPECT_INLINE_BYTES_MAX {
         return tokio::task::block_in_place(|| snapshot.inspector.inspect(request, labels));
     }
     snapshot.inspector.inspect(request, labels)
-}
-
-fn clear(
-    asker: &Asker<'_>,
-    request: &Request<'_>,
-    inspection: &Inspection,
-    draft: &mut Draft,
-) -> Result<Clearance, Refusal> {
-    let decision = asker.decide_model(request, inspection);
-    decision.iter().for_each(|decision| draft.decision(decision));
-    Clearance::of(decision)
 }
 
 fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
@@ -215,7 +277,6 @@ fn reserve(asker: &Asker<'_>, cleared: &ClearedRequest, draft: &Draft) -> Result
 /// From the cache where policy allows it, else from AWS; either way through the same inspectors.
 async fn answer(
     context: &AnswerContext<'_>,
-    target: &Target,
     clearance: &Clearance,
     cleared: &ClearedRequest,
     reservation: &Reservation,
@@ -223,7 +284,7 @@ async fn answer(
     draft: &mut Draft,
 ) -> Outcome {
     let snapshot = context.asker.snapshot;
-    let key = cache_key(context.asker, target, clearance, cleared, downstream);
+    let key = cache_key(context.asker, clearance, cleared);
     if let (Some(cache), Some((key, _))) = (&snapshot.cache, &key) {
         draft.cache = "miss";
         if let Some(entry) = cache.get(key) {
@@ -231,18 +292,10 @@ async fn answer(
             return respond::from_cache(context, &entry, downstream, draft).await;
         }
     }
-    let region = context.asker.region;
-    let headers = downstream.headers();
-    let prepared = forward::prepare(snapshot, target, region, headers, clearance, cleared, reservation);
-    draft.stage("signing");
-    let prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err(refusal) => return Outcome::refused(refusal),
-    };
     draft.attempts = 1;
     tokio::select! {
         biased;
-        sent = forward::send(snapshot, &prepared) => match sent {
+        sent = send(context.asker, clearance, cleared, reservation) => match sent {
             Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await,
             Err(refusal) => Outcome::unanswered(refusal),
         },
@@ -250,13 +303,32 @@ async fn answer(
     }
 }
 
+/// Signs and sends; once more where it was Hardpan's own signature that AWS refused.
+async fn send(
+    asker: &Asker<'_>,
+    clearance: &Clearance,
+    cleared: &ClearedRequest,
+    reservation: &Reservation,
+) -> Result<UpstreamAnswer, Refusal> {
+    let snapshot = asker.snapshot;
+    let prepare = || {
+        forward::prepare(snapshot, asker.target, asker.region, asker.headers, clearance, cleared, reservation)
+    };
+    let answer = forward::send(snapshot, &prepare()?).await?;
+    if !forward::repaired(snapshot, &answer).await {
+        return Ok(answer);
+    }
+    drop(answer);
+    let mut answer = forward::send(snapshot, &prepare()?).await?;
+    answer.attempts += 1;
+    Ok(answer)
+}
+
 /// The key of an answer that policy lets be shared within a scope; none where it must not be kept.
 fn cache_key(
     asker: &Asker<'_>,
-    target: &Target,
     clearance: &Clearance,
     cleared: &ClearedRequest,
-    downstream: &Downstream<'_>,
 ) -> Option<(CacheKey, Duration)> {
     let CacheRule::On { scope, ttl_s } = clearance.cache() else { return None };
     let principal = asker.principal;
@@ -271,14 +343,16 @@ fn cache_key(
         }
     };
     let shaping: Vec<&[u8]> =
-        cleared.shaping.iter().filter_map(|range| cleared.body().get(range.clone())).collect();
+        cleared.shaping.iter().filter_map(|range| cleared.json().get(range.clone())).collect();
     let body = shaping.concat();
-    let headers = forward::shaping_headers(downstream.headers());
+    let path = asker.target.path();
+    let mut headers = forward::shaping_headers(asker.operation.service(), asker.headers);
+    headers.push((":path", &path));
     let guardrail =
         cleared.guardrail.as_ref().map(|guardrail| format!("{}:{}", guardrail.id, guardrail.version));
     let parts = KeyParts {
-        operation: target.operation,
-        model: &target.model,
+        operation: asker.operation,
+        model: asker.model,
         region: asker.region,
         headers: &headers,
         body: &[&body],

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use hardpan_aws::signer::{self, Outgoing};
-use hardpan_inference::operation::Target;
+use hardpan_aws::skew::is_skew_error;
+use hardpan_inference::operation::{Service, Target};
 use hardpan_quotas::Reservation;
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
 
 use crate::clearance::{Clearance, ClearedRequest};
 use crate::refusal::Refusal;
@@ -18,9 +20,8 @@ use crate::snapshot::Snapshot;
 use crate::upstream::{Call, UpstreamAnswer};
 
 /// Headers of a caller that reach AWS. The signed ones shape the call.
-const SIGNED: [&str; 9] = [
-    "content-type",
-    "accept",
+const SIGNED: [&str; 2] = ["content-type", "accept"];
+const SIGNED_OF_BEDROCK: [&str; 9] = [
     "x-amzn-bedrock-accept",
     "x-amzn-bedrock-trace",
     "x-amzn-bedrock-guardrailidentifier",
@@ -28,14 +29,70 @@ const SIGNED: [&str; 9] = [
     "x-amzn-bedrock-performanceconfig-latency",
     "x-amzn-bedrock-service-tier",
     "x-amzn-bedrock-request-metadata",
+    "anthropic-version",
+    "anthropic-beta",
+];
+const SIGNED_OF_SAGEMAKER: [&str; 17] = [
+    "x-amzn-sagemaker-content-type",
+    "x-amzn-sagemaker-accept",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-target-model",
+    "x-amzn-sagemaker-target-variant",
+    "x-amzn-sagemaker-target-container-hostname",
+    "x-amzn-sagemaker-inference-id",
+    "x-amzn-sagemaker-enable-explanations",
+    "x-amzn-sagemaker-inference-component",
+    "x-amzn-sagemaker-session-id",
+    "x-amzn-sagemaker-prefix-aware-id",
+    "x-amzn-sagemaker-inputlocation",
+    "x-amzn-sagemaker-s3outputpathextension",
+    "x-amzn-sagemaker-filename",
+    "x-amzn-sagemaker-requestttlseconds",
+    "x-amzn-sagemaker-invocationtimeoutseconds",
+    "x-amzn-sagemaker-routing-target-name",
+];
+const SIGNED_OF_AGENTS: [&str; 1] = ["x-amz-source-arn"];
+const SIGNED_OF_AGENTCORE: [&str; 9] = [
+    "x-amzn-bedrock-agentcore-runtime-session-id",
+    "x-amzn-bedrock-agentcore-runtime-user-id",
+    "x-amzn-code-interpreter-session-id",
+    "x-amzn-browser-session-id",
+    "mcp-session-id",
+    "mcp-protocol-version",
+    "mcp-method",
+    "mcp-name",
+    "x-amzn-trace-id",
 ];
 const UNSIGNED: [&str; 1] = ["user-agent"];
 
+const LABELS: HeaderName = HeaderName::from_static("x-amzn-bedrock-request-metadata");
+const ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-attributes");
+
+/// The caller's headers that travel on, for a service.
+fn signed_names(service: Service) -> impl Iterator<Item = &'static str> {
+    let own: &[&str] = match service {
+        Service::BedrockRuntime | Service::Mantle => &SIGNED_OF_BEDROCK,
+        Service::SagemakerRuntime | Service::InferenceRouter => &SIGNED_OF_SAGEMAKER,
+        Service::AgentRuntime => &SIGNED_OF_AGENTS,
+        Service::AgentCore => &SIGNED_OF_AGENTCORE,
+        Service::Bedrock => &[],
+    };
+    SIGNED.iter().chain(own).copied()
+}
+
+/// The header in which a caller's words travel beside the body, where the service has one.
+pub fn labels(service: Service, headers: &HeaderMap) -> Option<&str> {
+    let name = match service {
+        Service::SagemakerRuntime | Service::InferenceRouter => ATTRIBUTES,
+        _ => LABELS,
+    };
+    headers.get(name)?.to_str().ok()
+}
+
 /// The caller's headers that shape an answer, for the cache's key.
-pub fn shaping_headers(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
-    SIGNED
-        .into_iter()
-        .filter(|name| *name != "x-amzn-bedrock-request-metadata")
+pub fn shaping_headers(service: Service, headers: &HeaderMap) -> Vec<(&'static str, &str)> {
+    signed_names(service)
+        .filter(|name| *name != LABELS.as_str())
         .filter_map(|name| Some((name, headers.get(name)?.to_str().ok()?)))
         .collect()
 }
@@ -53,9 +110,9 @@ pub fn prepare(
     cleared: &ClearedRequest,
     _reservation: &Reservation,
 ) -> Result<Prepared, Refusal> {
-    let path = target.path();
-    let mut headers = HeaderMap::with_capacity(SIGNED.len() + 6);
-    for name in SIGNED {
+    let service = target.operation.service();
+    let mut headers = HeaderMap::with_capacity(12);
+    for name in signed_names(service) {
         if let Some(value) = caller_headers.get(name) {
             headers.insert(HeaderName::from_static(name), value.clone());
         }
@@ -69,47 +126,76 @@ pub fn prepare(
             headers.insert(HeaderName::from_static(name), value);
         }
     }
-    let name = HeaderName::from_static("x-amzn-bedrock-request-metadata");
     if cleared.drops_labels() {
-        headers.remove(&name);
+        headers.remove(&LABELS);
+        headers.remove(&ATTRIBUTES);
     }
-    if let Some(tags) = cleared.tags_header() {
-        let own = headers.get(&name).and_then(|own| serde_json::from_slice(own.as_bytes()).ok());
+    if let Some(tags) = cleared.tags_header().filter(|_| service == Service::BedrockRuntime) {
+        let own = headers.get(&LABELS).and_then(|own| serde_json::from_slice(own.as_bytes()).ok());
         let mut labels: BTreeMap<String, String> = own.unwrap_or_default();
         labels.extend(tags.clone());
         let text = serde_json::to_string(&labels).map_err(|_| Refusal::Signing)?;
-        headers.insert(name, HeaderValue::try_from(text).map_err(|_| Refusal::Signing)?);
+        headers.insert(LABELS, HeaderValue::try_from(text).map_err(|_| Refusal::Signing)?);
     }
-    let host = snapshot.upstream.endpoint().authority(region);
+    let call = Call {
+        service,
+        method: target.operation.method(),
+        path: target.path(),
+        region: region.to_owned(),
+        headers,
+        body: cleared.body().clone(),
+    };
+    let mut call = sign_hashed(snapshot, call, cleared.body_sha256())?;
+    for name in UNSIGNED {
+        if let Some(value) = caller_headers.get(name) {
+            call.headers.insert(HeaderName::from_static(name), value.clone());
+        }
+    }
+    Ok(Prepared(call))
+}
+
+/// Signs a call of Hardpan's own.
+pub fn sign(snapshot: &Snapshot, call: Call) -> Result<Call, Refusal> {
+    let hash = Sha256::digest(&call.body).into();
+    sign_hashed(snapshot, call, &hash)
+}
+
+fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> Result<Call, Refusal> {
+    let host = snapshot.upstream.endpoint(call.service)?.authority(&call.region);
     let signed: Vec<(&str, &str)> =
-        headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
-    if signed.len() != headers.len() {
+        call.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
+    if signed.len() != call.headers.len() {
         return Err(Refusal::Head);
     }
     let credentials = snapshot.credentials.current().ok_or(Refusal::Credentials)?;
-    let outgoing = Outgoing {
-        method: "POST",
-        host: &host,
-        path: &path,
-        headers: &signed,
-        body_sha256: cleared.body_sha256(),
-    };
-    let service = target.operation.signing_service();
-    let added = signer::sign_headers(&outgoing, &credentials, region, service, SystemTime::now())
-        .map_err(|_| Refusal::Signing)?;
+    let outgoing =
+        Outgoing { method: call.method, host: &host, path: &call.path, headers: &signed, body_sha256 };
+    let now = snapshot.skew.corrected(SystemTime::now());
+    let added =
+        signer::sign_headers(&outgoing, &credentials, &call.region, call.service.signing_name(), now)
+            .map_err(|_| Refusal::Signing)?;
     for (name, value) in added {
         let name = HeaderName::try_from(name).map_err(|_| Refusal::Signing)?;
         let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::Signing)?;
         value.set_sensitive(true);
-        headers.insert(name, value);
+        call.headers.insert(name, value);
     }
-    for name in UNSIGNED {
-        if let Some(value) = caller_headers.get(name) {
-            headers.insert(HeaderName::from_static(name), value.clone());
-        }
+    call.headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(call)
+}
+
+/// Whether AWS refused Hardpan's own signature for a reason that passes: the credentials have expired, or the clock
+/// is wrong. What can be done about it is done, and the request may be signed and sent anew: nothing of it was run.
+pub async fn repaired(snapshot: &Snapshot, answer: &UpstreamAnswer) -> bool {
+    if !matches!(answer.status, 400 | 401 | 403) {
+        return false;
     }
-    headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(Prepared(Call { path, region: region.to_owned(), headers, body: cleared.body().clone() }))
+    let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = text("x-amzn-errortype").split(':').next().unwrap_or_default();
+    if matches!(kind, "ExpiredTokenException" | "ExpiredToken") {
+        return snapshot.credentials.refresh_now().await;
+    }
+    is_skew_error(kind) && snapshot.skew.observe(text("date"), SystemTime::now())
 }
 
 /// Sends it. One call: nothing is retried after a byte of an answer came.

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use hardpan_filters::inspection::Inspection;
+use hardpan_aws::error::ErrorDialect;
+use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::usage::{TokenUsage, UsageSource};
@@ -33,8 +35,12 @@ pub struct Draft {
     time: OffsetDateTime,
     overhead: Vec<(&'static str, Duration)>,
     pub operation: Option<Operation>,
+    /// The form errors have on the path that was asked for.
+    pub path_dialect: ErrorDialect,
     pub model: Option<String>,
     pub model_base: Option<String>,
+    pub content_elsewhere: bool,
+    pub parsed: bool,
     pub region: Option<String>,
     pub app: String,
     pub team: String,
@@ -73,8 +79,11 @@ impl Draft {
             time: OffsetDateTime::now_utc(),
             overhead: Vec::with_capacity(8),
             operation: None,
+            path_dialect: ErrorDialect::Aws,
             model: None,
             model_base: None,
+            content_elsewhere: false,
+            parsed: false,
             region: None,
             app: String::new(),
             team: String::new(),
@@ -126,8 +135,12 @@ impl Draft {
 
     pub fn target(&mut self, target: &Target) {
         self.operation = Some(target.operation);
-        self.model = Some(target.model.as_str().to_owned());
-        self.model_base = Some(target.model.base().to_owned());
+        self.model = target.model.as_ref().map(|model| model.as_str().to_owned());
+    }
+
+    pub fn model(&mut self, model: &ModelId) {
+        self.model = Some(model.as_str()).filter(|id| !id.is_empty()).map(clip);
+        self.model_base = Some(model.base().to_owned());
     }
 
     pub fn principal(&mut self, principal: &Principal) {
@@ -235,7 +248,10 @@ impl Draft {
             principal,
             feature: self.feature,
             prompt_version: self.prompt_version,
+            service: self.operation.map(|operation| operation.service().name()),
             operation: self.operation.map(Operation::name),
+            inspected: self.operation.is_some_and(Operation::reads_body) && self.parsed,
+            content_elsewhere: self.content_elsewhere,
             model_requested: self.model,
             model_served: self.model_served,
             region: self.region,

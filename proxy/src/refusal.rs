@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use hardpan_aws::bearer::BearerError;
 use hardpan_aws::error::ErrorType;
 use hardpan_aws::verifier::VerifyError;
 use hardpan_inference::codec::RequestError;
@@ -14,6 +15,7 @@ use hardpan_inference::stream::event_stream::FrameError;
 use hardpan_quotas::QuotaExceeded;
 
 use crate::downstream::BodyError;
+use crate::identity::TokenError;
 use crate::upstream::UpstreamError;
 
 /// A policy's refusal, as the caller may read it.
@@ -42,6 +44,22 @@ pub enum Refusal {
     Signature(#[from] VerifyError),
     #[error("the access key is not one Hardpan issued")]
     UnknownKey,
+    #[error("the short-lived access key has expired")]
+    ExpiredKey,
+    #[error(transparent)]
+    Bearer(#[from] BearerError),
+    #[error("the token was refused: {0}")]
+    Token(#[from] TokenError),
+    #[error("the signature was used before")]
+    Replayed,
+    #[error("too many signatures are remembered to tell whether this one was used before")]
+    ReplaysUnknown,
+    #[error("the request shows two credentials that do not agree")]
+    ConflictingCredentials,
+    #[error("the path prefix is for another app or service")]
+    PrefixMismatch,
+    #[error("the client certificate is not one of an app")]
+    Unidentified,
     #[error("the request is signed for another service or Region")]
     SignedScope,
     #[error(transparent)]
@@ -54,6 +72,14 @@ pub enum Refusal {
     Unenforceable { obligation: &'static str },
     #[error("quota {} is used up", .0.limit)]
     Quota(QuotaExceeded),
+    #[error("the model's id hides which model it is")]
+    HiddenModel,
+    #[error("the control plane did not say which model it is")]
+    ModelLookup,
+    #[error("the body names no model")]
+    NoModel,
+    #[error("the body is neither JSON nor text")]
+    OpaqueBody,
     #[error("the model has no price")]
     UnpricedModel,
     #[error(transparent)]
@@ -118,14 +144,12 @@ impl Refusal {
             Refusal::Route(RouteError::Ungoverned { operation }) => says(
                 E::AccessDenied,
                 format!(
-                    "Operation {operation} is not governed by this Hardpan and is refused by default. Governed are \
-                     Converse, ConverseStream, InvokeModel and InvokeModelWithResponseStream. Point the client of \
-                     other operations (AWS_ENDPOINT_URL_<SERVICE>) at AWS, or use a governed operation."
+                    "Operation {operation} is not governed by this Hardpan and is refused by default. Point the client \
+                     of other operations (AWS_ENDPOINT_URL_<SERVICE>) at AWS, or use a governed operation; \
+                     docs/COVERAGE.md lists them."
                 ),
             ),
-            Refusal::Route(error @ (RouteError::ModelId(_) | RouteError::Query)) => {
-                says(E::Validation, format!("The request path was refused: {error}."))
-            }
+            Refusal::Route(error) => says(E::Validation, format!("The request was refused: {error}.")),
             Refusal::Body(error) => says(E::Validation, format!("The request body was refused: {error}.")),
             Refusal::Overloaded => {
                 later(E::ServiceUnavailable, "Hardpan has reached its limit of requests in flight.", 1000)
@@ -153,6 +177,30 @@ impl Refusal {
             Refusal::UnknownKey => {
                 says(E::UnrecognizedClient, "The access key id is not one this Hardpan issued.")
             }
+            Refusal::ExpiredKey => says(
+                E::ExpiredToken,
+                "The access key has expired. Fetch new ones from the credentials endpoint.",
+            ),
+            Refusal::Bearer(error) => says(E::UnrecognizedClient, format!("The API key was refused: {error}.")),
+            Refusal::Token(error) => says(E::UnrecognizedClient, format!("The token was refused: {error}.")),
+            Refusal::Replayed => says(
+                E::InvalidSignature,
+                "The request's signature was used before. Sign each request anew.",
+            ),
+            Refusal::ReplaysUnknown => {
+                later(E::ServiceUnavailable, "Hardpan has reached its limit of remembered signatures.", 1000)
+            }
+            Refusal::ConflictingCredentials => says(
+                E::InvalidSignature,
+                "The request shows two credentials, or one of another app than its client certificate. Show one.",
+            ),
+            Refusal::PrefixMismatch => {
+                says(E::AccessDenied, "The path prefix of the endpoint URL is for another app or service.")
+            }
+            Refusal::Unidentified => says(
+                E::MissingAuthenticationToken,
+                "The client certificate is not one of an app, and the request shows nothing else.",
+            ),
             Refusal::SignedScope => says(
                 E::InvalidSignature,
                 "The credential scope names a service or Region this Hardpan does not serve.",
@@ -188,6 +236,20 @@ impl Refusal {
                 E::Throttling,
                 &format!("The limit {} is reached for this {}.", exceeded.limit, exceeded.window.name()),
                 exceeded.retry_after_ms.unwrap_or(1000),
+            ),
+            Refusal::HiddenModel => says(
+                E::AccessDenied,
+                "The id does not say which model is called, and neither the control plane nor models.map of Hardpan's \
+                 configuration does.",
+            ),
+            Refusal::ModelLookup => {
+                later(E::ServiceUnavailable, "The control plane could not be asked which model is called.", 1000)
+            }
+            Refusal::NoModel => says(E::Validation, "The request body names no model."),
+            Refusal::OpaqueBody => says(
+                E::AccessDenied,
+                "The request body is neither JSON nor text, and Hardpan is not configured to pass such bodies to this \
+                 endpoint (endpoints[].opaque_body).",
             ),
             Refusal::UnpricedModel => says(
                 E::AccessDenied,
@@ -238,6 +300,14 @@ impl Refusal {
             Refusal::Overloaded => "overloaded",
             Refusal::Signature(_) => "signature_refused",
             Refusal::UnknownKey => "unknown_key",
+            Refusal::ExpiredKey => "expired_key",
+            Refusal::Bearer(_) => "api_key_refused",
+            Refusal::Token(_) => "token_refused",
+            Refusal::Replayed => "replayed",
+            Refusal::ReplaysUnknown => "replays_unknown",
+            Refusal::ConflictingCredentials => "conflicting_credentials",
+            Refusal::PrefixMismatch => "prefix_mismatch",
+            Refusal::Unidentified => "unidentified",
             Refusal::SignedScope => "scope_refused",
             Refusal::Request(_) => "invalid_body",
             Refusal::Policy(_) => "policy_denied",
@@ -245,6 +315,10 @@ impl Refusal {
             Refusal::Unenforceable { .. } => "obligation_unenforceable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
+            Refusal::HiddenModel => "hidden_model",
+            Refusal::ModelLookup => "model_lookup_failed",
+            Refusal::NoModel => "no_model",
+            Refusal::OpaqueBody => "opaque_body",
             Refusal::UnpricedModel => "unpriced_model",
             Refusal::Edits(_) => "edits_conflict",
             Refusal::Credentials => "no_credentials",
@@ -270,19 +344,31 @@ impl Refusal {
             | Refusal::Body(_)
             | Refusal::Signature(_)
             | Refusal::UnknownKey
+            | Refusal::ExpiredKey
+            | Refusal::Bearer(_)
+            | Refusal::Token(_)
+            | Refusal::Replayed
+            | Refusal::ConflictingCredentials
+            | Refusal::PrefixMismatch
+            | Refusal::Unidentified
             | Refusal::SignedScope
             | Refusal::Request(_)
             | Refusal::Policy(_)
             | Refusal::Unenforceable { .. }
             | Refusal::Quota(_)
+            | Refusal::HiddenModel
+            | Refusal::NoModel
+            | Refusal::OpaqueBody
             | Refusal::UnpricedModel => Blame::Client,
             Refusal::Upstream(_)
+            | Refusal::ModelLookup
             | Refusal::AnswerTooLarge { .. }
             | Refusal::AnswerMalformed
             | Refusal::Frame(_)
             | Refusal::StreamIncomplete
             | Refusal::HeldTooMuch { .. } => Blame::Upstream,
             Refusal::Overloaded
+            | Refusal::ReplaysUnknown
             | Refusal::PolicyUnavailable { .. }
             | Refusal::Edits(_)
             | Refusal::Credentials
@@ -302,6 +388,7 @@ impl Refusal {
             Refusal::Request(RequestError::Json(JsonError::Values { .. })) => Some("json_values_max"),
             Refusal::AnswerTooLarge { .. } => Some("answer_bytes_max"),
             Refusal::HeldTooMuch { .. } => Some("held_stream_bytes_max"),
+            Refusal::ReplaysUnknown => Some("replay_signatures_max"),
             Refusal::Upstream(UpstreamError::Timeout) => Some("upstream_read_timeout_ms"),
             _ => None,
         }

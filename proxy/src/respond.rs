@@ -7,11 +7,13 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use hardpan_aws::error::ErrorDialect;
 use hardpan_caches::{CacheKey, Entry};
-use hardpan_inference::stream::event_stream;
+use hardpan_inference::operation::Streams;
 use hardpan_inference::usage::{TokenUsage, Tokens};
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use pingora_timeout::fast_timeout::fast_timeout;
 
 use crate::answer::stream::StreamGovernor;
 use crate::answer::{AnswerContext, Completion, whole};
@@ -20,7 +22,7 @@ use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
 
-const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+const STREAMS: [&str; 2] = ["application/vnd.amazon.eventstream", "text/event-stream"];
 
 /// How an answer ended.
 pub struct Outcome {
@@ -66,9 +68,8 @@ pub async fn from_upstream(
     draft.aws_request_id = text_header(&answer.headers, "x-amzn-requestid");
     draft.attempts = answer.attempts;
     draft.skip_waiting();
-    let is_stream =
-        text_header(&answer.headers, "content-type").is_some_and(|kind| kind.starts_with(EVENT_STREAM));
-    if answer.status == 200 && is_stream {
+    let succeeded = (200..300).contains(&answer.status);
+    if succeeded && is_stream(context, &answer.headers) {
         return streamed(context, answer, keep, downstream, draft).await;
     }
     let snapshot = context.asker.snapshot;
@@ -76,7 +77,7 @@ pub async fn from_upstream(
         Ok(Some(body)) => body,
         Ok(None) => return left(known_from_head(&answer.headers), draft),
         Err(failure) => {
-            let (completion, reached_model) = (known_from_head(&answer.headers), answer.status == 200);
+            let (completion, reached_model) = (known_from_head(&answer.headers), succeeded);
             return Outcome { completion, reached_model, failure: Some(failure) };
         }
     };
@@ -84,7 +85,7 @@ pub async fn from_upstream(
     draft.skip_waiting();
     let (status, headers) = (answer.status, end_to_end(&answer.headers));
     snapshot.upstream.release(answer).await;
-    if status != 200 {
+    if !succeeded {
         // The service's own errors are not touched: SDKs act on their status, type and text.
         draft.error = text_header(&headers, "x-amzn-errortype").map(|kind| error_name(&kind));
         return respond(downstream, draft, status, headers, body, Completion::default(), false).await;
@@ -122,8 +123,8 @@ pub async fn from_cache(
             Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
         })
         .collect();
-    let processed = if context.asker.operation.is_stream() {
-        let mut governor = StreamGovernor::new(context);
+    let processed = if is_stream(context, &headers) {
+        let mut governor = StreamGovernor::new(context, content_type(&headers));
         governor.push(&entry.body).and_then(|first| {
             let rest = governor.finish()?;
             Ok((Bytes::from([first, rest].concat()), governor.into_completion()))
@@ -165,25 +166,25 @@ async fn streamed(
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
 ) -> Outcome {
-    let headers = end_to_end(&answer.headers);
+    let (status, headers) = (answer.status, end_to_end(&answer.headers));
     let mut own = headers.clone();
     add_own_headers(&mut own, draft);
     draft.status = answer.status;
     if downstream.begin(answer.status, own).await.is_err() {
         return left(Completion::default(), draft);
     }
-    let mut governor = StreamGovernor::new(context);
+    let mut governor = StreamGovernor::new(context, content_type(&headers));
     let mut copy = Copy::new(context, keep.is_some());
     loop {
         let piece = tokio::select! {
             biased;
             piece = answer.read() => piece,
-            () = downstream.left() => return left(governor.into_completion(), draft),
+            () = downstream.left() => return drained(answer, governor, draft).await,
         };
         let piece = match piece {
             Ok(Some(piece)) => piece,
             Ok(None) => break,
-            Err(error) => return broken(governor.into_completion(), error.into(), downstream, draft).await,
+            Err(error) => return broken(governor, error.into(), context, downstream, draft).await,
         };
         if draft.first_byte.is_none() {
             draft.first_byte = Some(draft.elapsed());
@@ -193,22 +194,21 @@ async fn streamed(
             Ok(ready) if ready.is_empty() => {}
             Ok(ready) => {
                 if downstream.write(ready).await.is_err() {
-                    return left(governor.into_completion(), draft);
+                    return drained(answer, governor, draft).await;
                 }
             }
-            Err(failure) => return broken(governor.into_completion(), failure, downstream, draft).await,
+            Err(failure) => return broken(governor, failure, context, downstream, draft).await,
         }
     }
-    let finished = governor.finish();
-    let completion = governor.into_completion();
-    let rest = match finished {
+    let rest = match governor.finish() {
         Ok(rest) => rest,
-        Err(failure) => return broken(completion, failure, downstream, draft).await,
+        Err(failure) => return broken(governor, failure, context, downstream, draft).await,
     };
+    let completion = governor.into_completion();
     context.asker.snapshot.upstream.release(answer).await;
     // Kept before the caller sees the end, so that its next request can be answered from it.
     if let Some(body) = copy.take() {
-        store(context, keep, 200, &headers, &body, &completion);
+        store(context, keep, status, &headers, &body, &completion);
     }
     if (!rest.is_empty() && downstream.write(rest).await.is_err()) || downstream.finish().await.is_err() {
         return left(completion, draft);
@@ -222,17 +222,48 @@ pub fn left(completion: Completion, draft: &mut Draft) -> Outcome {
     Outcome::of(completion)
 }
 
+/// The caller has left a stream: what AWS still says of its usage is worth a moment's wait. Then the connection is
+/// dropped, which stops the call.
+async fn drained(mut answer: UpstreamAnswer, mut governor: StreamGovernor<'_, '_>, draft: &mut Draft) -> Outcome {
+    let limits = governor.limits();
+    let drain = async {
+        let mut bytes = 0;
+        while let Ok(Some(piece)) = answer.read().await {
+            bytes += piece.len();
+            if bytes > limits.drain_bytes_max || governor.push(&piece).is_err() {
+                return;
+            }
+        }
+    };
+    // Running out of time is the usual end.
+    let _ = fast_timeout(limits.drain_timeout, drain).await;
+    left(governor.into_completion(), draft)
+}
+
 /// The stream cannot go on: say so in its own protocol.
 async fn broken(
-    completion: Completion,
+    governor: StreamGovernor<'_, '_>,
     failure: Refusal,
+    context: &AnswerContext<'_>,
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
 ) -> Outcome {
     draft.refused(&failure);
     let told = failure.answer();
-    let frame = event_stream::exception(told.error.stream_exception(), &told.message);
-    if downstream.write(frame).await.is_err() || downstream.finish().await.is_err() {
+    let operation = context.asker.operation;
+    let words = if governor.is_framed() {
+        Some(told.error.stream_exception_frame(operation, &told.message))
+    } else {
+        let dialect = ErrorDialect::of(operation);
+        told.error.stream_error_event(dialect, &told.message, &draft.request_id).map(Bytes::from)
+    };
+    let completion = governor.into_completion();
+    // A stream that has no words for it must not end tidily: its transport breaks.
+    let Some(words) = words else {
+        downstream.break_off().await;
+        return Outcome { completion, reached_model: true, failure: Some(failure) };
+    };
+    if downstream.write(words).await.is_err() || downstream.finish().await.is_err() {
         draft.error = Some("client_left".to_owned());
     }
     Outcome { completion, reached_model: true, failure: Some(failure) }
@@ -345,6 +376,18 @@ fn usage_headers(headers: &HeaderMap) -> Option<TokenUsage> {
         cache_write_5m: count("x-amzn-bedrock-cache-write-input-token-count").unwrap_or_default(),
         cache_write_1h: Tokens(0),
     })
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether an answer is handed on piece by piece: one of the two stream protocols, or what a container or an agent
+/// sends that is no JSON.
+fn is_stream(context: &AnswerContext<'_>, headers: &HeaderMap) -> bool {
+    let kind = content_type(headers);
+    let open_ended = context.asker.operation.streams() == Streams::OnRequest && kind.starts_with("text/");
+    open_ended || STREAMS.iter().any(|stream| kind.starts_with(stream))
 }
 
 fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {

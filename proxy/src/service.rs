@@ -10,7 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use hardpan_inference::json::quote;
+use hardpan_aws::error::ErrorDialect;
+use hardpan_inference::operation::{Operation, Service};
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_core::ErrorType;
@@ -175,22 +176,26 @@ async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &
     downstream.respond(status, headers, body).await.is_ok()
 }
 
+/// An error in the form the path's clients know.
 fn error_answer(draft: &Draft, refusal: &Refusal) -> (u16, HeaderMap, Bytes) {
     let answer = refusal.answer();
+    let service = draft.operation.map_or(Service::BedrockRuntime, Operation::service);
+    let shape = answer.error.shape(service, draft.path_dialect);
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.extend(header("x-amzn-errortype", answer.error.name()));
+    headers.extend(header("x-amzn-errortype", answer.error.shape(service, ErrorDialect::Aws).name));
     if let Some(wait) = answer.retry_after {
         let millis = wait.as_millis().to_string();
         headers.extend(header("x-amz-retry-after", &millis));
         headers.extend(header("retry-after-ms", &millis));
         headers.extend(header("retry-after", &wait.as_millis().div_ceil(1000).to_string()));
     }
-    if let Some(should_retry) = answer.should_retry {
+    let should_retry = answer.should_retry.or(answer.error.forbids_retry().then_some(false));
+    if let Some(should_retry) = should_retry {
         let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
         headers.insert(HeaderName::from_static("x-should-retry"), value);
     }
     add_own_headers(&mut headers, draft);
-    let body = format!("{{\"message\":{}}}", quote(&answer.message));
-    (answer.error.status(), headers, Bytes::from(body))
+    let body = answer.error.body(service, draft.path_dialect, &answer.message, &draft.request_id);
+    (shape.status, headers, Bytes::from(body))
 }

@@ -1,5 +1,6 @@
 //! What a request may use at most, and what it used in the end: the figures of reservation, bill and record.
 
+use hardpan_inference::operation::Asks;
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
 use hardpan_pricing::{Tier, cost};
 use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
@@ -17,6 +18,9 @@ const ESTIMATED_BYTES_PER_TOKEN: u64 = 4;
 
 /// The reservation by Bedrock's formula, output weighed by its burndown; its price at the same figures.
 pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, Refusal> {
+    if !asker.operation.generates() {
+        return Ok(Spend { tokens: Tokens(0), nano_usd: 0 });
+    }
     let tokens = reservation_tokens_max(cleared.est_input_tokens, cleared.max_tokens, burndown(asker.model));
     let worst = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
@@ -27,6 +31,8 @@ pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, 
     match (price, asker.snapshot.config.unknown_model) {
         (Some(price), _) => Ok(Spend { tokens, nano_usd: cost(price, &worst).total.0 }),
         (None, UnknownModel::Flag) => Ok(Spend { tokens, nano_usd: 0 }),
+        // Containers are paid for by the hour, not by the token.
+        (None, _) if asker.operation.asks() == Asks::EndpointInvoke => Ok(Spend { tokens, nano_usd: 0 }),
         (None, UnknownModel::Refuse) => Err(Refusal::UnpricedModel),
     }
 }
@@ -46,7 +52,11 @@ pub fn settle(
         ledger.release(reservation);
         return;
     }
-    let (usage, source) = usage_of(completion, cleared, asker.operation.is_stream());
+    if !asker.operation.generates() {
+        ledger.settle(reservation, Spend { tokens: Tokens(0), nano_usd: 0 });
+        return;
+    }
+    let (usage, source) = usage_of(completion, cleared);
     draft.usage = usage;
     draft.usage_source = source;
     let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
@@ -87,11 +97,11 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
 
 /// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. An
 /// answer of which nothing was seen may have been as long as it was allowed to be.
-fn usage_of(completion: &Completion, cleared: &ClearedRequest, streamed: bool) -> (TokenUsage, UsageSource) {
+fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
     if let Some(usage) = completion.usage {
         return (usage, UsageSource::Reported);
     }
-    let seen = completion.content_bytes > 0 || (streamed && !completion.unanswered);
+    let seen = completion.content_bytes > 0 || (completion.streamed && !completion.unanswered);
     let output =
         if seen { completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN) } else { cleared.max_tokens };
     let usage = TokenUsage {

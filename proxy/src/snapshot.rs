@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use hardpan_aws::credentials::{CredentialError, CredentialStore};
+use hardpan_aws::skew::ClockSkew;
 use hardpan_caches::ExactCache;
 use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_policies::{Bundle, LoadError, PolicySet};
@@ -12,6 +13,8 @@ use hardpan_quotas::Ledger;
 use hardpan_telemetry::audit::{AuditError, AuditLog, AuditSettings, AuditSink};
 
 use crate::config::{Config, OnFull};
+use crate::identity::{Identity, IdentityError};
+use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
 use crate::tools::SchemaCache;
 use crate::upstream::Upstream;
@@ -23,6 +26,10 @@ pub struct Snapshot {
     pub config: Config,
     pub upstream: Upstream,
     pub credentials: Arc<CredentialStore>,
+    /// How far Hardpan's clock is from AWS's.
+    pub skew: ClockSkew,
+    pub identity: Arc<Identity>,
+    pub models: ModelDirectory,
     pub inspector: Inspector,
     /// None: no policy is asked, by configuration.
     pub policy: Option<PolicySet>,
@@ -48,6 +55,8 @@ pub enum StartError {
     Records(#[from] AuditError),
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
 }
 
 /// The policies of a configuration, for serving and for checking alike.
@@ -76,13 +85,16 @@ impl Snapshot {
         };
         let records =
             AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
-        let credentials = CredentialStore::load(config.credentials, &config.region).await?;
+        let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
-            upstream: Upstream::new(config.endpoint.clone(), config.ca.as_deref(), config.limits),
+            upstream: Upstream::new(config.endpoints.clone(), config.http, config.ca.as_deref(), config.limits),
             credentials,
+            skew: ClockSkew::new(),
+            identity: Identity::load(&config).await?,
+            models: ModelDirectory::new(&config.models),
             inspector,
             policy,
             ledger: Ledger::new(limits),

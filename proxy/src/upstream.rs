@@ -17,7 +17,9 @@ use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_http::RequestHeader;
 
-use crate::config::Limits;
+use hardpan_inference::operation::Service;
+
+use crate::config::{Endpoints, HttpVersion, Limits};
 
 /// How long a resolved address is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(30);
@@ -80,6 +82,8 @@ impl Endpoint {
 
 /// A request ready to go out.
 pub struct Call {
+    pub service: Service,
+    pub method: &'static str,
     pub path: String,
     pub region: String,
     /// Every header but `host`, signature included.
@@ -126,39 +130,43 @@ pub struct UpstreamAnswer {
 
 pub struct Upstream {
     connector: Connector,
-    endpoint: Endpoint,
+    endpoints: Endpoints,
+    http: HttpVersion,
     limits: Limits,
     resolved: Mutex<HashMap<String, (SocketAddr, Instant)>>,
 }
 
 impl Upstream {
-    pub fn new(endpoint: Endpoint, ca: Option<&std::path::Path>, limits: Limits) -> Self {
+    pub fn new(endpoints: Endpoints, http: HttpVersion, ca: Option<&std::path::Path>, limits: Limits) -> Self {
         let mut options = ConnectorOptions::new(limits.in_flight_max.clamp(16, 1024));
         options.ca_file = ca.map(|ca| ca.to_string_lossy().into_owned());
         Self {
             connector: Connector::new(Some(options)),
-            endpoint,
+            endpoints,
+            http,
             limits,
             resolved: Mutex::new(HashMap::new()),
         }
     }
 
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
+    /// The endpoint of a service. Every service has one.
+    pub fn endpoint(&self, service: Service) -> Result<&Endpoint, UpstreamError> {
+        self.endpoints.get(&service).ok_or(UpstreamError::Resolve)
     }
 
     /// Sends a request and waits for the answer's head.
     pub async fn send(&self, call: &Call) -> Result<UpstreamAnswer, UpstreamError> {
-        let peer = self.peer(&call.region).await?;
+        let endpoint = self.endpoint(call.service)?;
+        let peer = self.peer(endpoint, &call.region, self.http).await?;
         let mut attempts = 0;
         loop {
             attempts += 1;
             let connected = self.connector.get_http_session(&peer).await;
             let Ok((session, reused)) = connected else {
-                self.forget(&call.region);
+                self.forget(&endpoint.host(&call.region));
                 return Err(UpstreamError::Connect);
             };
-            match self.exchange(session, call).await {
+            match self.exchange(session, endpoint, call).await {
                 Ok(session) => return Ok(UpstreamAnswer::new(session, peer, attempts)),
                 Err(UpstreamError::Unsent) if reused && attempts == 1 => {}
                 Err(error) => return Err(error),
@@ -167,9 +175,8 @@ impl Upstream {
     }
 
     /// The address may be the reason: look it up anew.
-    fn forget(&self, region: &str) {
-        let host = self.endpoint.host(region);
-        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).remove(&host);
+    fn forget(&self, host: &str) {
+        self.resolved.lock().unwrap_or_else(PoisonError::into_inner).remove(host);
     }
 
     /// Gives a connection whose answer was read whole back to the pool.
@@ -180,11 +187,12 @@ impl Upstream {
     async fn exchange(
         &self,
         mut session: HttpSession<()>,
+        endpoint: &Endpoint,
         call: &Call,
     ) -> Result<HttpSession<()>, UpstreamError> {
         session.set_read_timeout(Some(self.limits.upstream_read_timeout));
         session.set_write_timeout(Some(self.limits.write_timeout));
-        if self.write(&mut session, call).await.is_err() {
+        if self.write(&mut session, endpoint, call).await.is_err() {
             // A service that refuses a large body early says so before it stops reading.
             let early = tokio::time::timeout(EARLY_ANSWER_WITHIN, read_head(&mut session)).await;
             return if matches!(early, Ok(Ok(()))) { Ok(session) } else { Err(UpstreamError::Unsent) };
@@ -199,45 +207,47 @@ impl Upstream {
     async fn write(
         &self,
         session: &mut HttpSession<()>,
+        endpoint: &Endpoint,
         call: &Call,
     ) -> Result<(), Box<pingora_core::Error>> {
-        session.write_request_header(Box::new(self.head(call)?)).await?;
+        let is_h2 = matches!(session, HttpSession::H2(_));
+        session.write_request_header(Box::new(head(endpoint, call, Some(call.body.len()), is_h2)?)).await?;
         session.write_request_body(call.body.clone(), true).await?;
         session.finish_request_body().await
     }
 
-    fn head(&self, call: &Call) -> Result<RequestHeader, Box<pingora_core::Error>> {
-        let mut head = RequestHeader::build("POST", call.path.as_bytes(), Some(call.headers.len() + 2))?;
-        head.append_header("host", self.endpoint.authority(&call.region))?;
-        for (name, value) in &call.headers {
-            head.append_header(name.clone(), value.clone())?;
-        }
-        head.append_header(http::header::CONTENT_LENGTH, call.body.len().to_string())?;
-        Ok(head)
-    }
-
-    async fn peer(&self, region: &str) -> Result<HttpPeer, UpstreamError> {
-        let host = self.endpoint.host(region);
-        let address = self.resolve(&host).await?;
-        let mut peer = HttpPeer::new(address, self.endpoint.tls, host);
-        peer.options.alpn = ALPN::H1;
+    async fn peer(
+        &self,
+        endpoint: &Endpoint,
+        region: &str,
+        http: HttpVersion,
+    ) -> Result<HttpPeer, UpstreamError> {
+        let host = endpoint.host(region);
+        let address = self.resolve(&host, endpoint.port).await?;
+        let mut peer = HttpPeer::new(address, endpoint.tls, host);
+        peer.options.alpn = match (http, endpoint.tls) {
+            (HttpVersion::H1, _) => ALPN::H1,
+            (HttpVersion::H2, true) => ALPN::H2H1,
+            (HttpVersion::H2, false) => ALPN::H2,
+        };
         peer.options.connection_timeout = Some(self.limits.upstream_connect_timeout);
         peer.options.total_connection_timeout = Some(self.limits.upstream_connect_timeout * 2);
         peer.options.idle_timeout = Some(IDLE_FOR);
         Ok(peer)
     }
 
-    async fn resolve(&self, host: &str) -> Result<SocketAddr, UpstreamError> {
+    async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, UpstreamError> {
         if let Ok(address) = host.parse() {
-            return Ok(SocketAddr::new(address, self.endpoint.port));
+            return Ok(SocketAddr::new(address, port));
         }
         let known = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).get(host).copied();
+        let known = known.map(|(address, at)| (SocketAddr::new(address.ip(), port), at));
         if let Some((address, at)) = known
             && at.elapsed() < RESOLVED_FOR
         {
             return Ok(address);
         }
-        let looked_up = tokio::net::lookup_host((host, self.endpoint.port)).await;
+        let looked_up = tokio::net::lookup_host((host, port)).await;
         let fresh = looked_up.ok().and_then(|mut addresses| addresses.next());
         // A failed look-up does not forget an address that works.
         let address = fresh.or(known.map(|(address, _)| address)).ok_or(UpstreamError::Resolve)?;
@@ -245,6 +255,31 @@ impl Upstream {
         resolved.insert(host.to_owned(), (address, Instant::now()));
         Ok(address)
     }
+}
+
+/// A head as the session's protocol wants it. Without a length the body is a stream of HTTP/2.
+fn head(
+    endpoint: &Endpoint,
+    call: &Call,
+    length: Option<usize>,
+    is_h2: bool,
+) -> Result<RequestHeader, Box<pingora_core::Error>> {
+    let mut head = RequestHeader::build(call.method, call.path.as_bytes(), Some(call.headers.len() + 2))?;
+    let authority = endpoint.authority(&call.region);
+    if is_h2 {
+        let scheme = if endpoint.tls { "https" } else { "http" };
+        let uri = format!("{scheme}://{authority}{}", call.path).parse();
+        head.set_uri(uri.map_err(|_| pingora_core::Error::new(pingora_core::ErrorType::InvalidHTTPHeader))?);
+    } else {
+        head.append_header("host", authority)?;
+    }
+    for (name, value) in &call.headers {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    if let Some(length) = length.filter(|length| *length > 0 || call.method != "GET") {
+        head.append_header(http::header::CONTENT_LENGTH, length.to_string())?;
+    }
+    Ok(head)
 }
 
 /// Reads until a final head.

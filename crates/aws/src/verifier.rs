@@ -3,19 +3,20 @@
 //! The canonical request is built from what the client listed and sent, byte for byte: whatever headers it signed,
 //! `:authority` where it spoke HTTP/2, and the raw path. What a caller could add unsigned and still be believed is
 //! refused: every `x-amz…` header must be among the signed ones.
-//! Only header signing is accepted; query signing, SigV4a and unsigned or chunk-signed payloads are not.
+//! Only header signing is accepted; query signing, SigV4a and unsigned payloads are not. A request whose frames are
+//! signed one by one is verified by `verify_streaming_seed` alone, whose signature then seeds the frames' chain.
 
 use std::collections::BTreeSet;
 
-use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use time::PrimitiveDateTime;
-use time::macros::format_description;
-use zeroize::Zeroizing;
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+use crate::canonical::{self, ALGORITHM, encode, hmac, percent_decode, signing_key};
+
+pub use crate::canonical::hex;
+
+/// What stands for the body's hash where every frame of the body is signed by itself.
+pub const STREAMING_PAYLOAD: &str = "STREAMING-AWS4-HMAC-SHA256-EVENTS";
 
 /// Headers that may stand unsigned because nothing here believes them: the trace id is added on the way and signed
 /// by no SDK; the session token belongs to keys Hardpan did not issue, and is dropped.
@@ -58,6 +59,11 @@ impl Authorization {
     /// Whether a header is among the signed ones.
     pub fn signs(&self, name: &str) -> bool {
         self.signed_headers.iter().any(|signed| signed == name)
+    }
+
+    /// The signature, 64 digits of hex: what a replay repeats, and the seed of a signed event stream.
+    pub fn signature(&self) -> &str {
+        &self.signature
     }
 }
 
@@ -108,10 +114,8 @@ pub fn parse(headers: &HeaderMap, raw_target: &[u8]) -> Result<Authorization, Ve
     let [access_key_id, date, region, service, "aws4_request"] = scope.as_slice() else {
         return Err(VerifyError::Malformed);
     };
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let hex =
-        |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if ![*access_key_id, *region, *service].into_iter().all(plain) || !hex(signature) {
+    let plain = [*access_key_id, *region, *service].into_iter().all(canonical::is_plain);
+    if !plain || !canonical::is_signature(signature) {
         return Err(VerifyError::Malformed);
     }
     let signed_headers: Vec<String> = signed_headers.split(';').map(str::to_owned).collect();
@@ -139,11 +143,36 @@ pub fn verify(
     now_unix: i64,
     skew_max_s: i64,
 ) -> Result<(), VerifyError> {
+    prove(authorization, secret, request, &hex(request.body_sha256), now_unix, skew_max_s)
+}
+
+/// Checks the signature of a request whose body is a signed event stream: it covers the head alone, so the request's
+/// `body_sha256` is not looked at, and each frame must then be verified by `event_signing::ChainVerifier`.
+pub fn verify_streaming_seed(
+    authorization: &Authorization,
+    secret: &str,
+    request: &SignedRequest<'_>,
+    now_unix: i64,
+    skew_max_s: i64,
+) -> Result<(), VerifyError> {
+    if request.headers.get_all("x-amz-content-sha256").iter().count() != 1 {
+        return Err(VerifyError::PayloadHash);
+    }
+    prove(authorization, secret, request, STREAMING_PAYLOAD, now_unix, skew_max_s)
+}
+
+fn prove(
+    authorization: &Authorization,
+    secret: &str,
+    request: &SignedRequest<'_>,
+    payload_hash: &str,
+    now_unix: i64,
+    skew_max_s: i64,
+) -> Result<(), VerifyError> {
     let date = check_date(authorization, request.headers, now_unix, skew_max_s)?;
     check_signed_names(authorization, request.headers)?;
-    let payload_hash = hex(request.body_sha256);
-    check_payload_hash(request.headers, &payload_hash)?;
-    let canonical = canonical_request(authorization, request, &payload_hash, PathMode::Normalised)?;
+    check_payload_hash(request.headers, payload_hash)?;
+    let canonical = canonical_request(authorization, request, payload_hash, PathMode::Normalised)?;
     let to_sign = string_to_sign(authorization, date, &canonical);
     let key = signing_key(secret, &authorization.date, &authorization.region, &authorization.service);
     let expected = hex(&hmac(&*key, to_sign.as_bytes()));
@@ -161,12 +190,11 @@ fn check_date<'a>(
     skew_max_s: i64,
 ) -> Result<&'a str, VerifyError> {
     let date = headers.get("x-amz-date").and_then(|value| value.to_str().ok()).ok_or(VerifyError::Date)?;
-    let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-    let at = PrimitiveDateTime::parse(date, format).map_err(|_| VerifyError::Date)?;
+    let at = canonical::unix_seconds(date).ok_or(VerifyError::Date)?;
     if !date.starts_with(&authorization.date) || authorization.date.len() != 8 {
         return Err(VerifyError::Date);
     }
-    let skew = at.assume_utc().unix_timestamp().saturating_sub(now_unix).saturating_abs();
+    let skew = at.saturating_sub(now_unix).saturating_abs();
     if skew > skew_max_s { Err(VerifyError::Expired) } else { Ok(date) }
 }
 
@@ -311,75 +339,14 @@ fn canonical_value(name: &str, request: &SignedRequest<'_>, out: &mut String) ->
 
 fn string_to_sign(authorization: &Authorization, date: &str, canonical: &str) -> String {
     let Authorization { date: day, region, service, .. } = authorization;
-    let digest = hex(&Sha256::digest(canonical.as_bytes()));
-    format!("{ALGORITHM}\n{date}\n{day}/{region}/{service}/aws4_request\n{digest}")
-}
-
-fn signing_key(secret: &str, date: &str, region: &str, service: &str) -> Zeroizing<[u8; 32]> {
-    let seed = Zeroizing::new(format!("AWS4{secret}"));
-    let mut key = Zeroizing::new(hmac(seed.as_bytes(), date.as_bytes()));
-    for part in [region, service, "aws4_request"] {
-        *key = hmac(&*key, part.as_bytes());
-    }
-    key
-}
-
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of any length, so this never falls back.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
-    mac.update(message);
-    mac.finalize().into_bytes().into()
-}
-
-/// RFC 3986 unreserved bytes stay; all others become `%XX` in upper case.
-fn encode(bytes: &[u8], keep_slash: bool, out: &mut String) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in bytes {
-        let kept = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-        if kept || (keep_slash && *byte == b'/') {
-            out.push(char::from(*byte));
-        } else {
-            let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
-            out.push('%');
-            out.push(digit(byte >> 4));
-            out.push(digit(byte & 15));
-        }
-    }
-}
-
-fn percent_decode(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escape = (*byte == b'%').then(|| bytes.get(at + 1..at + 3)).flatten();
-        let value = escape
-            .and_then(|digits| std::str::from_utf8(digits).ok())
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match value {
-            Some(value) => {
-                out.push(value);
-                at += 3;
-            }
-            None => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    out
-}
-
-/// Lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(HEX.get(usize::from(nibble)).copied().unwrap_or(b'0'));
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    canonical::string_to_sign(date, &canonical::scope(day, region, service), canonical)
 }
 
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
     use http::{HeaderName, HeaderValue};
+    use sha2::{Digest, Sha256};
 
     use super::*;
 
@@ -525,6 +492,49 @@ mod tests {
         assert_eq!(verified(None), Err(VerifyError::AbsentHeader));
     }
 
+    #[test]
+    fn a_streamed_body_is_accepted_only_where_it_is_asked_for() {
+        let body_sha256: [u8; 32] = Sha256::digest(b"").into();
+        let mut map = headers(&[("host", "localhost"), ("x-amz-date", "20150830T123600Z")]);
+        map.insert("x-amz-content-sha256", HeaderValue::from_static(STREAMING_PAYLOAD));
+        let mut authorization = Authorization {
+            access_key_id: "AKIDEXAMPLE".into(),
+            region: "us-east-1".into(),
+            service: "bedrock".into(),
+            date: "20150830".into(),
+            signed_headers: ["host", "x-amz-content-sha256", "x-amz-date"].map(str::to_owned).to_vec(),
+            signature: String::new(),
+        };
+        let target = b"/model/a%3A0/invoke-with-bidirectional-stream";
+        let request = SignedRequest {
+            method: "POST",
+            raw_target: target,
+            headers: &map,
+            authority: None,
+            body_sha256: &body_sha256,
+        };
+        let canonical =
+            canonical_request(&authorization, &request, STREAMING_PAYLOAD, PathMode::Normalised).unwrap();
+        let key = signing_key(SECRET, "20150830", "us-east-1", "bedrock");
+        authorization.signature =
+            hex(&hmac(&*key, string_to_sign(&authorization, "20150830T123600Z", &canonical).as_bytes()));
+        assert_eq!(verify_streaming_seed(&authorization, SECRET, &request, NOW, 300), Ok(()));
+        assert_eq!(verify(&authorization, SECRET, &request, NOW, 300), Err(VerifyError::PayloadHash));
+        let wrong = verify_streaming_seed(&authorization, "other", &request, NOW, 300);
+        assert_eq!(wrong, Err(VerifyError::Mismatch));
+        let mut unsaid = map.clone();
+        unsaid.remove("x-amz-content-sha256");
+        let mut twice = map.clone();
+        twice.append("x-amz-content-sha256", HeaderValue::from_static(STREAMING_PAYLOAD));
+        let mut whole = map.clone();
+        whole.insert("x-amz-content-sha256", HeaderValue::from_static(canonical::EMPTY_SHA256));
+        for other in [unsaid, twice, whole] {
+            let request = SignedRequest { headers: &other, ..request };
+            let refused = verify_streaming_seed(&authorization, SECRET, &request, NOW, 300);
+            assert_eq!(refused, Err(VerifyError::PayloadHash));
+        }
+    }
+
     /// The published signing suite and requests signed by botocore, where they are at hand.
     #[test]
     fn published_vectors_verify() {
@@ -608,8 +618,7 @@ mod tests {
         let canonical =
             canonical_request(&authorization, &request, &hex(&body_sha256), PathMode::Normalised).unwrap();
         assert_eq!(canonical, text("canonical_request"), "{}", text("name"));
-        let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let now = PrimitiveDateTime::parse(text("timestamp"), format).unwrap().assume_utc().unix_timestamp();
+        let now = canonical::unix_seconds(text("timestamp")).unwrap();
         assert_eq!(
             verify(&authorization, text("secret_access_key"), &request, now, 300),
             Ok(()),

@@ -20,6 +20,12 @@ pub enum ModelKind {
     Prompt,
     PromptRouter,
     MarketplaceEndpoint,
+    /// A SageMaker endpoint or inference router, by its name.
+    Endpoint,
+    Agent,
+    Flow,
+    /// The operation calls no model, or none that anybody names.
+    None,
 }
 
 impl ModelKind {
@@ -35,6 +41,10 @@ impl ModelKind {
             ModelKind::Prompt => "prompt",
             ModelKind::PromptRouter => "prompt_router",
             ModelKind::MarketplaceEndpoint => "marketplace_endpoint",
+            ModelKind::Endpoint => "endpoint",
+            ModelKind::Agent => "agent",
+            ModelKind::Flow => "flow",
+            ModelKind::None => "none",
         }
     }
 }
@@ -148,6 +158,25 @@ impl ModelId {
         })
     }
 
+    /// What stands where a model would: an endpoint, an agent, a flow, or nothing.
+    pub fn of_resource(kind: ModelKind, id: String) -> Self {
+        Self { id, base: String::new(), kind, scope: None, region: None, account: None }
+    }
+
+    /// The same id, its base model now known.
+    pub fn resolved_to(&self, base: &ModelId) -> Self {
+        Self {
+            base: base.base.clone(),
+            scope: self.scope.clone().or_else(|| base.scope.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the id says nothing of the model behind it.
+    pub fn is_hidden(&self) -> bool {
+        self.base.is_empty() && !matches!(self.kind, ModelKind::None | ModelKind::Endpoint)
+    }
+
     /// The id as the caller means it, decoded.
     pub fn as_str(&self) -> &str {
         &self.id
@@ -223,7 +252,7 @@ fn split_scope(id: &str) -> (Option<&str>, &str) {
 }
 
 /// Decodes once. None for a broken escape, a control byte or invalid UTF-8.
-fn percent_decode(raw: &[u8]) -> Option<String> {
+pub(crate) fn percent_decode(raw: &[u8]) -> Option<String> {
     let mut out = Vec::with_capacity(raw.len());
     let mut bytes = raw.iter().copied();
     while let Some(byte) = bytes.next() {

@@ -56,6 +56,18 @@ impl TokenUsage {
         self.input + self.cache_write() + output
     }
 
+    /// Figures that came later in a stream; what they leave out stays as it was known.
+    pub fn after(self, known: TokenUsage) -> TokenUsage {
+        let later = |new: Tokens, old: Tokens| if new.0 == 0 { old } else { new };
+        TokenUsage {
+            input: later(self.input, known.input),
+            output: later(self.output, known.output),
+            cache_read: later(self.cache_read, known.cache_read),
+            cache_write_5m: later(self.cache_write_5m, known.cache_write_5m),
+            cache_write_1h: later(self.cache_write_1h, known.cache_write_1h),
+        }
+    }
+
     /// The same, with so many of its cache writes known to be kept for an hour.
     pub fn with_hour_writes(mut self, hour: Tokens) -> TokenUsage {
         if self.cache_write_1h.0 == 0 && hour <= self.cache_write_5m {

@@ -6,15 +6,16 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::directives::{Directives, ToolCall};
+use crate::frames::Wire;
 use crate::prompt::Prompt;
 use crate::text::truncated;
 
 /// In a request that carries a guardrail, this word makes it intervene.
-const GUARDED_WORD: &str = "forbidden-topic";
-const BLOCKED_MESSAGE: &str = "Sorry, the model cannot answer this question.";
+pub(crate) const GUARDED_WORD: &str = "forbidden-topic";
+pub(crate) const BLOCKED_MESSAGE: &str = "Sorry, the model cannot answer this question.";
 const FILLER: &str = "Lorem ipsum dolor sit amet, consectetur adipiscing elit. ";
 /// The simulator's whole tokenizer.
-const BYTES_PER_TOKEN: u64 = 4;
+pub(crate) const BYTES_PER_TOKEN: u64 = 4;
 
 /// Holds completion text, so it has no `Debug`.
 pub(crate) struct Answer {
@@ -124,11 +125,15 @@ fn blocks(prompt: &Prompt, directives: &Directives) -> Vec<Block> {
     let text = match (&directives.say, directives.bytes) {
         (Some(say), _) => Some(say.clone()),
         (None, Some(bytes)) => Some(FILLER.chars().cycle().take(bytes).collect()),
-        (None, None) if directives.echo.is_empty() && !directives.tools.is_empty() => None,
+        (None, None) if directives.echo.is_empty() && calls_only(directives) => None,
         (None, None) => Some(format!("You said: {}", directives.echo)),
     };
     let tools = (0_u64..).zip(&directives.tools).map(|(index, call)| tool_use(prompt.seed, index, call));
     text.map(Block::Text).into_iter().chain(tools.map(Block::Tool)).collect()
+}
+
+fn calls_only(directives: &Directives) -> bool {
+    !directives.tools.is_empty() || !directives.returns.is_empty()
 }
 
 fn tool_use(seed: u64, index: u64, call: &ToolCall) -> ToolUse {
@@ -168,6 +173,35 @@ impl Block {
 }
 
 impl Answer {
+    /// All that is said, without the calls; none when nothing is said.
+    pub(crate) fn text(&self) -> Option<String> {
+        let texts: Vec<&str> = self
+            .blocks
+            .iter()
+            .filter_map(|block| match block {
+                Block::Text(text) => Some(text.as_str()),
+                Block::Tool(_) => None,
+            })
+            .collect();
+        (!texts.is_empty()).then(|| texts.join("\n"))
+    }
+
+    pub(crate) fn tools(&self) -> impl Iterator<Item = &ToolUse> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Text(_) => None,
+            Block::Tool(tool) => Some(tool),
+        })
+    }
+
+    /// What the last chunk of an InvokeModel stream carries whatever the family, each member with a leading
+    /// comma; nothing on a provider's own wire.
+    pub(crate) fn closing_members(&self, wire: Wire) -> String {
+        match wire {
+            Wire::Events => format!(",{}{}", self.invocation_metrics(), self.invoke_guardrail_members()),
+            _ => String::new(),
+        }
+    }
+
     pub(crate) fn total_tokens(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
@@ -186,7 +220,7 @@ impl Answer {
     }
 
     /// The member every last InvokeModel chunk carries, whatever the family.
-    pub(crate) fn invocation_metrics(&self) -> String {
+    fn invocation_metrics(&self) -> String {
         format!(
             "\"amazon-bedrock-invocationMetrics\":{{\"inputTokenCount\":{},\"outputTokenCount\":{},\
              \"invocationLatency\":{latency},\"firstByteLatency\":{latency},\
@@ -212,6 +246,8 @@ pub(crate) mod tests {
             text_bytes: 10,
             max_tokens: None,
             guardrail: None,
+            model: "model".to_owned(),
+            body: Value::Null,
             seed: 7,
         }
     }

@@ -1,14 +1,13 @@
-//! An answer in the shape of Anthropic Messages on Bedrock.
+//! An answer in the shape of Anthropic Messages: InvokeModel bodies and chunks, and the Messages API's own
+//! server-sent events.
 
 use std::fmt;
-
-use hardpan_inference::model_id::ModelId;
 
 use crate::answer::{Answer, Block, Stop, ToolUse};
 use crate::frames::{FrameKind, Frames};
 use crate::text::{Quoted, Sequence, pieces};
 
-pub(crate) fn body(answer: &Answer, model: &ModelId) -> String {
+pub(crate) fn body(answer: &Answer, model: &str) -> String {
     let content: Vec<String> = answer.blocks.iter().map(content_block).collect();
     format!(
         "{{{},\"content\":[{}],\"stop_reason\":\"{}\",\"stop_sequence\":null,\"usage\":{}{}}}",
@@ -20,7 +19,7 @@ pub(crate) fn body(answer: &Answer, model: &ModelId) -> String {
     )
 }
 
-pub(crate) fn stream(answer: &Answer, model: &ModelId, frames: &mut Frames) {
+pub(crate) fn stream(answer: &Answer, model: &str, frames: &mut Frames) {
     let mut sequence = Sequence::new(answer.seed);
     frames.chunk(
         FrameKind::Opening,
@@ -44,14 +43,8 @@ pub(crate) fn stream(answer: &Answer, model: &ModelId, frames: &mut Frames) {
             answer.output_tokens
         ),
     );
-    frames.chunk(
-        FrameKind::Closing,
-        format_args!(
-            "\"type\":\"message_stop\",{}{}",
-            answer.invocation_metrics(),
-            answer.invoke_guardrail_members()
-        ),
-    );
+    let closing_members = answer.closing_members(frames.wire());
+    frames.chunk(FrameKind::Closing, format_args!("\"type\":\"message_stop\"{closing_members}"));
 }
 
 fn stream_block(index: usize, block: &Block, sequence: &mut Sequence, frames: &mut Frames) {
@@ -92,18 +85,18 @@ fn stream_delta(index: usize, members: fmt::Arguments<'_>, frames: &mut Frames) 
     );
 }
 
-fn head_members(answer: &Answer, model: &ModelId) -> String {
+fn head_members(answer: &Answer, model: &str) -> String {
     format!(
-        "\"model\":\"{}\",\"id\":\"msg_bdrk_{:024x}\",\"type\":\"message\",\"role\":\"assistant\"",
-        model_name(model),
+        "\"model\":{},\"id\":\"msg_bdrk_{:024x}\",\"type\":\"message\",\"role\":\"assistant\"",
+        Quoted(model),
         answer.seed
     )
 }
 
-/// Anthropic's own name: the id without provider and version. A hidden model stays hidden. The id's pattern
-/// leaves nothing that would have to be escaped.
-fn model_name(model: &ModelId) -> &str {
-    let name = model.base().split_once('.').map_or(model.base(), |(_, name)| name);
+/// Anthropic's own name of a model on Bedrock: the id without provider and version. A hidden model stays
+/// hidden.
+pub(crate) fn model_name(base: &str) -> &str {
+    let name = base.split_once('.').map_or(base, |(_, name)| name);
     let name = name.rsplit_once("-v").map_or(name, |(name, _)| name);
     if name.is_empty() { "claude" } else { name }
 }
@@ -142,21 +135,20 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::answer::tests::answer;
-    use crate::frames::tests::chunks;
+    use crate::frames::Wire;
+    use crate::frames::tests::{chunks, objects};
 
     use super::*;
 
-    fn model() -> ModelId {
-        ModelId::parse("us.anthropic.claude-sonnet-4-20250514-v1:0").unwrap()
-    }
+    const MODEL: &str = "claude-sonnet-4-20250514";
 
     fn read_body(text: &str) -> Value {
-        serde_json::from_str(&body(&answer(text), &model())).unwrap()
+        serde_json::from_str(&body(&answer(text), MODEL)).unwrap()
     }
 
     fn read_stream(text: &str) -> Vec<Value> {
         let mut frames = Frames::new(1);
-        stream(&answer(text), &model(), &mut frames);
+        stream(&answer(text), MODEL, &mut frames);
         chunks(&frames.finish(None).bytes)
     }
 
@@ -222,8 +214,20 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_model_has_a_neutral_name() {
+    fn a_model_has_anthropics_name_and_a_hidden_one_a_neutral_name() {
+        assert_eq!(model_name("anthropic.claude-sonnet-4-20250514-v1:0"), MODEL);
         let hidden = "arn:aws:bedrock:us-east-1:123456789012:provisioned-model/abcd1234efgh";
-        assert_eq!(model_name(&ModelId::parse(hidden).unwrap()), "claude");
+        let hidden = hardpan_inference::model_id::ModelId::parse(hidden).unwrap();
+        assert_eq!(model_name(hidden.base()), "claude");
+    }
+
+    #[test]
+    fn server_sent_events_have_names_and_no_metrics() {
+        let mut frames = Frames::on(Wire::NamedSse, 1);
+        stream(&answer("hello"), MODEL, &mut frames);
+        let events = objects(&frames.finish(None).bytes);
+        assert!(events.iter().all(|(name, event)| event["type"] == name.as_str()));
+        assert_eq!(events.first().unwrap().1["message"]["model"], MODEL);
+        assert_eq!(events.last().unwrap().1, json!({"type": "message_stop"}));
     }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
+use crate::duplex::Duplex;
 use crate::frames::FrameStream;
 use crate::text::Sequence;
 
@@ -24,6 +25,7 @@ const TRANSPORT_SEED: u64 = 20_261_122;
 pub(crate) enum AnswerBody {
     Whole(Option<Bytes>),
     Pieces(Pieces),
+    Duplex(Box<Duplex>),
 }
 
 /// A body in pieces. Not `Debug`: it holds completion text.
@@ -43,9 +45,23 @@ pub(crate) struct Pieces {
 
 /// Counts the stream as aborted when it is dropped unfinished: that is all hyper tells of a client that
 /// left.
-struct Watch {
+pub(crate) struct Watch {
     is_finished: bool,
     aborted: Arc<AtomicU64>,
+}
+
+impl Watch {
+    pub(crate) fn new(aborted: Arc<AtomicU64>) -> Self {
+        Watch { is_finished: false, aborted }
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.is_finished = true;
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.is_finished
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +117,7 @@ impl Pieces {
             has_paused: false,
             is_broken: false,
             declared_bytes: None,
-            watch: Watch { is_finished: false, aborted },
+            watch: Watch::new(aborted),
         }
     }
 
@@ -156,6 +172,7 @@ impl Body for AnswerBody {
         match self.get_mut() {
             AnswerBody::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             AnswerBody::Pieces(pieces) => pieces.poll_piece(context),
+            AnswerBody::Duplex(duplex) => duplex.poll_piece(context),
         }
     }
 
@@ -163,6 +180,7 @@ impl Body for AnswerBody {
         match self {
             AnswerBody::Whole(body) => body.is_none(),
             AnswerBody::Pieces(pieces) => pieces.watch.is_finished,
+            AnswerBody::Duplex(duplex) => duplex.is_over(),
         }
     }
 
@@ -170,6 +188,7 @@ impl Body for AnswerBody {
         let bytes = match self {
             AnswerBody::Whole(body) => Some(body.as_ref().map_or(0, |body| body.len() as u64)),
             AnswerBody::Pieces(pieces) => pieces.declared_bytes,
+            AnswerBody::Duplex(_) => None,
         };
         bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
     }

@@ -5,6 +5,9 @@
 //! | directive | effect |
 //! |---|---|
 //! | `tool NAME {json}` | a tool use block; may occur more than once |
+//! | `return NAME {json}` | agents: control returns to the caller for that function |
+//! | `sse` | agent runtimes: answers as server-sent events |
+//! | `jsonlines` | endpoint streams: lines of JSON instead of server-sent events |
 //! | `say TEXT` | answers TEXT instead of the echo |
 //! | `bytes N` | answers N bytes of filler text |
 //! | `guardrail` | the guardrail intervened |
@@ -40,6 +43,10 @@ pub(crate) struct Directives {
     /// The text without its directives.
     pub(crate) echo: String,
     pub(crate) tools: Vec<ToolCall>,
+    /// Functions an agent hands back to its caller.
+    pub(crate) returns: Vec<ToolCall>,
+    pub(crate) sse: bool,
+    pub(crate) json_lines: bool,
     pub(crate) say: Option<String>,
     pub(crate) bytes: Option<usize>,
     pub(crate) guardrail: bool,
@@ -72,6 +79,9 @@ pub(crate) enum StreamFault {
 
 enum Directive {
     Tool(ToolCall),
+    Return(ToolCall),
+    Sse,
+    JsonLines,
     Say(String),
     Bytes(usize),
     Guardrail,
@@ -110,6 +120,9 @@ impl Directives {
     fn obey(&mut self, directive: Directive) {
         match directive {
             Directive::Tool(tool) => self.tools.push(tool),
+            Directive::Return(call) => self.returns.push(call),
+            Directive::Sse => self.sse = true,
+            Directive::JsonLines => self.json_lines = true,
             Directive::Say(text) => self.say = Some(text),
             Directive::Bytes(bytes) => self.bytes = Some(bytes),
             Directive::Guardrail => self.guardrail = true,
@@ -126,7 +139,10 @@ impl Directives {
 fn read(tail: &str) -> Option<(Directive, &str)> {
     let inner = tail.strip_prefix(OPENING)?;
     if let Some(arguments) = inner.strip_prefix("tool ") {
-        return read_tool(arguments);
+        return read_tool(arguments).map(|(tool, after)| (Directive::Tool(tool), after));
+    }
+    if let Some(arguments) = inner.strip_prefix("return ") {
+        return read_tool(arguments).map(|(call, after)| (Directive::Return(call), after));
     }
     let (inner, after) = split_at_closing_bracket(inner)?;
     let (name, arguments) = inner.split_once(' ').unwrap_or((inner, ""));
@@ -135,6 +151,8 @@ fn read(tail: &str) -> Option<(Directive, &str)> {
         "say" => Directive::Say(arguments.to_owned()),
         "bytes" => Directive::Bytes(arguments.parse::<usize>().ok()?.min(ANSWER_BYTES_MAX)),
         "guardrail" => Directive::Guardrail,
+        "sse" => Directive::Sse,
+        "jsonlines" => Directive::JsonLines,
         "throttle" => Directive::Fault(Fault::Error {
             status: StatusCode::TOO_MANY_REQUESTS,
             kind: "ThrottlingException".to_owned(),
@@ -155,7 +173,7 @@ fn read(tail: &str) -> Option<(Directive, &str)> {
 }
 
 /// `NAME {json}]`. The JSON is read as JSON, so brackets and braces inside its strings mean nothing.
-fn read_tool(arguments: &str) -> Option<(Directive, &str)> {
+fn read_tool(arguments: &str) -> Option<(ToolCall, &str)> {
     let arguments = arguments.trim_start();
     let end = arguments.find(|character: char| character.is_whitespace() || character == ']')?;
     let (name, rest) = arguments.split_at_checked(end)?;
@@ -163,7 +181,7 @@ fn read_tool(arguments: &str) -> Option<(Directive, &str)> {
     let rest = rest.trim_start();
     let (json, rest) = if rest.starts_with(']') { ("{}", rest) } else { split_after_object(rest)? };
     let after = rest.trim_start().strip_prefix(']')?;
-    Some((Directive::Tool(ToolCall { name: name.to_owned(), json: json.to_owned() }), after))
+    Some((ToolCall { name: name.to_owned(), json: json.to_owned() }, after))
 }
 
 fn split_after_object(text: &str) -> Option<(&str, &str)> {
@@ -248,6 +266,17 @@ mod tests {
             directives.tools.iter().map(|tool| (tool.name.as_str(), tool.json.as_str())).collect();
         assert_eq!(calls, [("send_mail", json), ("noop", "{}")]);
         assert_eq!(directives.echo, "go  and  then");
+    }
+
+    #[test]
+    fn a_returned_function_and_the_forms_of_a_stream_are_read() {
+        let directives =
+            parse("[sim:return book {\"day\": \"{DATE_1}\"}] [sim:sse][sim:jsonlines] [sim:guard]");
+        let calls: Vec<(&str, &str)> =
+            directives.returns.iter().map(|call| (call.name.as_str(), call.json.as_str())).collect();
+        assert_eq!(calls, [("book", "{\"day\": \"{DATE_1}\"}")]);
+        assert!(directives.sse && directives.json_lines && directives.tools.is_empty());
+        assert_eq!(directives.echo, "[sim:guard]");
     }
 
     #[test]

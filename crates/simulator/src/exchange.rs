@@ -7,18 +7,20 @@ use std::sync::atomic::Ordering;
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use hardpan_inference::operation::{self, RouteError, Target};
+use hardpan_inference::operation::{self, Operation, RouteError, Target};
 
 use crate::body::AnswerBody;
-use crate::keyring::Verdict;
+use crate::control::Lookup;
+use crate::duplex::Duplex;
+use crate::frames::Wire;
+use crate::keyring::{Verdict, scoped_service};
 use crate::received::Received;
-use crate::reply::{BODY_BYTES_MAX, Content, Reply, reply};
+use crate::reply::{BODY_BYTES_MAX, Content, Reply, Setting, reply};
 use crate::server::Shared;
-use crate::text::Quoted;
 
 /// Of a body that is too large, so much is read and thrown away, so that the client gets to read its
 /// refusal.
@@ -26,14 +28,9 @@ const DISCARDED_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
 
 const REQUEST_ID: &str = "x-amzn-requestid";
 const ERROR_TYPE: &str = "x-amzn-errortype";
-const INVOKE_CONTENT_TYPE: &str = "x-amzn-bedrock-content-type";
-const INVOCATION_LATENCY: &str = "x-amzn-bedrock-invocation-latency";
-const INPUT_TOKENS: &str = "x-amzn-bedrock-input-token-count";
-const OUTPUT_TOKENS: &str = "x-amzn-bedrock-output-token-count";
-const CACHE_READ_TOKENS: &str = "x-amzn-bedrock-cache-read-input-token-count";
-const CACHE_WRITE_TOKENS: &str = "x-amzn-bedrock-cache-write-input-token-count";
 const JSON: &str = "application/json";
-const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+/// The service that signs for paths nothing here knows.
+const USUAL_SIGNING_NAME: &str = "bedrock";
 
 /// Makes hyper close the connection (or reset the stream) without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +43,81 @@ pub(crate) async fn respond(
 ) -> Result<Response<AnswerBody>, Hangup> {
     shared.requests.fetch_add(1, Ordering::Relaxed);
     let (head, body) = request.into_parts();
+    let call = Call::read(&head);
+    if let Ok(Call::Operation(target)) = &call
+        && target.operation == Operation::InvokeModelWithBidirectionalStream
+    {
+        return converse_both_ways(shared, &head, &call, body).await;
+    }
     let body = receive(body).await.map_err(|_| Hangup)?;
-    let reply = decide(&shared, &head, body);
+    let reply = decide(&shared, &head, call, body);
     if !reply.latency.is_zero() {
         tokio::time::sleep(reply.latency).await;
     }
     answer(&shared, reply)
+}
+
+/// What a request line asks for.
+enum Call {
+    Operation(Target),
+    Lookup(Lookup),
+}
+
+type Routed = Result<Call, RouteError>;
+
+impl Call {
+    /// A credential scoped to another service still reaches the operation, whose check of signatures then
+    /// says what is wrong.
+    fn read(head: &Parts) -> Routed {
+        let (method, raw_target) = (head.method.as_str(), raw_target(head));
+        if let Some(lookup) = Lookup::read(method, raw_target) {
+            return Ok(Call::Lookup(lookup));
+        }
+        let route = |service: Option<&str>| operation::route(method, raw_target.as_bytes(), service);
+        let scoped = scoped_service(&head.headers);
+        route(scoped).or_else(|error| route(None).map_err(|_| error)).map(Call::Operation)
+    }
+
+    fn signing_name(&self) -> &'static str {
+        match self {
+            Call::Operation(target) => target.operation.signing_service(),
+            Call::Lookup(_) => USUAL_SIGNING_NAME,
+        }
+    }
+}
+
+fn raw_target(head: &Parts) -> &str {
+    head.uri.path_and_query().map_or("", |target| target.as_str())
+}
+
+/// The answer begins before the request has ended, so nothing is read here.
+async fn converse_both_ways(
+    shared: Arc<Shared>,
+    head: &Parts,
+    call: &Routed,
+    body: Incoming,
+) -> Result<Response<AnswerBody>, Hangup> {
+    let service = call.as_ref().map_or(USUAL_SIGNING_NAME, Call::signing_name);
+    let (verdict, chain) = shared.keyring.check_seed(head, raw_target(head), service);
+    let record = shared.log.record(|| received(head, None, call, &verdict));
+    if head.version != Version::HTTP_2 {
+        return answer(&shared, Reply::validation("This operation needs HTTP/2."));
+    }
+    if shared.verify_signatures
+        && let Some(refusal) = verdict.refusal()
+    {
+        return answer(&shared, refusal);
+    }
+    if !shared.latency.is_zero() {
+        tokio::time::sleep(shared.latency).await;
+    }
+    let mut headers = HeaderMap::with_capacity(2);
+    insert_text(&mut headers, REQUEST_ID, &request_id(shared.answers.fetch_add(1, Ordering::Relaxed)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(Wire::Events.content_type()));
+    let duplex = Duplex::new(body, chain, shared, record);
+    let mut response = Response::new(AnswerBody::Duplex(Box::new(duplex)));
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// Reads the whole body; none when it is larger than allowed.
@@ -83,86 +149,91 @@ async fn receive(mut body: Incoming) -> Result<Option<Bytes>, hyper::Error> {
     Ok(Some(whole.freeze()))
 }
 
-fn decide(shared: &Shared, head: &Parts, body: Option<Bytes>) -> Reply {
-    let raw_target = head.uri.path_and_query().map_or("", |target| target.as_str());
-    let route = operation::route(head.method.as_str(), raw_target.as_bytes());
+fn decide(shared: &Shared, head: &Parts, call: Routed, body: Option<Bytes>) -> Reply {
+    let service = call.as_ref().map_or(USUAL_SIGNING_NAME, Call::signing_name);
     let verdict = match &body {
         // Checked for the log too, where it is kept; a bench without either pays nothing.
         Some(body) if shared.verify_signatures || shared.log.is_on() => {
-            shared.keyring.check(head, raw_target, body)
+            shared.keyring.check(head, raw_target(head), body, service)
         }
         Some(_) => Verdict::Absent,
         None => Verdict::Invalid("the body is too large to be checked".to_owned()),
     };
-    shared.log.record(|| received(head, raw_target, body.clone(), &route, &verdict));
-    let target = match route {
-        Ok(target) => target,
+    shared.log.record(|| received(head, body.clone(), &call, &verdict));
+    let call = match call {
+        Ok(call) => call,
         Err(error) => return Reply::unroutable(&error),
     };
+    let refused = |reply: Reply| match &call {
+        Call::Operation(target) => reply.for_operation(target.operation),
+        Call::Lookup(_) => reply,
+    };
     let Some(body) = body else {
-        return Reply::validation("The request body is larger than 25000000 bytes.");
+        return refused(Reply::validation("The request body is larger than 25000000 bytes."));
     };
     if shared.verify_signatures
         && let Some(refusal) = verdict.refusal()
     {
-        return refusal;
+        return refused(refusal);
     }
-    reply(&target, &head.headers, &body, shared.latency)
+    match &call {
+        Call::Lookup(lookup) => Reply { latency: shared.latency, ..lookup.reply(&shared.profiles) },
+        Call::Operation(target) => {
+            let setting = Setting { latency: shared.latency, profiles: &shared.profiles };
+            reply(target, &head.headers, &body, setting)
+        }
+    }
 }
 
-fn received(
-    head: &Parts,
-    raw_target: &str,
-    body: Option<Bytes>,
-    route: &Result<Target, RouteError>,
-    verdict: &Verdict,
-) -> Received {
+fn received(head: &Parts, body: Option<Bytes>, call: &Routed, verdict: &Verdict) -> Received {
     let authority = head.uri.authority().map(|authority| (":authority".to_owned(), authority.to_string()));
     let headers = head.headers.iter().map(|(name, value)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
-    let target = route.as_ref().ok();
+    let (service, operation, model) = match call {
+        Ok(Call::Operation(target)) => {
+            (target.operation.service().name(), target.operation.name(), target.model.as_ref())
+        }
+        Ok(Call::Lookup(lookup)) => ("bedrock", lookup.operation(), None),
+        Err(_) => ("unknown", "unknown", None),
+    };
     Received {
         method: head.method.as_str().to_owned(),
-        target: raw_target.to_owned(),
+        target: raw_target(head).to_owned(),
         version: head.version,
         headers: authority.into_iter().chain(headers).collect(),
         body: body.unwrap_or_default(),
-        operation: target.map_or("unknown", |target| target.operation.name()),
-        model: target.map(|target| target.model.as_str().to_owned()).unwrap_or_default(),
+        service,
+        operation,
+        model: model.map(|model| model.as_str().to_owned()).unwrap_or_default(),
         signature: verdict.as_check(),
     }
 }
 
 /// Puts the reply into a response.
 fn answer(shared: &Shared, reply: Reply) -> Result<Response<AnswerBody>, Hangup> {
-    let latency_ms = u64::try_from(reply.latency.as_millis()).unwrap_or(u64::MAX);
     let mut headers = HeaderMap::with_capacity(8);
     insert_text(&mut headers, REQUEST_ID, &request_id(shared.answers.fetch_add(1, Ordering::Relaxed)));
     let aborted = || Arc::clone(&shared.aborted);
     let (status, body) = match reply.content {
         Content::Hangup => return Err(Hangup),
-        Content::Refusal { status, kind, message } => {
+        Content::Refusal { status, kind, message, dialect } => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
             insert_text(&mut headers, ERROR_TYPE, &kind);
-            (status, AnswerBody::whole(format!("{{\"message\":{}}}", Quoted(&message))))
+            (status, AnswerBody::whole(dialect.body(&kind, &message)))
         }
-        Content::Whole { body, tokens, is_cut } => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
-            if let Some((input, output)) = tokens {
-                headers.insert(INVOCATION_LATENCY, HeaderValue::from(latency_ms));
-                headers.insert(INPUT_TOKENS, HeaderValue::from(input));
-                headers.insert(OUTPUT_TOKENS, HeaderValue::from(output));
-                headers.insert(CACHE_READ_TOKENS, HeaderValue::from(0_u64));
-                headers.insert(CACHE_WRITE_TOKENS, HeaderValue::from(0_u64));
+        Content::Whole { status, content_type, headers: own, body, is_cut } => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            for (name, value) in &own {
+                insert_text(&mut headers, name, value);
             }
             let body = if is_cut { AnswerBody::cut(body, aborted()) } else { AnswerBody::whole(body) };
-            (StatusCode::OK, body)
+            (status, body)
         }
-        Content::Stream { stream, pace, is_invoke } => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
-            if is_invoke {
-                headers.insert(INVOKE_CONTENT_TYPE, HeaderValue::from_static(JSON));
+        Content::Stream { content_type, headers: own, stream, pace } => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            for (name, value) in &own {
+                insert_text(&mut headers, name, value);
             }
             let interval = pace.unwrap_or(shared.frame_interval);
             let chunk = shared.transport_chunk.as_ref();
@@ -225,7 +296,7 @@ mod tests {
 
     fn ask(options: Options, request: Request<()>, body: Option<&'static str>) -> Reply {
         let (head, ()) = request.into_parts();
-        decide(&Shared::new(options), &head, body.map(Bytes::from))
+        decide(&Shared::new(options), &head, Call::read(&head), body.map(Bytes::from))
     }
 
     #[test]
@@ -269,8 +340,21 @@ mod tests {
             let request = Request::post(path).body(()).unwrap();
             let reply = ask(options, request, Some("{\"prompt\":\"hello\"}"));
             let response = answer(&Shared::new(Options::default()), reply).unwrap();
-            assert_eq!(response.headers().contains_key(INPUT_TOKENS), counted, "{path}");
-            assert_eq!(response.headers().contains_key(OUTPUT_TOKENS), counted, "{path}");
+            for name in ["x-amzn-bedrock-input-token-count", "x-amzn-bedrock-output-token-count"] {
+                assert_eq!(response.headers().contains_key(name), counted, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_of_two_services_goes_by_the_scope() {
+        for (scope, expected) in [("bedrock", "bedrock-runtime"), ("bedrock-mantle", "bedrock-mantle")] {
+            let authorization =
+                format!("AWS4-HMAC-SHA256 Credential=A/20261122/us-east-1/{scope}/aws4_request");
+            let request = Request::post("/v1/chat/completions").header("authorization", authorization);
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let Ok(Call::Operation(target)) = Call::read(&head) else { panic!("{scope}") };
+            assert_eq!(target.operation.service().name(), expected);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Builds the event stream of one answer and damages it where a directive says so. Knows frames and their
-//! padding; what the payloads mean is the families' affair.
+//! Builds the stream of one answer and damages it where a directive says so: AWS event-stream frames,
+//! server-sent events, lines of JSON, or frames of raw bytes. Knows framing and padding; what the payloads
+//! mean is the families' affair.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -7,6 +8,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use serde_json::Value;
 
 use hardpan_inference::stream::event_stream::encode;
 
@@ -19,6 +21,41 @@ const PADDING: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 const DELTAS_BEFORE_FAULT: usize = 2;
 /// The frame whose checksum is spoilt, counted from zero.
 const SPOILT_FRAME: usize = 2;
+/// Longest part of an ordinary endpoint stream; short enough that lines and characters come apart.
+const PART_BYTES_MAX: usize = 40;
+/// Long streams get longer parts, so that none takes more than about twice this many.
+const LONG_STREAM_PARTS: usize = 4_096;
+/// Where the cuts of the parts start from; any number serves.
+const PART_SEED: u64 = 8_443;
+const FAULT_MESSAGE: &str = "The simulator was asked for this exception.";
+const EVENT_STREAM: &str = "application/vnd.amazon.eventstream";
+
+/// How a stream looks on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// AWS event-stream frames with JSON in them.
+    Events,
+    /// AWS event-stream frames of raw bytes, cut anywhere.
+    Parts,
+    /// Server-sent events without names.
+    Sse,
+    /// The same without the space after the colon, as TGI writes them.
+    TightSse,
+    /// Server-sent events, each named by the `type` of its object.
+    NamedSse,
+    /// One JSON object a line.
+    JsonLines,
+}
+
+impl Wire {
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Wire::Events | Wire::Parts => EVENT_STREAM,
+            Wire::Sse | Wire::TightSse | Wire::NamedSse => "text/event-stream",
+            Wire::JsonLines => "application/jsonlines",
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FrameKind {
@@ -33,6 +70,7 @@ pub(crate) enum FrameKind {
 
 /// A stream under construction.
 pub(crate) struct Frames {
+    wire: Wire,
     bytes: Vec<u8>,
     marks: Vec<Mark>,
     padding: Sequence,
@@ -57,13 +95,22 @@ pub(crate) struct FrameStream {
 
 impl Frames {
     pub(crate) fn new(seed: u64) -> Self {
+        Frames::on(Wire::Events, seed)
+    }
+
+    pub(crate) fn on(wire: Wire, seed: u64) -> Self {
         Frames {
+            wire,
             bytes: Vec::with_capacity(4096),
             marks: Vec::new(),
             padding: Sequence::new(seed),
             payload: String::new(),
             object: String::new(),
         }
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        self.wire
     }
 
     /// A Converse event. `members` are those of its payload, without the braces.
@@ -75,16 +122,99 @@ impl Frames {
         self.push(kind, name);
     }
 
-    /// An InvokeModel chunk. `members` are those of the provider's object, without the braces.
+    /// An event without padding, as the agent services send them.
+    pub(crate) fn plain_event(&mut self, kind: FrameKind, name: &str, payload: &Value) {
+        self.payload.clear();
+        let _ = write!(self.payload, "{payload}");
+        self.push(kind, name);
+    }
+
+    /// One object of the provider's: an InvokeModel chunk, a server-sent event or a line. `members` are those
+    /// of the object, without the braces.
     pub(crate) fn chunk(&mut self, kind: FrameKind, members: fmt::Arguments<'_>) {
-        let padding = self.padding();
         self.object.clear();
         let _ = write!(self.object, "{{{members}}}");
+        match self.wire {
+            Wire::Events | Wire::Parts => self.push_chunk(kind),
+            Wire::Sse => self.line(kind, "data: ", "\n\n"),
+            Wire::TightSse => self.line(kind, "data:", "\n\n"),
+            Wire::NamedSse => self.named_event(kind),
+            Wire::JsonLines => self.line(kind, "", "\n"),
+        }
+    }
+
+    /// The same for an object at hand; `more` are further members, each with a leading comma.
+    pub(crate) fn object(&mut self, kind: FrameKind, object: &Value, more: &str) {
+        let text = object.to_string();
+        let members = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+        self.chunk(kind, format_args!("{members}{more}"));
+    }
+
+    /// A data line with any text in it.
+    pub(crate) fn data(&mut self, kind: FrameKind, text: fmt::Arguments<'_>) {
+        self.object.clear();
+        let _ = write!(self.object, "{text}");
+        self.line(kind, "data: ", "\n\n");
+    }
+
+    /// Bytes without any form.
+    pub(crate) fn raw(&mut self, kind: FrameKind, text: &str) {
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.marks.push(Mark { end: self.bytes.len(), kind });
+    }
+
+    /// The line that ends an OpenAI stream; other wires have none.
+    pub(crate) fn done(&mut self) {
+        if self.wire == Wire::Sse {
+            self.raw(FrameKind::Closing, "data: [DONE]\n\n");
+        }
+    }
+
+    /// The stream so far as the bytes of a container, in `PayloadPart` frames whose cuts mean nothing.
+    pub(crate) fn into_parts(self) -> Frames {
+        let longest = PART_BYTES_MAX.max(self.bytes.len() / LONG_STREAM_PARTS);
+        let mut cuts = Sequence::new(PART_SEED);
+        let mut parts = Frames::on(Wire::Parts, PART_SEED);
+        let mut rest = self.bytes.as_slice();
+        while !rest.is_empty() {
+            let end = cuts.within(1, longest).min(rest.len());
+            let (part, tail) = rest.split_at_checked(end).unwrap_or((rest, Default::default()));
+            let headers = [
+                (":event-type", "PayloadPart"),
+                (":content-type", "application/octet-stream"),
+                (":message-type", "event"),
+            ];
+            encode(&headers, part, &mut parts.bytes);
+            let kind = if tail.is_empty() { FrameKind::Closing } else { FrameKind::Delta };
+            parts.marks.push(Mark { end: parts.bytes.len(), kind });
+            rest = tail;
+        }
+        parts
+    }
+
+    fn push_chunk(&mut self, kind: FrameKind) {
+        let padding = self.padding();
         self.payload.clear();
         self.payload.push_str("{\"bytes\":\"");
         STANDARD.encode_string(&self.object, &mut self.payload);
         let _ = write!(self.payload, "\",\"p\":\"{padding}\"}}");
         self.push(kind, "chunk");
+    }
+
+    fn named_event(&mut self, kind: FrameKind) {
+        let mut words = self.object.split('"').skip(1);
+        if let (Some("type"), Some(_), Some(name)) = (words.next(), words.next(), words.next()) {
+            let line = format!("event: {name}\n");
+            self.bytes.extend_from_slice(line.as_bytes());
+        }
+        self.line(kind, "data: ", "\n\n");
+    }
+
+    fn line(&mut self, kind: FrameKind, before: &str, after: &str) {
+        for text in [before, self.object.as_str(), after] {
+            self.bytes.extend_from_slice(text.as_bytes());
+        }
+        self.marks.push(Mark { end: self.bytes.len(), kind });
     }
 
     fn padding(&mut self) -> &'static str {
@@ -120,8 +250,34 @@ impl Frames {
             (":content-type", "application/json"),
             (":message-type", "exception"),
         ];
-        encode(&headers, br#"{"message":"The simulator was asked for this exception."}"#, &mut self.bytes);
-        self.marks.push(Mark { end: self.bytes.len(), kind: FrameKind::Closing });
+        let kind = FrameKind::Closing;
+        match self.wire {
+            Wire::Events => {
+                let payload = format!("{{\"message\":\"{FAULT_MESSAGE}\"}}");
+                encode(&headers, payload.as_bytes(), &mut self.bytes);
+                self.marks.push(Mark { end: self.bytes.len(), kind });
+            }
+            Wire::Parts => {
+                let payload = format!("{{\"Message\":\"{FAULT_MESSAGE}\",\"ErrorCode\":\"StreamBroken\"}}");
+                encode(&headers, payload.as_bytes(), &mut self.bytes);
+                self.marks.push(Mark { end: self.bytes.len(), kind });
+            }
+            Wire::Sse | Wire::TightSse | Wire::JsonLines => self.chunk(
+                kind,
+                format_args!(
+                    "\"error\":{{\"message\":\"{FAULT_MESSAGE}\",\"type\":\"{name}\",\"code\":null,\
+                     \"param\":null}}"
+                ),
+            ),
+            // Anthropic reads `error`, OpenAI's Responses read `code` and `message`.
+            Wire::NamedSse => self.chunk(
+                kind,
+                format_args!(
+                    "\"type\":\"error\",\"error\":{{\"type\":\"{name}\",\"message\":\"{FAULT_MESSAGE}\"}},\
+                     \"code\":\"{name}\",\"message\":\"{FAULT_MESSAGE}\""
+                ),
+            ),
+        }
     }
 
     fn cut_inside_a_frame(&mut self) {
@@ -136,8 +292,11 @@ impl Frames {
         }
     }
 
-    /// The message checksum is a frame's last four bytes.
+    /// The message checksum is a frame's last four bytes. Other wires than frames have none.
     fn spoil_a_checksum(&mut self) {
+        if !matches!(self.wire, Wire::Events | Wire::Parts) {
+            return;
+        }
         let spoilt = SPOILT_FRAME.min(self.marks.len().saturating_sub(1));
         let end = self.marks.get(spoilt).map_or(0, |mark| mark.end);
         if let Some(byte) = end.checked_sub(1).and_then(|last| self.bytes.get_mut(last)) {
@@ -169,8 +328,6 @@ impl Frames {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     /// Takes a stream apart by the lengths its frames state: header bytes and payload.
@@ -197,6 +354,14 @@ pub(crate) mod tests {
             serde_json::from_slice(&bytes).unwrap()
         };
         split(stream).into_iter().map(object).collect()
+    }
+
+    /// The texts inside an agent's chunks, joined.
+    pub(crate) fn chunks_text(stream: &[u8]) -> String {
+        let bytes = split(stream)
+            .into_iter()
+            .filter_map(|(_, payload)| STANDARD.decode(payload["bytes"].as_str()?).ok());
+        String::from_utf8(bytes.flatten().collect()).unwrap()
     }
 
     fn frames() -> Frames {
@@ -268,6 +433,70 @@ pub(crate) mod tests {
         let stream = frames().finish(Some(&StreamFault::EndEarly));
         assert_eq!(numbers(&stream.bytes), [0, 1, 2, 3, 4, 5]);
         assert!(!stream.is_broken);
+    }
+
+    /// The objects of a stream of server-sent events or lines, with the events' names.
+    pub(crate) fn objects(stream: &[u8]) -> Vec<(String, Value)> {
+        let mut name = String::new();
+        let mut objects = Vec::new();
+        for line in std::str::from_utf8(stream).unwrap().lines() {
+            if let Some(event) = line.strip_prefix("event: ") {
+                name = event.to_owned();
+            }
+            let data = line.strip_prefix("data:").map_or(line, str::trim_start);
+            if let Ok(object) = serde_json::from_str(data) {
+                objects.push((std::mem::take(&mut name), object));
+            }
+        }
+        objects
+    }
+
+    #[test]
+    fn every_wire_has_its_own_lines() {
+        for (wire, expected) in [
+            (Wire::Sse, "data: {\"type\":\"a\"}\n\ndata: [DONE]\n\n"),
+            (Wire::TightSse, "data:{\"type\":\"a\"}\n\n"),
+            (Wire::NamedSse, "event: a\ndata: {\"type\":\"a\"}\n\n"),
+            (Wire::JsonLines, "{\"type\":\"a\"}\n"),
+        ] {
+            let mut frames = Frames::on(wire, 1);
+            frames.chunk(FrameKind::Delta, format_args!("\"type\":\"a\""));
+            frames.done();
+            assert_eq!(frames.finish(None).bytes, expected, "{wire:?}");
+        }
+    }
+
+    #[test]
+    fn an_exception_on_lines_is_an_error_object() {
+        for wire in [Wire::Sse, Wire::NamedSse, Wire::JsonLines] {
+            let mut frames = Frames::on(wire, 1);
+            for number in 0..4 {
+                frames.chunk(FrameKind::Delta, format_args!("\"n\":{number}"));
+            }
+            let stream = frames.finish(Some(&StreamFault::Exception("serverError".to_owned())));
+            let objects = objects(&stream.bytes);
+            assert_eq!(objects.len(), 3);
+            assert_eq!(objects[2].1["error"]["type"], "serverError");
+        }
+    }
+
+    #[test]
+    fn parts_join_to_the_bytes_and_cut_characters() {
+        let mut frames = Frames::on(Wire::JsonLines, 1);
+        frames.raw(FrameKind::Delta, &"€𝄞é".repeat(200));
+        let whole = frames.bytes.clone();
+        let parts = frames.into_parts().finish(None).bytes;
+        let number = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().unwrap()) as usize;
+        let (mut joined, mut has_broken_character, mut rest) = (Vec::new(), false, parts.as_ref());
+        while !rest.is_empty() {
+            let (frame, tail) = rest.split_at(number(&rest[..4]));
+            let part = &frame[12 + number(&frame[4..8])..frame.len() - 4];
+            has_broken_character |= std::str::from_utf8(part).is_err();
+            joined.extend_from_slice(part);
+            rest = tail;
+        }
+        assert_eq!(joined, whole);
+        assert!(has_broken_character);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! An answer in Llama's shape, given for every family that has none of its own here. It has no tool blocks:
+//! An answer in Llama's shape, given for every text family that has none of its own. It has no tool blocks:
 //! a tool call stands in the text, as Llama writes it.
 
 use crate::answer::{Answer, Block, Stop};
@@ -30,21 +30,22 @@ pub(crate) fn stream(answer: &Answer, frames: &mut Frames) {
             ),
         );
     }
+    let more = answer.closing_members(frames.wire());
     frames.chunk(
         FrameKind::Closing,
         format_args!(
             "\"generation\":\"\",\"prompt_token_count\":{},\"generation_token_count\":{},\
-             \"stop_reason\":\"{}\",{}{}",
+             \"stop_reason\":\"{}\"{}",
             answer.input_tokens,
             answer.output_tokens,
             stop_reason(answer.stop),
-            answer.invocation_metrics(),
-            answer.invoke_guardrail_members()
+            more
         ),
     );
 }
 
-fn generation(answer: &Answer) -> String {
+/// All of the answer as one text.
+pub(crate) fn generation(answer: &Answer) -> String {
     let texts: Vec<String> = answer
         .blocks
         .iter()

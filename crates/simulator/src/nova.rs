@@ -13,15 +13,9 @@ pub(crate) fn stream(answer: &Answer, frames: &mut Frames) {
     message_events(answer, |kind, name, members| {
         frames.chunk(kind, format_args!("\"{name}\":{{{members}}}"));
     });
-    frames.chunk(
-        FrameKind::Closing,
-        format_args!(
-            "\"metadata\":{{{},\"metrics\":{{}}}},{}{}",
-            usage(answer),
-            answer.invocation_metrics(),
-            answer.invoke_guardrail_members()
-        ),
-    );
+    let more = answer.closing_members(frames.wire());
+    frames
+        .chunk(FrameKind::Closing, format_args!("\"metadata\":{{{},\"metrics\":{{}}}}{more}", usage(answer)));
 }
 
 fn usage(answer: &Answer) -> String {

@@ -19,10 +19,13 @@ pub struct Received {
     pub version: Version,
     /// Names in lower case; an HTTP/2 authority comes first, as `:authority`.
     pub headers: Vec<(String, String)>,
+    /// Of a stream in both directions: the events heard so far, each ended by a newline.
     pub body: Bytes,
+    /// The name the service's SDK clients have, or `unknown`.
+    pub service: &'static str,
     /// AWS's name of the operation, or `unknown`.
     pub operation: &'static str,
-    /// The model id, decoded; empty when the path named none.
+    /// The model id in the path, decoded; empty when the path named none.
     pub model: String,
     pub signature: SignatureCheck,
 }
@@ -45,6 +48,8 @@ pub(crate) struct Log {
 #[derive(Default)]
 struct Kept {
     requests: VecDeque<Received>,
+    /// Number of the oldest request kept.
+    first: u64,
     body_bytes: usize,
 }
 
@@ -57,19 +62,29 @@ impl Log {
         self.count_max > 0
     }
 
-    /// Keeps one request, built only when requests are kept.
-    pub(crate) fn record(&self, received: impl FnOnce() -> Received) {
+    /// Keeps one request, built only when requests are kept. Returns its number.
+    pub(crate) fn record(&self, received: impl FnOnce() -> Received) -> Option<u64> {
         if !self.is_on() {
-            return;
+            return None;
         }
         let received = received();
         let mut kept = self.lock();
         kept.body_bytes = kept.body_bytes.saturating_add(received.body.len());
         kept.requests.push_back(received);
-        while kept.requests.len() > self.count_max || kept.body_bytes > KEPT_BYTES_MAX {
-            let Some(oldest) = kept.requests.pop_front() else { break };
-            kept.body_bytes = kept.body_bytes.saturating_sub(oldest.body.len());
-        }
+        let number = kept.first.saturating_add(kept.requests.len() as u64).saturating_sub(1);
+        kept.shrink(self.count_max);
+        Some(number)
+    }
+
+    /// Adds to the body of a request that is still open; one that was dropped meanwhile stays dropped.
+    pub(crate) fn append(&self, number: u64, bytes: &[u8]) {
+        let mut kept = self.lock();
+        let index = number.checked_sub(kept.first).and_then(|index| usize::try_from(index).ok());
+        let Some(index) = index else { return };
+        let Some(received) = kept.requests.get_mut(index) else { return };
+        received.body = Bytes::from([received.body.as_ref(), bytes].concat());
+        kept.body_bytes = kept.body_bytes.saturating_add(bytes.len());
+        kept.shrink(self.count_max);
     }
 
     pub(crate) fn kept(&self) -> Vec<Received> {
@@ -77,12 +92,25 @@ impl Log {
     }
 
     pub(crate) fn clear(&self) {
-        *self.lock() = Kept::default();
+        let mut kept = self.lock();
+        kept.first = kept.first.saturating_add(kept.requests.len() as u64);
+        kept.requests.clear();
+        kept.body_bytes = 0;
     }
 
     /// Nothing between lock and unlock can leave the log half changed, so a poisoned lock is used on.
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn shrink(&mut self, count_max: usize) {
+        while self.requests.len() > count_max || self.body_bytes > KEPT_BYTES_MAX {
+            let Some(oldest) = self.requests.pop_front() else { break };
+            self.first = self.first.saturating_add(1);
+            self.body_bytes = self.body_bytes.saturating_sub(oldest.body.len());
+        }
     }
 }
 
@@ -97,6 +125,7 @@ mod tests {
             version: Version::HTTP_11,
             headers: Vec::new(),
             body: Bytes::from_static(b"{}"),
+            service: "bedrock-runtime",
             operation: "Converse",
             model: "m".to_owned(),
             signature: SignatureCheck::Absent,
@@ -113,6 +142,23 @@ mod tests {
         assert_eq!(kept, ["/2", "/3"]);
         log.clear();
         assert!(log.kept().is_empty());
+    }
+
+    #[test]
+    fn an_open_request_grows_until_it_is_dropped() {
+        let log = Log::new(2);
+        let first = log.record(|| received("/1")).unwrap();
+        let second = log.record(|| received("/2")).unwrap();
+        log.append(second, b"x");
+        log.record(|| received("/3"));
+        log.append(first, b"lost");
+        let bodies: Vec<Bytes> = log.kept().into_iter().map(|received| received.body).collect();
+        assert_eq!(bodies, ["{}x", "{}"]);
+        log.clear();
+        log.append(second, b"lost");
+        let next = log.record(|| received("/4")).unwrap();
+        log.append(next, b"y");
+        assert_eq!(log.kept().first().unwrap().body, "{}y");
     }
 
     #[test]

@@ -46,6 +46,9 @@ pub struct Options {
     pub frame_interval: Duration,
     /// Cuts a stream's body into pieces of so many bytes, whatever the frames; the cuts are deterministic.
     pub transport_chunk: Option<RangeInclusive<usize>>,
+    /// Ids or ARNs of inference profiles, prompt routers, provisioned, imported and deployed models, and the
+    /// ARN of the model behind each. Others are not found.
+    pub profiles: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -58,6 +61,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             frame_interval: Duration::ZERO,
             transport_chunk: None,
+            profiles: Vec::new(),
         }
     }
 }
@@ -126,6 +130,7 @@ pub(crate) struct Shared {
     pub(crate) latency: Duration,
     pub(crate) frame_interval: Duration,
     pub(crate) transport_chunk: Option<RangeInclusive<usize>>,
+    pub(crate) profiles: Vec<(String, String)>,
     pub(crate) log: Log,
     pub(crate) requests: AtomicU64,
     /// Shared with stream bodies, which outlive their exchange.
@@ -142,6 +147,7 @@ impl Shared {
             latency: options.latency,
             frame_interval: options.frame_interval,
             transport_chunk: options.transport_chunk,
+            profiles: options.profiles,
             log: Log::new(options.record_max),
             requests: AtomicU64::new(0),
             aborted: Arc::new(AtomicU64::new(0)),
@@ -254,6 +260,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn other_services_are_answered_and_recorded_by_name() {
+        let simulator = Simulator::start(unsigned()).await.unwrap();
+        let answer = send(&simulator, &request("/endpoints/e/invocations", "hello")).await;
+        assert!(answer.contains("x-amzn-invoked-production-variant: AllTraffic\r\n"), "{answer}");
+        assert!(answer.contains("You said: hello"), "{answer}");
+        let received = simulator.received();
+        let received = received.first().unwrap();
+        assert_eq!((received.service, received.operation), ("sagemaker-runtime", "InvokeEndpoint"));
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn a_stream_in_both_directions_needs_http_2() {
+        let simulator = Simulator::start(unsigned()).await.unwrap();
+        let path = "/model/amazon.nova-sonic-v1%3A0/invoke-with-bidirectional-stream";
+        let answer = send(&simulator, &request(path, "hello")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        simulator.shutdown().await;
+    }
+
+    #[tokio::test]
     async fn requests_without_a_known_signature_are_refused() {
         let simulator = Simulator::start(Options::default()).await.unwrap();
         let answer = send(&simulator, &request(CONVERSE, "hello")).await;
@@ -266,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn unknown_paths_and_close_are_told_apart_on_the_wire() {
         let simulator = Simulator::start(unsigned()).await.unwrap();
-        let answer = send(&simulator, &request("/model/m/count-tokens", "hello")).await;
+        let answer = send(&simulator, &request("/model/m/unknown", "hello")).await;
         assert!(answer.starts_with("HTTP/1.1 404 Not Found\r\n"), "{answer}");
         assert!(answer.contains("x-amzn-errortype: UnknownOperationException\r\n"), "{answer}");
         assert_eq!(send(&simulator, &request(CONVERSE, "[sim:close]")).await, "");

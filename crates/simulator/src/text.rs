@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// Longest piece of an ordinary answer.
 const PIECE_BYTES_MAX: usize = 12;
 /// Long answers get longer pieces, so that none takes more than about twice this many frames.
@@ -80,6 +82,31 @@ fn boundary_after(text: &str, at: usize) -> usize {
     (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
+/// Every string of a value, keys left out, in order, a line each. The parser's limit bounds the depth.
+pub(crate) fn all_texts(value: &Value) -> String {
+    let mut texts = Vec::new();
+    collect_texts(value, &mut texts);
+    texts.join("\n")
+}
+
+fn collect_texts<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) => texts.push(text),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, texts)),
+        Value::Object(members) => members.values().for_each(|member| collect_texts(member, texts)),
+        _ => {}
+    }
+}
+
+/// An object as text, with further members that each begin with a comma.
+pub(crate) fn object_with(object: &Value, more: &str) -> String {
+    let text = object.to_string();
+    match text.strip_suffix('}') {
+        Some(open) => format!("{open}{more}}}"),
+        None => text,
+    }
+}
+
 /// The longest beginning of `text` that fits `bytes_max`.
 pub(crate) fn truncated(text: &str, bytes_max: usize) -> &str {
     (0..=bytes_max.min(text.len())).rev().find_map(|end| text.get(..end)).unwrap_or_default()
@@ -124,6 +151,13 @@ mod tests {
             let read: String = serde_json::from_str(&Quoted(text).to_string()).unwrap();
             assert_eq!(read, text);
         }
+    }
+
+    #[test]
+    fn all_strings_of_a_value_are_found_and_no_keys() {
+        let value = serde_json::json!({"a": "x", "b": [1, {"c": "y"}], "d": null});
+        assert_eq!(all_texts(&value), "x\ny");
+        assert_eq!(object_with(&serde_json::json!({"a": 1}), ",\"b\":2"), "{\"a\":1,\"b\":2}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ replacing(document, key, value) := object.union(object.remove(document, [key]), 
 without_fact(document, part, fact) := replacing(document, part, object.remove(document[part], [fact]))
 
 test_sound_questions_pass_without_data if {
-	every document in [fixture.converse, fixture.tool_use] {
+	every document in array.concat(fixture.requests, [fixture.tool_use, fixture.look_up]) {
 		items := baseline.deny with input as document
 		items == set()
 	}
@@ -29,37 +29,89 @@ denied_as_unverified(document, verified) if {
 	denied(replacing(document, "principal", principal), {}) == {"principal_unverified"}
 }
 
-test_unverified_caller_is_denied_for_both_actions if {
+test_unverified_caller_is_denied_for_every_action if {
 	every verified in [[], [""], [5], "sigv4", null, {"sigv4": true}] {
-		denied_as_unverified(fixture.converse, verified)
-		denied_as_unverified(fixture.tool_use, verified)
+		every document in array.concat(fixture.requests, [fixture.tool_use, fixture.look_up]) {
+			denied_as_unverified(document, verified)
+		}
 	}
 }
 
-test_caller_without_proof_is_denied_for_both_actions if {
-	every document in [fixture.converse, fixture.tool_use] {
+test_caller_without_proof_is_denied_for_every_action if {
+	every document in array.concat(fixture.requests, [fixture.tool_use, fixture.look_up]) {
 		denied(without_fact(document, "principal", "verified"), {}) == {"principal_unverified"}
 		denied(object.remove(document, ["principal"]), {}) == {"principal_unverified"}
 	}
 }
 
 test_unparsed_request_is_denied if {
-	denied(object.union(fixture.converse, {"request": {"parsed": false}}), {}) == {"request_unparsed"}
-	denied(without_fact(fixture.converse, "request", "parsed"), {}) == {"request_unparsed"}
+	every document in fixture.requests {
+		denied(object.union(document, {"request": {"parsed": false}}), {}) == {"request_unparsed"}
+		denied(without_fact(document, "request", "parsed"), {}) == {"request_unparsed"}
+	}
+}
+
+test_call_that_says_nothing_of_its_body_is_denied if {
+	denied(without_fact(fixture.look_up, "api", "inspected"), {}) == {"request_unparsed"}
+	denied(object.union(fixture.look_up, {"api": {"inspected": true}}), {}) == {"request_unparsed"}
+	denied(object.union(fixture.look_up, {"request": fixture.plain_request}), {}) == set()
+	denied(object.union(fixture.look_up, {"request": {"parsed": false, "bytes": 1}}), {}) == {"request_unparsed"}
+}
+
+for_team(document, team) := codes if {
+	items := baseline.deny with input as document
+		with data.teams as {"payments": team}
+	codes := fixture.codes(items)
+}
+
+test_opaque_bodies_pass_when_the_team_may_send_them if {
+	every document in fixture.requests {
+		opaque := object.union(document, {"request": {"parsed": false}})
+		for_team(opaque, {"opaque_bodies": true}) == set()
+		for_team(opaque, {"opaque_bodies": "true"}) == {"request_unparsed"}
+		for_team(opaque, {"content_elsewhere": true}) == {"request_unparsed"}
+	}
+}
+
+test_content_elsewhere_is_denied if {
+	every document in fixture.requests {
+		pointing := object.union(document, {"request": {"content_elsewhere": true}})
+		denied(pointing, {}) == {"content_elsewhere"}
+		for_team(pointing, {"content_elsewhere": "true"}) == {"content_elsewhere"}
+		for_team(pointing, {"opaque_bodies": true}) == {"content_elsewhere"}
+		for_team(pointing, {"content_elsewhere": true}) == set()
+	}
+	job := object.union(fixture.api_call, {"api": {"content_elsewhere": true}})
+	denied(job, {}) == {"content_elsewhere"}
+	for_team(job, {"content_elsewhere": true}) == set()
+}
+
+test_request_that_may_point_elsewhere_is_denied if {
+	every document in [fixture.converse, fixture.endpoint_invoke, fixture.kb_retrieve] {
+		denied(without_fact(document, "request", "content_elsewhere"), {}) == {"content_elsewhere"}
+	}
+	denied(without_fact(fixture.api_call, "api", "content_elsewhere"), {}) == {"content_elsewhere"}
+	denied(without_fact(fixture.look_up, "api", "content_elsewhere"), {}) == {"content_elsewhere"}
 }
 
 test_uninspected_request_is_denied if {
-	denied(without_fact(fixture.converse, "signals", "secrets"), {}) == {"request_uninspected"}
-	denied(without_fact(fixture.converse, "signals", "injection"), {}) == {"request_uninspected"}
-	denied(object.remove(fixture.converse, ["signals"]), {}) == {"request_uninspected"}
+	every document in fixture.requests {
+		denied(without_fact(document, "signals", "secrets"), {}) == {"request_uninspected"}
+		denied(without_fact(document, "signals", "injection"), {}) == {"request_uninspected"}
+		denied(object.remove(document, ["signals"]), {}) == {"request_uninspected"}
+	}
 }
 
 test_unreadable_tools_are_denied if {
+	every request in fixture.requests {
+		offering := object.union(request, {"request": {"tools_unreadable": true}})
+		denied(offering, {}) == {"tools_unreadable"}
+	}
 	document := object.union(fixture.converse, {"request": {"tools_unreadable": true}})
-	denied(document, {}) == {"tools_unreadable"}
 	denied(document, {"allow_unreadable_tools": false}) == {"tools_unreadable"}
 	denied(document, {"allow_unreadable_tools": "true"}) == {"tools_unreadable"}
 	denied(without_fact(fixture.converse, "request", "tools_unreadable"), {}) == {"tools_unreadable"}
+	denied(without_fact(fixture.endpoint_invoke, "request", "tools_unreadable"), {}) == {"tools_unreadable"}
 }
 
 test_unreadable_tools_pass_when_allowed if {
@@ -68,8 +120,10 @@ test_unreadable_tools_pass_when_allowed if {
 }
 
 test_size_is_bounded_by_default if {
-	denied(object.union(fixture.converse, {"request": {"bytes": 26214400}}), {}) == set()
-	denied(object.union(fixture.converse, {"request": {"bytes": 26214401}}), {}) == {"prompt_oversized"}
+	every document in fixture.requests {
+		denied(object.union(document, {"request": {"bytes": 26214400}}), {}) == set()
+		denied(object.union(document, {"request": {"bytes": 26214401}}), {}) == {"prompt_oversized"}
+	}
 }
 
 test_size_limit_can_be_set if {
@@ -83,7 +137,9 @@ test_size_limit_that_is_no_number_counts_as_not_set if {
 }
 
 test_unknown_size_is_denied if {
-	denied(without_fact(fixture.converse, "request", "bytes"), {}) == {"prompt_oversized"}
+	every document in fixture.requests {
+		denied(without_fact(document, "request", "bytes"), {}) == {"prompt_oversized"}
+	}
 }
 
 test_exempt_caller_may_exceed_the_size if {

@@ -49,6 +49,12 @@ test_requests_with_tools_are_not_cached if {
 	cached(object.union(plain, {"request": {"tools_unreadable": true}}), {"ttl_s": 300}) == set()
 }
 
+test_answers_about_content_elsewhere_are_not_cached if {
+	cached(object.union(plain, {"request": {"content_elsewhere": true}}), {"ttl_s": 300}) == set()
+	request := object.remove(plain.request, ["content_elsewhere"])
+	cached(object.union(object.remove(plain, ["request"]), {"request": request}), {"ttl_s": 300}) == set()
+}
+
 test_doubtful_settings_cache_nothing if {
 	every settings in [
 		{},

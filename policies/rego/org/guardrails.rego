@@ -3,7 +3,8 @@
 # description: |
 #   What findings in a request mean: personal data is masked, secrets are masked or refused, a likely injection is
 #   refused, and a Bedrock guardrail is attached where one is configured. Detection itself is Hardpan's, and
-#   answers of the model are not judged here.
+#   answers of the model are not judged here. A guardrail is Bedrock's: endpoints of SageMaker and other operations
+#   have no place for one.
 package policy.org.guardrails
 
 import data.lib.exempt
@@ -13,7 +14,7 @@ team := data.teams[input.principal.team]
 # Masking.
 
 apply contains {"redact": {"types": types, "where": ["request"], "mode": "mask"}} if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call"}
 	types := redacted_types
 }
 
@@ -58,7 +59,7 @@ deny contains {
 	"msg": "the request contains credentials",
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call"}
 	input.signals.secrets > 0
 	secrets_setting != "mask"
 	not exempt.active("secrets_in_prompt")
@@ -85,7 +86,7 @@ deny contains {
 	"msg": "the request looks like an attempt to override the application's instructions",
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call"}
 	injection_refused
 }
 
@@ -100,7 +101,7 @@ warn contains {
 	"msg": "the request resembles an attempt to override the application's instructions",
 	"severity": "low",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call"}
 	input.signals.injection >= injection_warn_at
 	not injection_refused
 }
@@ -115,9 +116,13 @@ selected := spec if {
 }
 
 apply contains {"guardrail": {"id": selected.id, "version": selected.version}} if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "kb:retrieve"}
+	not counts_only
 	usable(selected)
 }
+
+# Counting tokens shows nobody anything, and has no place for a guardrail.
+counts_only if input.api.operation in {"CountTokens", "MessagesCountTokens"}
 
 # The two denials below exist because an obligation that cannot be built disappears without a word.
 deny contains {
@@ -125,7 +130,7 @@ deny contains {
 	"msg": "the guardrail configured for this team has no id or no version",
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "kb:retrieve"}
 	spec := selected
 	not usable(spec)
 }
@@ -135,7 +140,7 @@ deny contains {
 	"msg": sprintf("no guardrail is configured for data class %v", [class]),
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "kb:retrieve"}
 	class := team.data_class
 	is_object(data.guardrails)
 	not selected

@@ -61,7 +61,27 @@ test_setting_that_is_no_list_masks_everything if {
 	applied({"pii": {"EMAIL": 1}}, {"redact_types": false}) == redact("*")
 }
 
+test_findings_are_masked_in_every_kind_of_request if {
+	every document in fixture.requests {
+		items := guardrails.apply with input as object.union(document, {"signals": {"pii": {"EMAIL": 1}}})
+		items == redact("*")
+	}
+}
+
+test_arguments_of_a_tool_call_are_not_masked if {
+	items := guardrails.apply with input as object.union(fixture.tool_use, {"signals": {"pii": {"EMAIL": 1}}})
+	items == set()
+}
+
 # Secrets.
+
+test_secrets_are_denied_in_every_kind_of_request if {
+	every document in fixture.requests {
+		items := guardrails.deny with input as object.union(document, {"signals": {"secrets": 1}})
+			with data.settings as {"secrets": "deny"}
+		fixture.codes(items) == {"secrets_in_prompt"}
+	}
+}
 
 test_secrets_are_not_denied_by_default if {
 	denied({"secrets": 1}, {}) == set()
@@ -92,6 +112,15 @@ test_exempt_secrets_are_still_masked if {
 }
 
 # Injection.
+
+test_injection_is_denied_and_warned_of_in_every_kind_of_request if {
+	every document in fixture.requests {
+		items := guardrails.deny with input as object.union(document, {"signals": {"injection": 0.8}})
+		fixture.codes(items) == {"injection_suspected"}
+		warnings := guardrails.warn with input as object.union(document, {"signals": {"injection": 0.5}})
+		fixture.codes(warnings) == {"injection_possible"}
+	}
+}
 
 test_injection_is_denied_from_the_default_threshold_without_data if {
 	at := guardrails.deny with input as with_signals({"injection": 0.8})
@@ -168,6 +197,21 @@ test_guardrail_of_the_data_class_is_attached if {
 test_default_guardrail_is_attached_otherwise if {
 	chosen({"data_class": "public"}, {"default": internal, "restricted": strict}) == {{"guardrail": internal}}
 	chosen({}, {"default": internal, "restricted": strict}) == {{"guardrail": internal}}
+}
+
+attached(document, configured) := items if {
+	items := guardrails.apply with input as document
+		with data.guardrails as configured
+}
+
+test_guardrail_is_attached_where_there_is_a_place_for_it if {
+	attached(fixture.kb_retrieve, {"default": internal}) == {{"guardrail": internal}}
+	every document in [fixture.endpoint_invoke, fixture.api_call, fixture.tool_use] {
+		attached(document, {"default": internal}) == set()
+	}
+	every operation in ["CountTokens", "MessagesCountTokens"] {
+		attached(object.union(fixture.converse, {"api": {"operation": operation}}), {"default": internal}) == set()
+	}
 }
 
 test_no_guardrail_without_configuration if {

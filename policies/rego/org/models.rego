@@ -1,8 +1,9 @@
 # METADATA
 # title: Model grants
 # description: |
-#   Which models a team may invoke, and in which Regions. Without an entry in data.teams a team may invoke
-#   nothing. Where a cross-Region profile may process data is residency.rego's question, not asked here.
+#   Which models a team may invoke, and in which Regions; how much they and endpoints may write. Without an entry in
+#   data.teams a team may invoke nothing. Where a cross-Region profile may process data is residency.rego's question,
+#   not asked here.
 package policy.org.models
 
 import data.lib.exempt
@@ -36,7 +37,7 @@ deny contains {
 	"msg": sprintf("model %v was retired on %v", [input.model.id, date]),
 	"severity": "medium",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "api:call"}
 	some name in model_names
 	date := data.retired_models[name]
 	not exempt.active("model_retired")
@@ -58,6 +59,22 @@ profile_or_base := part if {
 }
 
 apply contains {"max_tokens": limit} if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke"}
+	not writes_nothing
 	limit := team.max_tokens
+}
+
+# Counting, ranking and embedding write no text, so a body for them has no place for a limit.
+writes_nothing if input.api.operation in {"CountTokens", "MessagesCountTokens", "Rerank"}
+
+# Only where the model is known to take such bodies: a caller could write one that looks like it for any other.
+writes_nothing if {
+	input.model.provider != ""
+	input.request.dialect in {"embeddings", "image", "rerank"}
+}
+
+# A container that is sent rows or bytes decides for itself how much it answers.
+writes_nothing if {
+	input.action == "endpoint:invoke"
+	input.request.dialect in {"bytes", "embeddings", "image", "rerank", "text"}
 }

@@ -120,6 +120,49 @@ test_output_is_limited_only_when_the_team_has_a_limit if {
 	unlimited == set()
 }
 
+limited(document) if {
+	items := models.apply with input as document
+		with data.teams as {"payments": {"max_tokens": 2048}}
+	items == {{"max_tokens": 2048}}
+}
+
+test_output_of_endpoints_is_limited_too if {
+	limited(fixture.endpoint_invoke)
+	every dialect in ["openai.chat", "tgi", "openai.completions", "opaque"] {
+		limited(object.union(fixture.endpoint_invoke, {"request": {"dialect": dialect}}))
+	}
+	not limited(fixture.kb_retrieve)
+	not limited(fixture.api_call)
+}
+
+test_what_writes_no_text_is_not_limited if {
+	every operation in ["CountTokens", "MessagesCountTokens", "Rerank"] {
+		not limited(object.union(fixture.converse, {"api": {"operation": operation}}))
+	}
+	every dialect in ["embeddings", "image", "rerank"] {
+		not limited(object.union(fixture.converse, {"request": {"dialect": dialect}}))
+	}
+	every dialect in ["embeddings", "image", "rerank", "text", "bytes"] {
+		not limited(object.union(fixture.endpoint_invoke, {"request": {"dialect": dialect}}))
+	}
+}
+
+test_body_that_looks_like_no_text_does_not_lift_the_limit_of_an_unknown_model if {
+	document := object.union(invoking({"id": "arn", "kind": "imported_model"}), {"request": {"dialect": "embeddings"}})
+	limited(document)
+	limited(object.union(fixture.converse, {"request": {"dialect": "text"}}))
+}
+
+test_retired_model_is_denied_in_a_batch_job_too if {
+	job := object.union(fixture.api_call, {"model": {"id": "anthropic.claude-v2:1"}})
+	items := models.deny with input as job
+		with data.retired_models as {"anthropic.claude-v2:1": "2025-07-21"}
+	fixture.codes(items) == {"model_retired"}
+	without := models.deny with input as fixture.api_call
+		with data.retired_models as {"anthropic.claude-v2:1": "2025-07-21"}
+	without == set()
+}
+
 test_other_actions_are_left_alone if {
 	team := {"models": ["*"], "regions": ["*"], "max_tokens": 1}
 	allowed := models.allow with input as fixture.other_action

@@ -12,7 +12,7 @@ deny contains {
 	"msg": sprintf("data of the caller's team may not be sent to geography %v", [input.model.scope]),
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "api:call"}
 	geographies := team.geographies
 	input.model.scope
 	not geography_within(geographies)
@@ -32,7 +32,7 @@ deny contains {
 	"msg": "the model id does not say in which geography data would be processed",
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "api:call"}
 	geographies := team.geographies
 	input.model.kind in {"application_inference_profile", "prompt", "prompt_router"}
 	not geographies_unbounded(geographies)
@@ -50,7 +50,7 @@ deny contains {
 	"msg": sprintf("the model is named in Region %v, which is not the endpoint's", [input.model.region]),
 	"severity": "high",
 } if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "api:call"}
 	input.model.region
 	not region_matches
 }

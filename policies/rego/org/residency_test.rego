@@ -88,6 +88,16 @@ test_unknown_endpoint_region_matches_no_arn if {
 	fixture.codes(items) == {"arn_region_mismatch"}
 }
 
+test_model_of_a_batch_job_is_bound_like_any_other if {
+	job := object.union(fixture.api_call, {"model": object.union(profile("eu"), {"region": "eu-west-1"})})
+	items := residency.deny with input as job
+		with data.teams as {"payments": {"geographies": ["us"]}}
+	fixture.codes(items) == {"arn_region_mismatch", "geography_not_allowed"}
+	without := residency.deny with input as fixture.api_call
+		with data.teams as {"payments": {"geographies": []}}
+	without == set()
+}
+
 test_other_actions_are_left_alone if {
 	items := residency.deny with input as object.union(fixture.other_action, {"model": {"region": "eu-west-1"}})
 		with data.teams as {"payments": {"geographies": []}}

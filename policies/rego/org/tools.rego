@@ -13,7 +13,7 @@ rules := data.tools[input.tool.name]
 # A tool the team has no grant for is not even shown to the model. A team without a list keeps its tools in the
 # request, but none of their calls is allowed.
 apply contains {"drop_tools": names} if {
-	input.action == "model:invoke"
+	input.action in {"model:invoke", "endpoint:invoke"}
 	tools_listed
 	names := ungranted
 	count(names) > 0

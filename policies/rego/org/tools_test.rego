@@ -18,6 +18,16 @@ test_ungranted_tools_are_not_offered if {
 	offered({"tools": []}) == {{"drop_tools": ["get_weather", "db_query", "http_get"]}}
 }
 
+test_ungranted_tools_are_not_offered_to_an_endpoint if {
+	items := tools.apply with input as fixture.endpoint_invoke
+		with data.teams as {"payments": {"tools": ["db_query"]}}
+	items == {{"drop_tools": ["get_weather"]}}
+}
+
+test_call_an_endpoint_proposes_needs_no_model if {
+	allowed({"tools": ["db_query"]}, object.remove(fixture.tool_use, ["model"]))
+}
+
 test_granted_tools_stay if {
 	offered({"tools": ["get_weather", "db_query", "http_get", "more"]}) == set()
 	offered({"tools": ["*"]}) == set()

@@ -2,6 +2,7 @@
 //! Live answers and cached ones pass the same code.
 
 pub mod stream;
+mod unit;
 pub mod whole;
 
 use hardpan_filters::vault::Vault;
@@ -43,6 +44,8 @@ pub struct Completion {
     pub content_bytes: u64,
     /// The service itself ended the stream with this exception.
     pub exception: Option<String>,
+    /// The answer came, or was to come, in pieces.
+    pub streamed: bool,
     /// The request went out and nothing came back: how much was done is unknown.
     pub unanswered: bool,
     /// The answer came to its own end and may be kept.

@@ -1,38 +1,39 @@
-//! A streamed answer, frame by frame.
+//! A streamed answer, unit by unit.
 //!
-//! Frames wait in one queue, in the order they came, and leave as soon as nothing can change them any more: a text
+//! Units wait in one queue, in the order they came, and leave as soon as nothing can change them any more: a text
 //! delta while it ends in what may become a placeholder, a tool call until its arguments are whole and decided.
 //! All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use hardpan_filters::holdback::{Holdback, PieceEdit, PieceId};
-use hardpan_inference::codec::{Event, EventKind, Lane, text_delta, tool_input_delta};
-use hardpan_inference::edit;
-use hardpan_inference::json::{Document, JsonLimits, ValueId, quote};
+use hardpan_inference::codec::{CallChange, ChangedEvent, Event, EventKind, Lane, change_call};
+use hardpan_inference::edit::{self, Edit};
+use hardpan_inference::json::{self, Document, ValueId};
 use hardpan_inference::request::Dialect;
-use hardpan_inference::stream::event_stream::{self, Frame, FrameDecoder};
 use hardpan_inference::usage::Tokens;
 
+use super::unit::{Content, Unit, Units};
 use super::whole::restored_arguments;
 use super::{AnswerContext, Completion};
+use crate::config::Limits;
 use crate::refusal::Refusal;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
 
-/// Frames of one stream, on their way through.
+/// Units of one stream, on their way through.
 pub struct StreamGovernor<'c, 'a> {
     context: &'c AnswerContext<'a>,
-    decoder: FrameDecoder,
+    units: Units,
     queue: VecDeque<Item>,
     next_id: PieceId,
     held_bytes: usize,
     lanes: HashMap<Lane, Holdback>,
     calls: BTreeMap<u64, OpenCall>,
     calls_seen: u64,
+    /// Refused calls and the text in their place: some streams tell a call again.
+    refused: BTreeMap<u64, String>,
     saw_last: bool,
     hour_writes: Tokens,
     completion: Completion,
@@ -40,16 +41,23 @@ pub struct StreamGovernor<'c, 'a> {
 
 struct Item {
     id: PieceId,
-    frame: Frame,
-    outcome: Outcome,
+    unit: Unit,
+    /// Where the lanes that go through this unit stand in its JSON; None for a text that is all of it.
+    lanes: Vec<(Lane, Option<ValueId>)>,
+    changes: Vec<Change>,
 }
 
-enum Outcome {
-    AsItCame,
-    /// Changes to strings of the event's JSON, in decoded bytes.
-    Edited(Vec<(ValueId, Range<usize>, String)>),
-    /// Other events in the frame's place; none drops it.
-    Replaced(Vec<String>),
+enum Change {
+    /// Bytes of a decoded string of the unit's JSON, or of its text.
+    Text {
+        value: Option<ValueId>,
+        range: Range<usize>,
+        text: String,
+    },
+    Call {
+        block: u64,
+        change: CallChange,
+    },
 }
 
 /// A tool call whose arguments are still coming.
@@ -64,45 +72,50 @@ struct OpenCall {
     index: u64,
 }
 
-impl OpenCall {
-    fn begin(start: PieceId, id: String, name: String, arguments: String, index: u64) -> Self {
-        Self { id, name, start, deltas: Vec::new(), seeded: !arguments.is_empty(), arguments, index }
-    }
-}
-
 impl<'c, 'a> StreamGovernor<'c, 'a> {
-    pub fn new(context: &'c AnswerContext<'a>) -> Self {
+    pub fn new(context: &'c AnswerContext<'a>, content_type: &str) -> Self {
         Self {
             context,
-            decoder: FrameDecoder::default(),
+            units: Units::new(content_type, context.asker.snapshot.config.limits.json),
             queue: VecDeque::new(),
             next_id: 0,
             held_bytes: 0,
             lanes: HashMap::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,
+            refused: BTreeMap::new(),
             saw_last: false,
             hour_writes: Tokens(0),
-            completion: Completion::default(),
+            completion: Completion { streamed: true, ..Completion::default() },
         }
     }
 
     /// Takes bytes as they arrive and returns what may leave.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<Bytes, Refusal> {
-        self.decoder.push(bytes);
+    pub fn push(&mut self, bytes: &Bytes) -> Result<Bytes, Refusal> {
+        self.units.push(bytes);
         let mut out = BytesMut::new();
-        while let Some(frame) = self.decoder.next_frame()? {
-            self.frame(frame)?;
+        while let Some(unit) = self.units.next()? {
+            self.unit(unit)?;
             self.release(&mut out)?;
+        }
+        let bytes_max = self.bytes_max();
+        if self.units.buffered_bytes() > bytes_max {
+            return Err(Refusal::HeldTooMuch { bytes_max });
+        }
+        // Frames of parts are cut anew around what they carry; nobody has to where nothing is changed.
+        if self.context.is_transparent() && self.units.is_wrapped() {
+            return Ok(bytes.clone());
         }
         Ok(out.freeze())
     }
 
     /// The upstream has ended the stream: what waits leaves, unless the stream is not whole.
     pub fn finish(&mut self) -> Result<Bytes, Refusal> {
-        self.decoder.finish()?;
-        // A family without a codec may have no last event that is known; nothing at all is no answer of any.
-        let may_end = self.saw_last || (self.context.dialect == Dialect::Opaque && self.next_id > 0);
+        while let Some(unit) = self.units.finish()? {
+            self.unit(unit)?;
+        }
+        // A protocol without a last event that is known ends with its transport; nothing at all is no answer of any.
+        let may_end = self.saw_last || (!self.has_known_end() && self.next_id > 0);
         if !may_end && self.completion.exception.is_none() {
             return Err(Refusal::StreamIncomplete);
         }
@@ -110,6 +123,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         let mut out = BytesMut::new();
         self.release(&mut out)?;
         self.completion.complete = self.saw_last && self.completion.exception.is_none();
+        if self.context.is_transparent() && self.units.is_wrapped() {
+            return Ok(Bytes::new());
+        }
         Ok(out.freeze())
     }
 
@@ -118,37 +134,75 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         self.completion
     }
 
-    fn frame(&mut self, frame: Frame) -> Result<(), Refusal> {
+    /// Whether a stream of this kind has an event that nothing follows.
+    fn has_known_end(&self) -> bool {
+        use hardpan_inference::operation::Service;
+        let of_bedrock =
+            matches!(self.context.asker.operation.service(), Service::BedrockRuntime | Service::Mantle);
+        of_bedrock
+            && matches!(
+                self.context.dialect,
+                Dialect::Converse
+                    | Dialect::Nova
+                    | Dialect::Anthropic
+                    | Dialect::OpenAiChat
+                    | Dialect::OpenAiResponses
+            )
+    }
+
+    fn bytes_max(&self) -> usize {
+        self.limits().held_stream_bytes_max
+    }
+
+    fn unit(&mut self, unit: Unit) -> Result<(), Refusal> {
         let id = self.next_id;
         self.next_id += 1;
-        self.held_bytes += frame.raw().len();
-        let mut item = Item { id, frame, outcome: Outcome::AsItCame };
-        if item.frame.header(":message-type") == Some("event") {
-            self.event(&mut item)?;
-        } else {
-            let code = item.frame.header(":exception-type").or(item.frame.header(":error-code"));
-            self.completion.exception = Some(code.unwrap_or("error").to_owned());
-            self.settle_everything();
-        }
+        self.held_bytes += unit.raw.len();
+        let mut item = Item { id, unit, lanes: Vec::new(), changes: Vec::new() };
+        self.read(&mut item)?;
         self.queue.push_back(item);
-        let bytes_max = self.context.asker.snapshot.config.limits.held_stream_bytes_max;
+        let bytes_max = self.bytes_max();
         if self.held_bytes > bytes_max && self.settled_until() != PieceId::MAX {
             return Err(Refusal::HeldTooMuch { bytes_max });
         }
         Ok(())
     }
 
-    fn event(&mut self, item: &mut Item) -> Result<(), Refusal> {
-        let event_type = item.frame.header(":event-type").unwrap_or_default().to_owned();
-        let Some(json) = event_json(&event_type, &item.frame) else {
-            // A chunk that cannot be read must not slip past a guard that would have to.
-            return if self.context.is_transparent() { Ok(()) } else { Err(Refusal::AnswerMalformed) };
+    fn read(&mut self, item: &mut Item) -> Result<(), Refusal> {
+        let (dialect, limits) = (self.context.dialect, self.limits().json);
+        let unit = std::mem::replace(&mut item.unit, Unit::empty());
+        let read = match unit.content(dialect, limits) {
+            Some(Content::Json(json)) => self.event(item, unit.event_type(), &json),
+            Some(Content::Text { text, nested_json }) => {
+                self.completion.content_bytes += text.len() as u64;
+                let lane = Lane::Path(String::new());
+                self.text(item, Some(lane), None, nested_json, &text);
+                Ok(())
+            }
+            Some(Content::Done) => {
+                self.saw_last = true;
+                self.settle_everything();
+                Ok(())
+            }
+            Some(Content::Exception(code)) => {
+                self.completion.exception = Some(code);
+                self.settle_everything();
+                Ok(())
+            }
+            Some(Content::Nothing) => Ok(()),
+            // What cannot be read must not slip past a guard that would have to.
+            None if self.context.is_transparent() => Ok(()),
+            None => Err(Refusal::AnswerMalformed),
         };
-        let dialect = self.context.dialect;
-        let event = match Event::parse(dialect, &event_type, &json, self.limits()) {
+        item.unit = unit;
+        read
+    }
+
+    fn event(&mut self, item: &mut Item, event_type: &str, json: &[u8]) -> Result<(), Refusal> {
+        let event = match Event::parse(self.context.dialect, event_type, json, self.limits().json) {
             Ok(event) => event,
             // An event nobody knows goes on unchanged; so does one that no guard has to read.
-            Err(_) if self.context.is_transparent() || !is_known_event(&event_type) => return Ok(()),
+            Err(_) if self.context.is_transparent() => return Ok(()),
             Err(_) => return Err(Refusal::AnswerMalformed),
         };
         self.note(&event);
@@ -156,16 +210,18 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         for text in &event.texts {
             let decoded = event.document.string(text.value).unwrap_or_default();
             self.completion.content_bytes += decoded.len() as u64;
-            self.text(item, text.lane.clone(), text.value, &decoded);
+            self.text(item, text.lane.clone(), Some(text.value), text.nested_json, &decoded);
         }
-        match event.kind {
-            EventKind::ToolStart { block, id, name, arguments } => {
-                self.open_call(block, OpenCall::begin(item.id, id, name, arguments, self.calls_seen + 1));
+        for kind in event.kinds {
+            match kind {
+                EventKind::ToolStart { block, id, name, arguments } => {
+                    self.open_call(item, block, id, name, arguments);
+                }
+                EventKind::ToolInput { block, fragment } => self.extend_call(item, block, &fragment)?,
+                EventKind::BlockStop { block } => self.end_block(item, block),
+                EventKind::ToolEcho { block } => self.echo(item, block),
+                EventKind::Stop { reason, value } => self.stop(item, &reason, value),
             }
-            EventKind::ToolInput { block, fragment } => self.extend_call(item.id, block, &fragment)?,
-            EventKind::BlockStop { block } => self.end_block(block),
-            EventKind::Stop { reason, value } => self.stop(item, &reason, value),
-            EventKind::Other => {}
         }
         Ok(())
     }
@@ -173,7 +229,8 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     fn note(&mut self, event: &Event<'_>) {
         self.hour_writes = event.hour_writes.unwrap_or(self.hour_writes);
         if let Some(usage) = event.usage {
-            self.completion.usage = Some(usage.with_hour_writes(self.hour_writes));
+            let known = self.completion.usage.unwrap_or_default();
+            self.completion.usage = Some(usage.after(known).with_hour_writes(self.hour_writes));
         }
         self.completion.guardrail_intervened |= event.guardrail_intervened;
         if event.service_tier.is_some() {
@@ -182,37 +239,61 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         self.saw_last |= event.is_last;
     }
 
-    /// A text delta: the changes it makes certain may concern earlier frames too.
-    fn text(&mut self, item: &mut Item, lane: Lane, value: ValueId, decoded: &str) {
-        if self.context.vault.is_empty() {
+    /// A text, or a delta of one: the changes it makes certain may concern earlier units too.
+    fn text(
+        &mut self,
+        item: &mut Item,
+        lane: Option<Lane>,
+        value: Option<ValueId>,
+        nested_json: bool,
+        decoded: &str,
+    ) {
+        let vault = self.context.vault;
+        if vault.is_empty() {
             return;
         }
-        let edits = self.lanes.entry(lane.clone()).or_default().push(self.context.vault, item.id, decoded);
+        let written =
+            |text: &str| if nested_json { json::escape(text).into_owned() } else { text.to_owned() };
+        let Some(lane) = lane else {
+            let found = vault.find(decoded).into_iter();
+            let whole = found.map(|(range, text)| Change::Text { value, range, text: written(text) });
+            item.changes.extend(whole);
+            return;
+        };
+        item.lanes.push((lane.clone(), value));
+        let edits = self.lanes.entry(lane.clone()).or_default().push(vault, item.id, decoded);
         for PieceEdit { piece, range, replacement } in edits {
+            let text = written(&replacement);
             if piece == item.id {
-                add_edit(&mut item.outcome, value, range, replacement);
-            } else if let Some(earlier) = self.queue.iter_mut().find(|earlier| earlier.id == piece) {
-                // The same lane stands at the same place in every event of its kind, but its index may differ.
-                if let Some(value) = lane_value(self.context.dialect, earlier, &lane) {
-                    add_edit(&mut earlier.outcome, value, range, replacement);
-                }
+                item.changes.push(Change::Text { value, range, text });
+            } else if let Some(earlier) = self.queue.iter_mut().find(|earlier| earlier.id == piece)
+                && let Some((_, value)) = earlier.lanes.iter().find(|(own, _)| *own == lane)
+            {
+                earlier.changes.push(Change::Text { value: *value, range, text });
             }
         }
     }
 
-    fn open_call(&mut self, block: u64, call: OpenCall) {
-        self.calls_seen += 1;
-        if self.context.is_transparent() {
-            self.completion.tools_called.push(call.name);
+    fn open_call(&mut self, item: &mut Item, block: u64, id: String, name: String, arguments: String) {
+        // Some servers name the call again with every fragment.
+        if self.calls.get(&block).is_some_and(|open| open.id == id || id.is_empty()) {
             return;
         }
+        self.calls_seen += 1;
+        if self.context.is_transparent() {
+            self.completion.tools_called.push(name);
+            return;
+        }
+        let index = self.calls_seen;
+        let seeded = !arguments.is_empty();
+        let call = OpenCall { id, name, start: item.id, deltas: Vec::new(), arguments, seeded, index };
         if let Some(unfinished) = self.calls.insert(block, call) {
-            self.decide_call(block, unfinished);
+            self.decide_call(item, block, unfinished);
         }
     }
 
     /// Arguments of a call that never began, or has been decided, cannot be judged.
-    fn extend_call(&mut self, delta: PieceId, block: u64, fragment: &str) -> Result<(), Refusal> {
+    fn extend_call(&mut self, item: &Item, block: u64, fragment: &str) -> Result<(), Refusal> {
         self.completion.content_bytes += fragment.len() as u64;
         if self.context.is_transparent() {
             return Ok(());
@@ -221,51 +302,71 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         if std::mem::take(&mut call.seeded) {
             call.arguments.clear();
         }
-        call.deltas.push(delta);
+        call.deltas.push(item.id);
         call.arguments.push_str(fragment);
         Ok(())
     }
 
-    /// A family without block events says by its next chunk that a text has ended.
+    /// A stream without block events says by its next event that a text has ended.
     fn settle_lanes_left_behind(&mut self, event: &Event<'_>) {
-        if self.context.dialect == Dialect::Opaque {
-            for (lane, holdback) in &mut self.lanes {
-                if !event.texts.iter().any(|text| text.lane == *lane) {
-                    holdback.settle();
-                }
+        for (lane, holdback) in &mut self.lanes {
+            let goes_on = event.texts.iter().any(|text| text.lane.as_ref() == Some(lane));
+            if matches!(lane, Lane::Path(_)) && !goes_on {
+                holdback.settle();
             }
         }
     }
 
-    fn end_block(&mut self, block: u64) {
+    fn end_block(&mut self, item: &mut Item, block: u64) {
         if let Some(lane) = self.lanes.get_mut(&Lane::Block(block)) {
             lane.settle();
         }
         if let Some(call) = self.calls.remove(&block) {
-            self.decide_call(block, call);
+            self.decide_call(item, block, call);
         }
     }
 
-    fn stop(&mut self, item: &mut Item, reason: &str, value: ValueId) {
-        self.settle_everything();
+    /// What was refused is not told again.
+    fn echo(&mut self, item: &mut Item, block: u64) {
+        if let Some(text) = self.refused.get(&block) {
+            let change = if self.saw_last { CallChange::Text(text.clone()) } else { CallChange::Gone };
+            item.changes.push(Change::Call { block, change });
+        }
+    }
+
+    fn stop(&mut self, item: &mut Item, reason: &str, value: Option<ValueId>) {
+        self.settle_everything_before(item);
         let denied = self.completion.tools_denied.len() as u64;
-        if reason == "tool_use" && denied > 0 && denied == self.calls_seen {
-            add_edit(&mut item.outcome, value, 0..reason.len(), "end_turn".to_owned());
+        let truth = match reason {
+            "tool_use" => Some("end_turn"),
+            "tool_calls" => Some("stop"),
+            _ => None,
+        };
+        if let (Some(truth), Some(_)) = (truth, value)
+            && denied > 0
+            && denied == self.calls_seen
+        {
+            item.changes.push(Change::Text { value, range: 0..reason.len(), text: truth.to_owned() });
         }
         self.completion.stop_reason = Some(reason.to_owned());
     }
 
     /// Whatever is still open will not be continued.
     fn settle_everything(&mut self) {
+        let mut nothing =
+            Item { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() };
+        self.settle_everything_before(&mut nothing);
+    }
+
+    fn settle_everything_before(&mut self, item: &mut Item) {
         self.lanes.values_mut().for_each(Holdback::settle);
         for (block, call) in std::mem::take(&mut self.calls) {
-            self.decide_call(block, call);
+            self.decide_call(item, block, call);
         }
     }
 
     /// The arguments are whole: release the call, with masked values put back, or put a text in its place.
-    fn decide_call(&mut self, block: u64, call: OpenCall) {
-        let dialect = self.context.dialect;
+    fn decide_call(&mut self, current: &mut Item, block: u64, call: OpenCall) {
         let written = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
         let arguments = restored_arguments(self.context, written);
         let verdict = if self.context.guards_tools() {
@@ -286,28 +387,32 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                 if arguments == written {
                     return;
                 }
-                let mut whole = Some(tool_input_delta(dialect, block, &arguments));
-                self.replace(&call.deltas, || whole.take().into_iter().collect());
+                let mut whole = Some(CallChange::Arguments(arguments));
+                for piece in call.deltas {
+                    let change = whole.take().unwrap_or(CallChange::NoArguments);
+                    self.change_call(current, piece, block, change);
+                }
             }
             ToolVerdict::Replace(text) => {
                 self.completion.tools_denied.push(call.name);
-                let (start, delta) = text_delta(dialect, block, &text);
-                let mut first = Some(start.into_iter().chain([delta]).collect());
-                self.replace(&[call.start], || first.take().unwrap_or_default());
-                self.replace(&call.deltas, Vec::new);
+                self.refused.insert(block, text.clone());
+                self.change_call(current, call.start, block, CallChange::Text(text));
+                for piece in call.deltas.into_iter().filter(|piece| *piece != call.start) {
+                    self.change_call(current, piece, block, CallChange::Gone);
+                }
             }
         }
     }
 
-    fn replace(&mut self, pieces: &[PieceId], mut events: impl FnMut() -> Vec<String>) {
-        for piece in pieces {
-            if let Some(item) = self.queue.iter_mut().find(|item| item.id == *piece) {
-                item.outcome = Outcome::Replaced(events());
-            }
+    fn change_call(&mut self, current: &mut Item, piece: PieceId, block: u64, change: CallChange) {
+        if current.id == piece {
+            current.changes.push(Change::Call { block, change });
+        } else if let Some(item) = self.queue.iter_mut().find(|item| item.id == piece) {
+            item.changes.push(Change::Call { block, change });
         }
     }
 
-    /// The first frame that may still change.
+    /// The first unit that may still change.
     fn settled_until(&self) -> PieceId {
         let lanes = self.lanes.values().filter_map(Holdback::first_unsettled);
         let calls = self.calls.values().map(|call| call.start);
@@ -316,98 +421,79 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     fn release(&mut self, out: &mut BytesMut) -> Result<(), Refusal> {
         let until = self.settled_until();
+        let mut inside = BytesMut::new();
         while self.queue.front().is_some_and(|item| item.id < until) {
             let Some(item) = self.queue.pop_front() else { break };
-            self.held_bytes = self.held_bytes.saturating_sub(item.frame.raw().len());
-            self.write(&item, out)?;
+            self.held_bytes = self.held_bytes.saturating_sub(item.unit.raw.len());
+            if item.unit.is_frame() {
+                self.units.wrap(&inside.split(), out);
+                self.write(item, out)?;
+            } else {
+                self.write(item, &mut inside)?;
+            }
         }
+        self.units.wrap(&inside, out);
         Ok(())
     }
 
-    fn write(&self, item: &Item, out: &mut BytesMut) -> Result<(), Refusal> {
-        match &item.outcome {
-            Outcome::AsItCame => out.extend_from_slice(item.frame.raw()),
-            Outcome::Edited(edits) => {
-                let event_type = item.frame.header(":event-type").unwrap_or_default();
-                let json = event_json(event_type, &item.frame).ok_or(Refusal::AnswerMalformed)?;
-                let document = Document::parse(&json, self.limits()).map_err(|_| Refusal::AnswerMalformed)?;
-                let edits = edits
-                    .iter()
-                    .filter_map(|(value, range, text)| document.edit_in_string(*value, range.clone(), text))
-                    .collect();
-                let changed = edit::apply(&json, edits)?;
-                out.extend_from_slice(reframed(event_type, &item.frame, &changed, self.limits())?.raw());
-            }
-            Outcome::Replaced(events) => {
-                for event in events {
-                    out.extend_from_slice(&self.new_event(item, event));
+    fn write(&self, item: Item, out: &mut BytesMut) -> Result<(), Refusal> {
+        if item.changes.is_empty() {
+            out.extend_from_slice(&item.unit.raw);
+            return Ok(());
+        }
+        let (dialect, limits) = (self.context.dialect, self.limits().json);
+        let changed = match item.unit.content(dialect, limits) {
+            Some(Content::Json(json)) => {
+                let document = Document::parse(&json, limits).map_err(|_| Refusal::AnswerMalformed)?;
+                match changed_event(dialect, &document, item.changes) {
+                    ChangedEvent::Edited(edits) => edit::apply(&json, edits)?,
+                    ChangedEvent::Replaced(events) => {
+                        for event in events {
+                            out.extend_from_slice(&item.unit.replacement(dialect, &event));
+                        }
+                        return Ok(());
+                    }
                 }
             }
-        }
+            Some(Content::Text { text, .. }) => edit::apply(text.as_bytes(), text_edits(item.changes))?,
+            _ => return Err(Refusal::AnswerMalformed),
+        };
+        out.extend_from_slice(&item.unit.with_content(dialect, &changed, limits)?);
         Ok(())
     }
 
-    /// An event of Hardpan's own, in the stream's shape.
-    fn new_event(&self, item: &Item, json: &str) -> Bytes {
-        match item.frame.header(":event-type") {
-            Some("chunk") => {
-                let payload = format!("{{\"bytes\":{}}}", quote(&STANDARD.encode(json)));
-                event_stream::event("chunk", payload.as_bytes())
+    pub fn limits(&self) -> Limits {
+        self.context.asker.snapshot.config.limits
+    }
+
+    /// Whether the stream is made of event-stream frames.
+    pub fn is_framed(&self) -> bool {
+        self.units.is_framed()
+    }
+}
+
+/// All changes of one event together. An event that is replaced has no part left to edit.
+fn changed_event(dialect: Dialect, document: &Document<'_>, changes: Vec<Change>) -> ChangedEvent {
+    let mut edits: Vec<Edit> = Vec::new();
+    for change in changes {
+        match change {
+            Change::Text { value: Some(value), range, text } => {
+                edits.extend(document.edit_in_string(value, range, &text));
             }
-            _ => event_stream::event("contentBlockDelta", json.as_bytes()),
+            Change::Text { value: None, .. } => {}
+            Change::Call { block, change } => match change_call(dialect, document, block, &change) {
+                ChangedEvent::Edited(more) => edits.extend(more),
+                replaced @ ChangedEvent::Replaced(_) => return replaced,
+            },
         }
     }
-
-    fn limits(&self) -> JsonLimits {
-        self.context.asker.snapshot.config.limits.json
-    }
+    ChangedEvent::Edited(edits)
 }
 
-fn add_edit(outcome: &mut Outcome, value: ValueId, range: Range<usize>, text: String) {
-    match outcome {
-        Outcome::Edited(edits) => edits.push((value, range, text)),
-        Outcome::AsItCame => *outcome = Outcome::Edited(vec![(value, range, text)]),
-        Outcome::Replaced(_) => {}
-    }
-}
-
-/// Where a lane's text stands in a frame that came earlier.
-fn lane_value(dialect: Dialect, item: &Item, lane: &Lane) -> Option<ValueId> {
-    let event_type = item.frame.header(":event-type").unwrap_or_default();
-    let json = event_json(event_type, &item.frame)?;
-    let event = Event::parse(dialect, event_type, &json, JsonLimits::default()).ok()?;
-    event.texts.iter().find(|text| text.lane == *lane).map(|text| text.value)
-}
-
-fn is_known_event(event_type: &str) -> bool {
-    matches!(
-        event_type,
-        "chunk"
-            | "messageStart"
-            | "contentBlockStart"
-            | "contentBlockDelta"
-            | "contentBlockStop"
-            | "messageStop"
-            | "metadata"
-    )
-}
-
-/// The JSON an event carries: a chunk's in base64, any other's as it stands. None for a chunk without bytes.
-fn event_json(event_type: &str, frame: &Frame) -> Option<Vec<u8>> {
-    if event_type != "chunk" {
-        return Some(frame.payload().to_vec());
-    }
-    let document = Document::parse(frame.payload(), JsonLimits::default()).ok()?;
-    let encoded = document.string_at(document.root(), &["bytes"])?;
-    STANDARD.decode(encoded.as_bytes()).ok()
-}
-
-fn reframed(event_type: &str, frame: &Frame, json: &[u8], limits: JsonLimits) -> Result<Frame, Refusal> {
-    if event_type != "chunk" {
-        return Ok(frame.with_payload(json));
-    }
-    let document = Document::parse(frame.payload(), limits).map_err(|_| Refusal::AnswerMalformed)?;
-    let bytes = document.get(document.root(), "bytes").ok_or(Refusal::AnswerMalformed)?;
-    let change = edit::Edit::replace(document.range(bytes), quote(&STANDARD.encode(json)));
-    Ok(frame.with_payload(&edit::apply(frame.payload(), vec![change])?))
+fn text_edits(changes: Vec<Change>) -> Vec<Edit> {
+    let edits = changes.into_iter().filter_map(|change| match change {
+        Change::Text { range, text, .. } => Some(Edit::replace(range, text)),
+        Change::Call { .. } => None,
+    });
+    edits.collect()
 }

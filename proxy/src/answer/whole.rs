@@ -1,18 +1,27 @@
-//! A whole JSON answer.
+//! A whole answer: JSON as a rule, else text.
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use hardpan_inference::codec::Answer;
+use hardpan_inference::codec::{Answer, Restorable};
 use hardpan_inference::edit::{self, Edit};
-use hardpan_inference::json;
+use hardpan_inference::json::{self, ValueId};
+use hardpan_inference::operation::BodyShape;
 
 use super::{AnswerContext, Completion};
+use crate::payload::Payload;
 use crate::refusal::Refusal;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
 
-/// Reads an answer of status 200 and changes what must be changed. Bytes outside the changes stay as they came.
+/// Reads an answer of success and changes what must be changed. Bytes outside the changes stay as they came.
 pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Completion), Refusal> {
     let limits = context.asker.snapshot.config.limits.json;
-    let answer = match Answer::parse(context.dialect, body, limits) {
+    // Only containers and agents may answer with something else than JSON.
+    let shape = context.asker.operation.body();
+    let may_be_anything = matches!(shape, BodyShape::Endpoint | BodyShape::Raw | BodyShape::Json);
+    let shape = if may_be_anything { BodyShape::Raw } else { shape };
+    let payload = Payload::of(body.clone(), shape, limits);
+    let answer = match Answer::parse(payload.dialect().unwrap_or(context.dialect), payload.json(), limits) {
         Ok(answer) => answer,
         // Nothing was masked and no call is guarded: an answer that is not JSON can hide nothing from either.
         Err(_) if context.is_transparent() => {
@@ -34,27 +43,25 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
     let refused = refused_calls(context, &answer, &mut completion);
     let mut edits = answer.replace_calls(&refused);
     for text in answer.restorable() {
-        let inside_refused = refused.iter().any(|(block, _)| answer.document.contains(*block, text));
-        if !inside_refused && let Some(decoded) = answer.document.string(text) {
+        let inside_refused = refused.iter().any(|(block, _)| answer.document.contains(*block, text.value));
+        if !inside_refused && let Some(decoded) = answer.document.string(text.value) {
             edits.extend(restore(context, &answer, text, &decoded));
         }
     }
     if edits.is_empty() {
         return Ok((body.clone(), completion));
     }
-    Ok((Bytes::from(edit::apply(body, edits)?), completion))
+    Ok((payload.with_json(edit::apply(payload.json(), edits)?)?.raw, completion))
 }
 
-fn restore(
-    context: &AnswerContext<'_>,
-    answer: &Answer<'_>,
-    text: hardpan_inference::json::ValueId,
-    decoded: &str,
-) -> Vec<Edit> {
+fn restore(context: &AnswerContext<'_>, answer: &Answer<'_>, text: Restorable, decoded: &str) -> Vec<Edit> {
     let found = context.vault.find(decoded);
     found
         .into_iter()
-        .filter_map(|(range, value)| answer.document.edit_in_string(text, range, value))
+        .filter_map(|(range, value)| {
+            let value = if text.nested_json { json::escape(value) } else { Cow::Borrowed(value) };
+            answer.document.edit_in_string(text.value, range, &value)
+        })
         .collect()
 }
 
@@ -62,7 +69,7 @@ fn refused_calls(
     context: &AnswerContext<'_>,
     answer: &Answer<'_>,
     completion: &mut Completion,
-) -> Vec<(json::ValueId, String)> {
+) -> Vec<(ValueId, String)> {
     let mut refused = Vec::new();
     let of = answer.tool_calls.len() as u64;
     for (index, call) in answer.tool_calls.iter().enumerate() {
@@ -70,8 +77,8 @@ fn refused_calls(
             completion.tools_called.push(call.name.clone());
             continue;
         }
-        let arguments = call.input.map_or("{}", |input| answer.document.raw(input));
-        let arguments = restored_arguments(context, arguments);
+        let written = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
+        let arguments = restored_arguments(context, written);
         let proposed = ProposedCall {
             id: &call.id,
             name: &call.name,

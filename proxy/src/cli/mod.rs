@@ -1,7 +1,9 @@
 //! The command line: one file per command.
 
+mod ca;
 mod check;
 mod demo;
+mod keys;
 mod policy;
 mod run;
 mod simulate;
@@ -28,6 +30,10 @@ enum Command {
     Check(check::Check),
     /// Test policies.
     Policy(policy::Policy),
+    /// Issue, list and revoke callers' keys, and mint API keys from them.
+    Keys(keys::Keys),
+    /// Make a local certificate authority and certificates for the listener and its callers.
+    Ca(ca::Ca),
     /// Run a local Bedrock that verifies signatures and answers.
     Simulate(simulate::Simulate),
     /// Simulator, sidecar and sample traffic, printed as a tour; keeps serving.
@@ -47,6 +53,8 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),
             Command::Policy(policy) => policy.run(),
+            Command::Keys(keys) => keys.run(),
+            Command::Ca(ca) => ca.run(),
             Command::Simulate(simulate) => simulate.run(),
             Command::Demo(demo) => demo.run(),
         };

@@ -6,6 +6,7 @@ mod text;
 mod written;
 
 pub use problem::{ConfigError, Problem};
+pub use ready::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 pub use ready::{
     CacheConfig, Config, GuardSwitches, IssuedKey, Limits, OnFull, PolicyConfig, QuotaConfig, RecordsConfig,
     TlsFiles, UnknownModel,

@@ -1,13 +1,18 @@
 //! The configuration as it runs: validated, with every default filled in and every path resolved. All mistakes are
 //! reported together.
 
-use std::collections::BTreeSet;
+mod identity;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hardpan_aws::credentials::CredentialSource;
 use hardpan_inference::json::JsonLimits;
+use hardpan_inference::model_id::ModelId;
+use hardpan_inference::operation::Service;
+use hardpan_inference::request::Dialect;
 use hardpan_policies::{Mode, Settings, Source};
 use hardpan_quotas::{Limit, Scope, Unit, Window};
 use zeroize::Zeroizing;
@@ -24,10 +29,14 @@ pub struct Config {
     pub threads: usize,
     pub limits: Limits,
     pub keys: Vec<IssuedKey>,
+    pub identity: IdentityConfig,
     pub region: String,
     /// None: any.
     pub regions: Option<BTreeSet<String>>,
-    pub endpoint: Endpoint,
+    pub endpoints: Endpoints,
+    pub http: HttpVersion,
+    pub models: ModelsConfig,
+    pub sagemaker: Vec<EndpointConfig>,
     pub credentials: CredentialSource,
     pub ca: Option<PathBuf>,
     pub policy: Option<PolicyConfig>,
@@ -42,6 +51,8 @@ pub struct Config {
 pub struct TlsFiles {
     pub certificate: PathBuf,
     pub key: PathBuf,
+    /// The CA of callers' certificates, where they are asked for.
+    pub clients: Option<(PathBuf, ClientCertificates)>,
 }
 
 /// Bounds. Each has a default that fits a sidecar of 512 MiB.
@@ -56,12 +67,16 @@ pub struct Limits {
     pub upstream_read_timeout: Duration,
     pub answer_bytes_max: usize,
     pub held_stream_bytes_max: usize,
+    /// How much of a stream, and how long, is read on for its usage after the caller has left.
+    pub drain_bytes_max: usize,
+    pub drain_timeout: Duration,
     pub in_flight_max: usize,
     pub in_flight_bytes_max: usize,
     pub clock_skew_max_s: i64,
 }
 
 /// A key Hardpan issued. No `Debug`.
+#[derive(Clone)]
 pub struct IssuedKey {
     pub access_key_id: String,
     pub secret: Zeroizing<String>,
@@ -74,6 +89,29 @@ pub struct PolicyConfig {
     pub source: Source,
     pub data: Vec<PathBuf>,
     pub settings: Settings,
+}
+
+/// Where each service is.
+pub type Endpoints = BTreeMap<Service, Endpoint>;
+
+pub struct ModelsConfig {
+    /// By id; a `*` at the end of one stands for any rest.
+    pub map: Vec<(String, ModelId)>,
+    pub resolve: Resolve,
+    pub resolved_for: Duration,
+    pub unresolved: Unresolved,
+}
+
+/// What is known of a SageMaker endpoint.
+pub struct EndpointConfig {
+    pub name: String,
+    pub dialect: Option<Dialect>,
+    pub opaque_body: OpaqueBody,
+}
+
+/// Whether a name matches a pattern with an optional `*` at its end.
+pub fn matches(pattern: &str, name: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == name, |start| name.starts_with(start))
 }
 
 /// Which guards look at a request.
@@ -96,7 +134,10 @@ pub struct CacheConfig {
     pub entry_bytes_max: usize,
 }
 
-pub use super::written::{OnFull, UnknownModel};
+use identity::Beside;
+pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
+
+pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
 pub struct RecordsConfig {
     /// None: standard output.
@@ -149,11 +190,26 @@ impl Builder<'_> {
         let tls = written.tls.map(|tls| TlsFiles {
             certificate: self.file("tls.certificate", &tls.certificate),
             key: self.file("tls.key", &tls.key),
+            clients: tls.client_ca.map(|ca| (self.file("tls.client_ca", &ca), tls.client)),
         });
-        let endpoint = self.endpoint(&written.aws);
-        let keys = self.keys(written.keys);
+        let endpoints = self.endpoints(&written.aws);
+        let models = self.models(written.models);
+        let sagemaker = self.sagemaker(written.endpoints);
+        let known_otherwise = written.keys_file.is_some()
+            || written.credentials_endpoint.is_some()
+            || written.identity.jwt.is_some()
+            || written.identity.fixed.is_some()
+            || !written.identity.mtls.is_empty();
+        let keys = self.keys(written.keys, known_otherwise);
         let regions = self.regions(&written.aws);
         let limits = self.limits(&written.limits);
+        let beside = Beside {
+            listen,
+            asks_certificates: tls.as_ref().is_some_and(|tls| tls.clients.is_some()),
+            clock_skew_max_s: limits.clock_skew_max_s,
+        };
+        let identity =
+            self.identity(written.identity, written.keys_file, written.credentials_endpoint, &beside);
         let quota = self.quota(written.quota);
         let policy = self.policy(written.policy);
         let guards = GuardSwitches {
@@ -179,9 +235,13 @@ impl Builder<'_> {
                 .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
             limits,
             keys,
+            identity,
             region: written.aws.region.0,
             regions,
-            endpoint: endpoint?,
+            endpoints,
+            http: written.aws.http,
+            models,
+            sagemaker,
             credentials: match written.aws.credentials {
                 written::Credentials::Default => CredentialSource::DefaultChain,
                 written::Credentials::Environment => CredentialSource::Environment,
@@ -230,15 +290,63 @@ impl Builder<'_> {
         path
     }
 
-    fn endpoint(&mut self, aws: &written::Aws) -> Option<Endpoint> {
-        let url = aws.endpoint.as_ref().map(|endpoint| endpoint.0.as_str());
-        match Endpoint::parse(url.unwrap_or("https://bedrock-runtime.{region}.amazonaws.com")) {
-            Ok(endpoint) => Some(endpoint),
-            Err(error) => {
-                self.problem("aws.endpoint", &error.to_string(), "write http://HOST:PORT or https://HOST");
-                None
+    fn endpoints(&mut self, aws: &written::Aws) -> Endpoints {
+        let mut endpoints = Endpoints::new();
+        for service in Service::ALL {
+            let own = aws.endpoints.get(service.name());
+            let (place, url) = match (own, &aws.endpoint) {
+                (Some(own), _) => (format!("aws.endpoints.{}", service.name()), own.0.as_str()),
+                (None, Some(all)) => ("aws.endpoint".to_owned(), all.0.as_str()),
+                (None, None) => ("aws.fips".to_owned(), service.public_endpoint(aws.fips)),
+            };
+            match Endpoint::parse(url) {
+                Ok(endpoint) => {
+                    endpoints.insert(service, endpoint);
+                }
+                Err(error) if !self.problems.iter().any(|problem| problem.place == place) => {
+                    self.problem(place, &error.to_string(), "write http://HOST:PORT or https://HOST");
+                }
+                Err(_) => {}
             }
         }
+        for name in aws.endpoints.keys().filter(|name| Service::from_name(name).is_none()) {
+            let known: Vec<&str> = Service::ALL.into_iter().map(Service::name).collect();
+            let fix = format!("write one of {}", known.join(", "));
+            self.problem(format!("aws.endpoints.{name}"), "no such service", &fix);
+        }
+        endpoints
+    }
+
+    fn models(&mut self, written: written::Models) -> ModelsConfig {
+        let mut map = Vec::with_capacity(written.map.len());
+        for (id, base) in written.map {
+            match ModelId::parse(&base.0) {
+                Ok(base) if !base.base().is_empty() => map.push((id, base)),
+                _ => {
+                    let fix = "write a base model id, such as anthropic.claude-sonnet-4-20250514-v1:0";
+                    self.problem(format!("models.map.{id}"), "not a base model id", fix);
+                }
+            }
+        }
+        ModelsConfig {
+            map,
+            resolve: written.resolve,
+            resolved_for: Duration::from_secs(written.resolved_for_s.unwrap_or(300)),
+            unresolved: written.unresolved,
+        }
+    }
+
+    fn sagemaker(&mut self, written: Vec<written::EndpointEntry>) -> Vec<EndpointConfig> {
+        let mut endpoints = Vec::with_capacity(written.len());
+        for (index, entry) in written.into_iter().enumerate() {
+            let dialect = entry.dialect.as_ref().and_then(|name| Dialect::from_name(&name.0));
+            if dialect.is_none() && entry.dialect.is_some() {
+                let fix = "write the name of a dialect, such as openai.chat or tgi";
+                self.problem(format!("endpoints[{index}].dialect"), "no such dialect", fix);
+            }
+            endpoints.push(EndpointConfig { name: entry.name.0, dialect, opaque_body: entry.opaque_body });
+        }
+        endpoints
     }
 
     fn regions(&mut self, aws: &written::Aws) -> Option<BTreeSet<String>> {
@@ -257,8 +365,8 @@ impl Builder<'_> {
         Some(regions)
     }
 
-    fn keys(&mut self, written: Vec<written::Key>) -> Vec<IssuedKey> {
-        if written.is_empty() {
+    fn keys(&mut self, written: Vec<written::Key>, known_otherwise: bool) -> Vec<IssuedKey> {
+        if written.is_empty() && !known_otherwise {
             self.problem("keys", "no key is issued, so nobody could call", "add at least one key");
         }
         let mut seen = BTreeSet::new();
@@ -312,6 +420,8 @@ impl Builder<'_> {
             upstream_read_timeout: millis(written.upstream_read_timeout_ms, 300_000),
             answer_bytes_max: written.answer_bytes_max.unwrap_or(64 << 20),
             held_stream_bytes_max: written.held_stream_bytes_max.unwrap_or(1 << 20),
+            drain_bytes_max: written.drain_bytes_max.unwrap_or(1 << 20),
+            drain_timeout: millis(written.drain_timeout_ms, 1_000),
             in_flight_max: written.in_flight_max.unwrap_or(1024),
             in_flight_bytes_max: written.in_flight_bytes_max.unwrap_or(256 << 20),
             clock_skew_max_s: i64::from(written.clock_skew_max_s.unwrap_or(300)),

@@ -1,5 +1,7 @@
 //! The configuration as written: one struct per section, unknown members refused. Meaning is given in `ready`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::text::Text;
@@ -16,7 +18,16 @@ pub struct Written {
     pub limits: Limits,
     #[serde(default)]
     pub keys: Vec<Key>,
+    /// Written by `hardpan keys`; read again when it changes.
+    pub keys_file: Option<Text>,
+    #[serde(default)]
+    pub identity: Identity,
+    pub credentials_endpoint: Option<CredentialsEndpoint>,
     pub aws: Aws,
+    #[serde(default)]
+    pub models: Models,
+    #[serde(default)]
+    pub endpoints: Vec<EndpointEntry>,
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
@@ -45,6 +56,18 @@ pub struct Admin {
 pub struct Tls {
     pub certificate: Text,
     pub key: Text,
+    /// Callers' certificates are asked for, and must be of this CA.
+    pub client_ca: Option<Text>,
+    #[serde(default)]
+    pub client: ClientCertificates,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificates {
+    #[default]
+    Required,
+    Optional,
 }
 
 #[derive(Deserialize, Default)]
@@ -60,6 +83,8 @@ pub struct Limits {
     pub upstream_read_timeout_ms: Option<u64>,
     pub answer_bytes_max: Option<usize>,
     pub held_stream_bytes_max: Option<usize>,
+    pub drain_bytes_max: Option<usize>,
+    pub drain_timeout_ms: Option<u64>,
     pub in_flight_max: Option<usize>,
     pub in_flight_bytes_max: Option<usize>,
     pub clock_skew_max_s: Option<u32>,
@@ -75,6 +100,98 @@ pub struct Key {
     pub env: Option<Text>,
 }
 
+/// How callers are known, beside keys.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    pub replay: Replay,
+    pub replay_signatures_max: Option<usize>,
+    pub jwt: Option<Jwt>,
+    pub mtls: Vec<Certificate>,
+    /// Whoever calls is this app.
+    pub fixed: Option<AppName>,
+    pub prefixes: Vec<Prefix>,
+    /// What the keys of the credentials endpoint follow from. Defaults to one of this process alone.
+    pub master_secret: Option<Text>,
+}
+
+/// What becomes of a request whose signature was seen before.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Replay {
+    #[default]
+    Refuse,
+    Allow,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppName {
+    pub app: Text,
+    pub team: Text,
+    pub env: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jwt {
+    pub issuer: Text,
+    pub audience: Text,
+    pub jwks_file: Option<Text>,
+    pub jwks_url: Option<Text>,
+    /// The CA of `jwks_url`, where it is a private one.
+    pub jwks_ca: Option<Text>,
+    pub jwks_refresh_s: Option<u64>,
+    pub algorithms: Option<Vec<Text>>,
+    pub app_claim: Text,
+    pub team_claim: Text,
+    pub user_claim: Option<Text>,
+    pub groups_claim: Option<Text>,
+}
+
+/// Which certificate is which app, by one of its names.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub subject_cn: Option<Text>,
+    pub san_dns: Option<Text>,
+    pub san_uri: Option<Text>,
+    pub app: Text,
+    pub team: Text,
+    pub env: Option<Text>,
+}
+
+/// A path in front of every operation's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prefix {
+    pub prefix: Text,
+    pub app: Option<Text>,
+    pub team: Option<Text>,
+    /// By the name its SDK client has: `bedrock-mantle`.
+    pub service: Option<Text>,
+}
+
+/// Where apps fetch short-lived keys.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialsEndpoint {
+    pub listen: Text,
+    #[serde(default)]
+    pub beyond_loopback: bool,
+    pub ttl_s: Option<u32>,
+    pub apps: Vec<CredentialsClient>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialsClient {
+    pub app: Text,
+    pub team: Text,
+    pub env: Option<Text>,
+    pub token: Text,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Aws {
@@ -83,6 +200,13 @@ pub struct Aws {
     pub regions: Option<Vec<Text>>,
     /// One URL for every service. Defaults to AWS's public endpoint of the region.
     pub endpoint: Option<Text>,
+    /// A URL for one service, by the name its SDK client has: `sagemaker-runtime`.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, Text>,
+    #[serde(default)]
+    pub fips: bool,
+    #[serde(default)]
+    pub http: HttpVersion,
     #[serde(default)]
     pub credentials: Credentials,
     pub ca: Option<Text>,
@@ -94,6 +218,67 @@ pub enum Credentials {
     #[default]
     Default,
     Environment,
+}
+
+/// What is spoken to AWS.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpVersion {
+    #[default]
+    H1,
+    /// Over TLS by ALPN, HTTP/1.1 where the other side has no HTTP/2; over plain text by prior knowledge.
+    H2,
+}
+
+/// Models whose ids do not say what they are.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Models {
+    /// From an id or ARN, `agent/ID/ALIAS`, `flow/ID/ALIAS` or `endpoint/NAME` to a base model id. A `*` at the end
+    /// stands for any rest.
+    pub map: BTreeMap<String, Text>,
+    pub resolve: Resolve,
+    pub resolved_for_s: Option<u64>,
+    pub unresolved: Unresolved,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolve {
+    #[default]
+    ControlPlane,
+    Off,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Unresolved {
+    #[default]
+    Refuse,
+    /// Policy decides without knowing the base model.
+    Allow,
+}
+
+/// What is known of a SageMaker endpoint.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointEntry {
+    /// A name; a `*` at the end stands for any rest.
+    pub name: Text,
+    /// The dialect of its bodies, where it shall not be told by looking at them.
+    pub dialect: Option<Text>,
+    /// Bodies that are not text.
+    #[serde(default)]
+    pub opaque_body: OpaqueBody,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum OpaqueBody {
+    #[default]
+    Deny,
+    /// Policy decides without an inspection.
+    Pass,
 }
 
 #[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]

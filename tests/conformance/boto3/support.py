@@ -6,9 +6,16 @@ No assertions live here; each function turns an answer into a value and the test
 import json
 import re
 
+import botocore
+
 CLAUDE = "us.anthropic.claude-sonnet-4-20250514-v1:0"
 HAIKU = "anthropic.claude-3-haiku-20240307-v1:0"
 NOVA = "amazon.nova-lite-v1:0"
+
+# How often a client asks in all before it gives up on what it retries: its own defaults, `standard` retries
+# since 1.44 and `legacy` ones before.
+NEWEST = tuple(int(part) for part in botocore.__version__.split(".")[:2]) >= (1, 44)
+ATTEMPTS = 3 if NEWEST else 5
 
 REFUSAL = re.compile(r"\[(?P<code>[a-z_]+)\] .+ \(decision (?P<decision>[^()\s]+)\)", re.DOTALL)
 

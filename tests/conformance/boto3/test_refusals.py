@@ -107,11 +107,8 @@ def test_a_body_just_under_the_limit_passes(bedrock):
     assert answer["output"]["message"]["content"][0]["text"] == "done"
 
 
-def ungoverned(client):
+def ungranted(client):
     return {
-        "CountTokens": lambda: client.count_tokens(
-            modelId=CLAUDE, input={"converse": {"messages": user("hello")}}
-        ),
         "ApplyGuardrail": lambda: client.apply_guardrail(
             guardrailIdentifier="guard1",
             guardrailVersion="1",
@@ -119,21 +116,23 @@ def ungoverned(client):
             content=[{"text": {"text": "hello"}}],
         ),
         "StartAsyncInvoke": lambda: client.start_async_invoke(
-            modelId=NOVA, modelInput={}, outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://bucket/key"}}
+            modelId=UNGRANTED,
+            modelInput=json.loads(anthropic_body("hello")),
+            outputDataConfig={"s3OutputDataConfig": {"s3Uri": "s3://bucket/key"}},
         ),
         "ListAsyncInvokes": client.list_async_invokes,
     }
 
 
-@pytest.mark.parametrize(
-    "operation", ["CountTokens", "ApplyGuardrail", "StartAsyncInvoke", "ListAsyncInvokes"]
-)
-def test_an_operation_without_a_guard_is_refused_by_name(bedrock, upstream, records, operation):
+@pytest.mark.parametrize("operation", ["ApplyGuardrail", "StartAsyncInvoke", "ListAsyncInvokes"])
+def test_an_operation_without_a_grant_is_refused_once(bedrock, upstream, records, operation):
     with pytest.raises(bedrock.exceptions.AccessDeniedException) as caught:
-        ungoverned(bedrock)[operation]()
-    assert operation in caught.value.response["Error"]["Message"]
+        ungranted(bedrock)[operation]()
+    code, decision = refusal(caught.value)
+    assert code and decision
     assert metadata(caught.value)["RetryAttempts"] == 0
-    assert records.one()["status"] == 403
+    record = records.one()
+    assert (record["operation"], record["status"]) == (operation, 403)
     assert upstream.bytes_sent() == b""
 
 
@@ -163,6 +162,19 @@ def test_the_callers_key_never_goes_upstream(bedrock, upstream):
     (request,) = upstream.requests()
     assert "Credential=AKIDUPSTREAM/" in request.headers["authorization"]
     assert b"AKIDCONFORMANCE" not in upstream.bytes_sent()
+
+
+def test_tokens_of_a_granted_model_are_counted(bedrock, records):
+    asked = {"converse": {"messages": user("hello")}}
+    assert bedrock.count_tokens(modelId=CLAUDE, input=asked)["inputTokens"] > 0
+    assert records.one()["operation"] == "CountTokens"
+
+
+def test_tokens_of_an_ungranted_model_are_not_counted(bedrock, upstream):
+    asked = {"converse": {"messages": user("hello")}}
+    with pytest.raises(bedrock.exceptions.AccessDeniedException):
+        bedrock.count_tokens(modelId=UNGRANTED, input=asked)
+    assert upstream.bytes_sent() == b""
 
 
 def test_a_refused_request_leaves_the_client_usable(bedrock):

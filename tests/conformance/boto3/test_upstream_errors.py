@@ -8,7 +8,7 @@ import urllib3
 from botocore.eventstream import ChecksumMismatch
 from botocore.exceptions import BotoCoreError, ClientError, EventStreamError
 
-from support import CLAUDE, anthropic_body, converse, metadata, stop_reason, stream_text, user
+from support import ATTEMPTS, CLAUDE, anthropic_body, converse, metadata, stop_reason, stream_text, user
 
 # Status, type, and how often boto3 asks before it gives up.
 ERRORS = [
@@ -17,9 +17,9 @@ ERRORS = [
     (404, "ResourceNotFoundException", 1),
     (408, "ModelTimeoutException", 1),
     (424, "ModelErrorException", 1),
-    (429, "ModelNotReadyException", 3),
-    (500, "InternalServerException", 3),
-    (503, "ServiceUnavailableException", 3),
+    (429, "ModelNotReadyException", ATTEMPTS),
+    (500, "InternalServerException", ATTEMPTS),
+    (503, "ServiceUnavailableException", ATTEMPTS),
 ]
 STREAM_EXCEPTIONS = [
     "internalServerException",
@@ -45,10 +45,10 @@ def streamed_until_failure(events):
 def test_throttling_keeps_the_clients_retries(bedrock, upstream, records):
     with pytest.raises(bedrock.exceptions.ThrottlingException) as caught:
         converse(bedrock, "[sim:throttle]")
-    assert metadata(caught.value)["RetryAttempts"] == 2
+    assert metadata(caught.value)["RetryAttempts"] == ATTEMPTS - 1
     # Each attempt is a request of its own: recorded, and sent once.
-    assert [record["status"] for record in records.take(3)] == [429, 429, 429]
-    assert len(upstream.requests()) == 3
+    assert [record["status"] for record in records.take(ATTEMPTS)] == [429] * ATTEMPTS
+    assert len(upstream.requests()) == ATTEMPTS
 
 
 @pytest.mark.parametrize(("status", "name", "attempts"), ERRORS, ids=[name for _, name, _ in ERRORS])

@@ -112,13 +112,15 @@ async function startHardpan(upstream) {
 }
 
 function runTests(url) {
-  const tests = ["operations", "tools", "errors"].map((name) => join(here, "test", `${name}.test.mjs`));
+  const tests = ["operations", "tools", "errors", "services", "bidirectional"].map((name) => join(here, "test", `${name}.test.mjs`));
   // A test that hangs is a failed test, not a hung run.
   const args = ["--test", "--test-reporter=spec", "--test-timeout=120000", ...tests];
   const child = spawn(process.execPath, args, {
     stdio: "inherit",
     env: environment({
       AWS_ENDPOINT_URL_BEDROCK_RUNTIME: url,
+      AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME: url,
+      AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME: url,
       AWS_ACCESS_KEY_ID: "AKIDCONFORMANCE",
       AWS_SECRET_ACCESS_KEY: "conformance-secret-000000",
       AWS_REGION: "us-east-1",

@@ -1,20 +1,40 @@
 //! A whole answer: the tool calls it proposes, its stop reason, its usage, and the texts a value may be restored in.
+//! Streams are read elsewhere.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::cut;
+use super::event_change::message_item;
+use super::shape::{list, word};
 use super::texts::Collector;
 use crate::edit::Edit;
 use crate::finding::Channel;
-use crate::json::{Document, JsonError, JsonLimits, ValueId, quote};
+use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, escape, quote};
 use crate::request::Dialect;
-use crate::usage::{TokenUsage, Tokens};
+use crate::usage::TokenUsage;
+
+pub(super) use super::usage::{hour_writes, service_tier, usage};
 
 /// One proposed call in an answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ToolCall {
     /// The content block that holds the call.
     pub block: ValueId,
     pub id: String,
     pub name: String,
+    /// The arguments' JSON, taken out of the string where the dialect wraps it in one.
+    pub arguments: String,
+    /// Where the arguments stand: a JSON value, or a string with JSON in it.
     pub input: Option<ValueId>,
+}
+
+/// A text of an answer in which a masked value is put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Restorable {
+    pub value: ValueId,
+    /// The string itself holds JSON, so that a value is escaped for a JSON string before it is edited in.
+    pub nested_json: bool,
 }
 
 pub struct Answer<'a> {
@@ -34,46 +54,55 @@ impl<'a> Answer<'a> {
     pub fn parse(dialect: Dialect, body: &'a [u8], limits: JsonLimits) -> Result<Self, JsonError> {
         let document = Document::parse(body, limits)?;
         let root = document.root();
-        let stop_reason_value = match dialect {
-            Dialect::Converse | Dialect::Nova => document.get(root, "stopReason"),
-            Dialect::Anthropic | Dialect::Opaque => document.get(root, "stop_reason"),
-        };
-        let stop_reason =
-            stop_reason_value.and_then(|id| document.string(id)).map(std::borrow::Cow::into_owned);
-        let action = document.string_at(root, &["amazon-bedrock-guardrailAction"]);
-        let guardrail_intervened = action.is_some_and(|action| action == "INTERVENED")
-            || stop_reason.as_deref() == Some("guardrail_intervened");
+        let stop_reason_value = stop_reason_value(dialect, &document);
+        let stop_reason = stop_reason_value.and_then(|id| document.string(id)).map(Cow::into_owned);
+        let intervened = ["amazon-bedrock-guardrailAction", "guardrailAction"]
+            .into_iter()
+            .filter_map(|name| document.string_at(root, &[name]))
+            .any(|action| matches!(&*action, "INTERVENED" | "GUARDRAIL_INTERVENED"));
         Ok(Self {
             dialect,
             tool_calls: tool_calls(dialect, &document),
             usage: usage(&document, root),
             service_tier: service_tier(&document, root),
+            guardrail_intervened: intervened || stop_reason.as_deref() == Some("guardrail_intervened"),
             stop_reason,
-            guardrail_intervened,
             stop_reason_value,
             document,
         })
     }
 
     /// Texts in which a masked value is put back: all but reasoning, which the model signs.
-    pub fn restorable(&self) -> Vec<ValueId> {
+    pub fn restorable(&self) -> Vec<Restorable> {
         let mut collector = Collector::new(&self.document);
         collector.values(self.document.root(), Channel::Assistant);
-        let signed: Vec<ValueId> =
-            self.content().filter(|block| is_reasoning(&self.document, *block)).collect();
+        let signed = self.signed();
+        let inputs: HashSet<ValueId> = self.tool_calls.iter().filter_map(|call| call.input).collect();
         // The names of a call's arguments are as much the model's words as their values.
-        let inputs: Vec<ValueId> = self.tool_calls.iter().filter_map(|call| call.input).collect();
-        let names = inputs.into_iter().flat_map(|input| self.document.descendants(input));
+        let calls = self.tool_calls.iter().filter_map(|call| call.input);
+        let names = calls.flat_map(|input| self.document.descendants(input));
         let names = names.filter(|id| self.document.is_key(*id));
         let texts = collector.texts.into_iter().map(|text| text.value).chain(names);
-        texts.filter(|text| !signed.iter().any(|block| self.document.contains(*block, *text))).collect()
+        texts
+            .filter(|text| !signed.iter().any(|block| self.document.contains(*block, *text)))
+            .map(|value| Restorable { value, nested_json: inputs.contains(&value) })
+            .collect()
     }
 
-    /// The changes that put a text in place of a refused call and keep the stop reason true.
+    /// The changes that put a text in place of a refused call and keep the stop reason true. Calls are named by
+    /// their blocks.
     pub fn replace_calls(&self, refused: &[(ValueId, String)]) -> Vec<Edit> {
+        if self.dialect == Dialect::OpenAiChat {
+            return self.replace_chat_calls(refused);
+        }
+        let replacement = |block: &ValueId, text: &str| match self.dialect {
+            Dialect::OpenAiResponses => message_item(&word(&self.document, *block, "id"), text),
+            Dialect::Anthropic => format!("{{\"type\":\"text\",\"text\":{}}}", quote(text)),
+            _ => format!("{{\"text\":{}}}", quote(text)),
+        };
         let mut edits: Vec<Edit> = refused
             .iter()
-            .map(|(block, text)| Edit::replace(self.document.range(*block), text_block(self.dialect, text)))
+            .map(|(block, text)| Edit::replace(self.document.range(*block), replacement(block, text)))
             .collect();
         let none_left = !refused.is_empty() && refused.len() == self.tool_calls.len();
         if let (true, Some(value), Some("tool_use")) =
@@ -84,127 +113,188 @@ impl<'a> Answer<'a> {
         edits
     }
 
-    fn content(&self) -> impl Iterator<Item = ValueId> + '_ {
-        let content = content(self.dialect, &self.document);
-        content.into_iter().flat_map(|content| self.document.elements(content))
+    /// A chat's calls stand beside the content, choice by choice: refused ones are taken out, and what is said
+    /// instead is added to the content.
+    fn replace_chat_calls(&self, refused: &[(ValueId, String)]) -> Vec<Edit> {
+        let document = &self.document;
+        let mut edits = Vec::new();
+        for choice in list(document, document.root(), "choices") {
+            let Some(message) = document.get(choice, "message") else { continue };
+            let Some(calls) = document.get(message, "tool_calls") else { continue };
+            let elements: Vec<ValueId> = document.elements(calls).collect();
+            let own: Vec<&(ValueId, String)> =
+                refused.iter().filter(|(block, _)| elements.contains(block)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let texts: Vec<&str> = own.iter().map(|(_, text)| text.as_str()).collect();
+            let text = texts.join("\n");
+            let none_left = own.len() == elements.len();
+            let content = document.get(message, "content");
+            match (none_left, content) {
+                // The new content takes the place of the calls, so that no comma is left over.
+                (true, None) => edits.extend(self.replace_member(message, calls, "content", &quote(&text))),
+                (true, Some(content)) => {
+                    edits.extend(cut::members(document, message, &HashSet::from([calls])));
+                    edits.push(self.appended(content, &text));
+                }
+                (false, content) => {
+                    let gone = own.iter().map(|(block, _)| *block).collect();
+                    edits.extend(cut::elements(document, calls, &gone));
+                    edits.push(match content {
+                        Some(content) => self.appended(content, &text),
+                        None => Edit::insert(
+                            document.range(message).start + 1,
+                            format!("\"content\":{},", quote(&text)),
+                        ),
+                    });
+                }
+            }
+            let reason = document.get(choice, "finish_reason");
+            let reason =
+                reason.filter(|_| none_left && word(document, choice, "finish_reason") == "tool_calls");
+            edits.extend(reason.map(|reason| Edit::replace(document.range(reason), quote("stop"))));
+        }
+        edits
+    }
+
+    /// A member under another name with another value, where it stood.
+    fn replace_member(&self, object: ValueId, member: ValueId, name: &str, value: &str) -> Option<Edit> {
+        let (key, _) = self.document.members(object).find(|(_, own)| *own == member)?;
+        let range = self.document.range(key).start..self.document.range(member).end;
+        Some(Edit::replace(range, format!("{}:{value}", quote(name))))
+    }
+
+    /// The change that adds a text to the end of a message's content: null, a string or parts.
+    fn appended(&self, content: ValueId, text: &str) -> Edit {
+        let range = self.document.range(content);
+        let last = range.end.saturating_sub(1);
+        match self.document.kind(content) {
+            Kind::String => {
+                let is_empty = self.document.raw(content).len() == 2;
+                let separator = if is_empty { "" } else { "\\n" };
+                Edit::insert(last, format!("{separator}{}", escape(text)))
+            }
+            Kind::Array => {
+                let comma = if self.document.elements(content).next().is_some() { "," } else { "" };
+                Edit::insert(last, format!("{comma}{{\"type\":\"text\",\"text\":{}}}", quote(text)))
+            }
+            _ => Edit::replace(range, quote(text)),
+        }
+    }
+
+    /// Blocks the model checks by a signature, or by an encrypted form of the same.
+    fn signed(&self) -> Vec<ValueId> {
+        let blocks = content(self.dialect, &self.document).into_iter();
+        let blocks = blocks.flat_map(|content| self.document.elements(content));
+        blocks.filter(|block| is_reasoning(&self.document, *block)).collect()
     }
 }
 
-/// A text block in the answer's own shape.
-fn text_block(dialect: Dialect, text: &str) -> String {
+fn stop_reason_value(dialect: Dialect, document: &Document<'_>) -> Option<ValueId> {
+    let root = document.root();
+    let first = |name: &str| document.elements(document.get(root, name)?).next();
     match dialect {
-        Dialect::Anthropic => format!("{{\"type\":\"text\",\"text\":{}}}", quote(text)),
-        Dialect::Converse | Dialect::Nova | Dialect::Opaque => format!("{{\"text\":{}}}", quote(text)),
+        Dialect::Converse | Dialect::Nova => document.get(root, "stopReason"),
+        Dialect::OpenAiChat => document.get(first("choices")?, "finish_reason"),
+        Dialect::OpenAiResponses => {
+            document.path(root, &["incomplete_details", "reason"]).or_else(|| document.get(root, "status"))
+        }
+        Dialect::CohereChat => document.get(root, "finish_reason"),
+        Dialect::Anthropic | Dialect::Plain(_) | Dialect::Agent | Dialect::Opaque => document
+            .get(root, "stop_reason")
+            .or_else(|| document.get(first("choices")?, "finish_reason"))
+            .or_else(|| document.get(first("results")?, "completionReason"))
+            .or_else(|| document.get(first("generations")?, "finish_reason")),
+        Dialect::Text | Dialect::Bytes => None,
     }
 }
 
+/// The list of blocks that calls and reasoning stand in.
 fn content(dialect: Dialect, document: &Document<'_>) -> Option<ValueId> {
     match dialect {
         Dialect::Converse | Dialect::Nova => {
             document.path(document.root(), &["output", "message", "content"])
         }
         Dialect::Anthropic => document.get(document.root(), "content"),
-        Dialect::Opaque => None,
+        Dialect::OpenAiResponses => document.get(document.root(), "output"),
+        _ => None,
     }
 }
 
 fn is_reasoning(document: &Document<'_>, block: ValueId) -> bool {
+    let kind = word(document, block, "type");
     document.get(block, "reasoningContent").is_some()
-        || document.string_at(block, &["type"]).is_some_and(|kind| kind.ends_with("thinking"))
+        || kind.ends_with("thinking")
+        || (kind == "reasoning" && document.get(block, "encrypted_content").is_some())
 }
 
 fn tool_calls(dialect: Dialect, document: &Document<'_>) -> Vec<ToolCall> {
+    if dialect == Dialect::OpenAiChat {
+        let choices = list(document, document.root(), "choices").into_iter();
+        let messages = choices.filter_map(|choice| document.get(choice, "message"));
+        let calls = messages.flat_map(|message| list(document, message, "tool_calls"));
+        return calls.map(|call| chat_call(document, call)).collect();
+    }
     let blocks = content(dialect, document).into_iter().flat_map(|content| document.elements(content));
     blocks
         .filter_map(|block| {
-            let (call, id) = match dialect {
-                Dialect::Anthropic => {
-                    let kind = document.string_at(block, &["type"])?;
-                    (kind == "tool_use").then_some((block, "id"))?
+            let kind = word(document, block, "type");
+            match (dialect, &*kind) {
+                (Dialect::Anthropic, "tool_use") => Some(call(document, block, block, ("id", "input"))),
+                (Dialect::OpenAiResponses, "function_call") => {
+                    Some(call(document, block, block, ("call_id", "arguments")))
                 }
-                _ => (document.get(block, "toolUse")?, "toolUseId"),
-            };
-            Some(ToolCall {
-                block,
-                id: document.string_at(call, &[id]).unwrap_or_default().into_owned(),
-                name: document.string_at(call, &["name"]).unwrap_or_default().into_owned(),
-                input: document.get(call, "input"),
-            })
+                (Dialect::Converse | Dialect::Nova, _) => {
+                    let holder = document.get(block, "toolUse")?;
+                    Some(call(document, block, holder, ("toolUseId", "input")))
+                }
+                _ => None,
+            }
         })
         .collect()
 }
 
-pub(super) fn service_tier(document: &Document<'_>, holder: ValueId) -> Option<String> {
-    document.string_at(holder, &["serviceTier", "type"]).map(std::borrow::Cow::into_owned)
+fn chat_call(document: &Document<'_>, block: ValueId) -> ToolCall {
+    let function = document.get(block, "function").unwrap_or(block);
+    let id = word(document, block, "id").into_owned();
+    ToolCall { id, ..call(document, block, function, ("id", "arguments")) }
 }
 
-/// Usage under every name the service and its model families give it (Bedrock API reference, `TokenUsage`;
-/// Anthropic, Nova, Llama and Titan response bodies; the invocation metrics of a stream's last chunk).
-pub(super) fn usage(document: &Document<'_>, root: ValueId) -> Option<TokenUsage> {
-    let count = |holder: ValueId, names: &[&str]| {
-        names.iter().find_map(|name| document.u64(document.get(holder, name)?)).map(Tokens)
-    };
-    if let Some(holder) = document.get(root, "amazon-bedrock-invocationMetrics") {
-        return Some(TokenUsage {
-            input: count(holder, &["inputTokenCount"])?,
-            output: count(holder, &["outputTokenCount"]).unwrap_or_default(),
-            cache_read: count(holder, &["cacheReadInputTokenCount"]).unwrap_or_default(),
-            cache_write_5m: count(holder, &["cacheWriteInputTokenCount"]).unwrap_or_default(),
-            cache_write_1h: Tokens(0),
-        });
-    }
-    if let Some(holder) = document.get(root, "usage") {
-        let input = count(holder, &["inputTokens", "input_tokens", "prompt_tokens"]);
-        let output = count(holder, &["outputTokens", "output_tokens", "completion_tokens"]);
-        if input.is_none() && output.is_none() {
-            return None;
-        }
-        let written = count(
-            holder,
-            &["cacheWriteInputTokens", "cacheWriteInputTokenCount", "cache_creation_input_tokens"],
-        )
-        .unwrap_or_default();
-        let one_hour = hour_writes(document, holder).unwrap_or_default();
-        return Some(TokenUsage {
-            input: input.unwrap_or_default(),
-            output: output.unwrap_or_default(),
-            cache_read: count(
-                holder,
-                &["cacheReadInputTokens", "cacheReadInputTokenCount", "cache_read_input_tokens"],
-            )
-            .unwrap_or_default(),
-            cache_write_5m: Tokens(written.0.saturating_sub(one_hour.0)),
-            cache_write_1h: one_hour,
-        });
-    }
-    let input = count(root, &["prompt_token_count", "inputTextTokenCount"]);
-    let output = count(root, &["generation_token_count", "totalOutputTextTokenCount"]).or_else(|| {
-        let results = document.get(root, "results")?;
-        let counts = document.elements(results).filter_map(|result| count(result, &["tokenCount"]));
-        Some(counts.fold(Tokens(0), |sum, tokens| sum + tokens))
+fn call(document: &Document<'_>, block: ValueId, holder: ValueId, (id, input): (&str, &str)) -> ToolCall {
+    let input = document.get(holder, input);
+    let arguments = input.map(|input| match document.string(input) {
+        Some(text) => text.into_owned(),
+        None => document.raw(input).to_owned(),
     });
-    input.map(|input| TokenUsage { input, output: output.unwrap_or_default(), ..TokenUsage::default() })
-}
-
-/// The part of the cache writes kept for an hour, which costs more.
-pub(super) fn hour_writes(document: &Document<'_>, usage: ValueId) -> Option<Tokens> {
-    if let Some(creation) = document.get(usage, "cache_creation") {
-        return document.u64(document.get(creation, "ephemeral_1h_input_tokens")?).map(Tokens);
+    ToolCall {
+        block,
+        id: word(document, holder, id).into_owned(),
+        name: word(document, holder, "name").into_owned(),
+        arguments: arguments.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| "{}".to_owned()),
+        input,
     }
-    let details = document.get(usage, "cacheDetails")?;
-    let hours = document
-        .elements(details)
-        .filter(|detail| document.string_at(*detail, &["ttl"]).is_some_and(|ttl| ttl == "1h"))
-        .filter_map(|detail| document.u64(document.get(detail, "inputTokens")?));
-    Some(Tokens(hours.sum()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Tokens;
 
     fn parse(dialect: Dialect, body: &str) -> Answer<'_> {
         Answer::parse(dialect, body.as_bytes(), JsonLimits::default()).unwrap()
+    }
+
+    fn replaced(answer: &Answer<'_>, body: &str, refused: &[(ValueId, String)]) -> serde_json::Value {
+        let changed = crate::edit::apply(body.as_bytes(), answer.replace_calls(refused)).unwrap();
+        serde_json::from_slice(&changed).unwrap()
+    }
+
+    fn texts(answer: &Answer<'_>) -> Vec<(String, bool)> {
+        let restorable = answer.restorable().into_iter();
+        restorable
+            .map(|text| (answer.document.string(text.value).unwrap().into_owned(), text.nested_json))
+            .collect()
     }
 
     const CONVERSE: &str = r#"{"output":{"message":{"role":"assistant","content":[{"text":"t"},
@@ -214,61 +304,104 @@ mod tests {
         "usage":{"inputTokens":30,"outputTokens":12,"totalTokens":42,"cacheReadInputTokens":4,"cacheWriteInputTokens":9,
         "cacheDetails":[{"ttl":"1h","inputTokens":5},{"ttl":"5m","inputTokens":4}]}}"#;
 
+    const CHAT: &str = r#"{"choices":[{"index":0,"finish_reason":"tool_calls","message":{"role":"assistant","content":null,
+        "tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{\"a\":\"b\"}"}},
+            {"id":"2","type":"function","function":{"name":"g","arguments":""}}]}},
+        {"index":1,"finish_reason":"tool_calls","message":{"content":"said","tool_calls":[
+            {"id":"3","type":"function","function":{"name":"h","arguments":"{}"}}]}},
+        {"index":2,"finish_reason":"tool_calls","message":{"tool_calls":[
+            {"id":"4","type":"function","function":{"name":"i","arguments":"{}"}}]}}]}"#;
+
+    const RESPONSE: &str = r#"{"status":"completed","output":[{"type":"reasoning","summary":[{"text":"r"}],"encrypted_content":"e"},
+        {"type":"message","content":[{"type":"output_text","text":"t"}]},
+        {"type":"function_call","id":"fc_1","call_id":"c1","name":"f","arguments":"{\"a\":\"b\"}"}]}"#;
+
     #[test]
     fn calls_usage_and_restorable_texts_are_found() {
         let answer = parse(Dialect::Converse, CONVERSE);
         let names: Vec<&str> = answer.tool_calls.iter().map(|call| call.name.as_str()).collect();
         assert_eq!(names, ["f", "g"]);
-        assert_eq!(answer.document.raw(answer.tool_calls[0].input.unwrap()), r#"{"a":"b"}"#);
+        assert_eq!(answer.tool_calls[0].arguments, r#"{"a":"b"}"#);
         let usage = answer.usage.unwrap();
         assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (Tokens(4), Tokens(5)));
-        let texts: Vec<String> =
-            answer.restorable().iter().map(|id| answer.document.string(*id).unwrap().into_owned()).collect();
-        assert!(texts.contains(&"t".to_owned()) && texts.contains(&"b".to_owned()));
-        assert!(!texts.contains(&"r".to_owned()));
+        let texts = texts(&answer);
+        for text in ["t", "a", "b"] {
+            assert!(texts.contains(&(text.to_owned(), false)), "{text}");
+        }
+        assert!(!texts.contains(&("r".to_owned(), false)));
     }
 
     #[test]
     fn a_refused_call_becomes_text_and_the_rest_stays() {
         let answer = parse(Dialect::Converse, CONVERSE);
-        let one = vec![(answer.tool_calls[1].block, "[no] \"g\"".to_owned())];
-        let changed = crate::edit::apply(CONVERSE.as_bytes(), answer.replace_calls(&one)).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&changed).unwrap();
+        let one = [(answer.tool_calls[1].block, "[no] \"g\"".to_owned())];
+        let value = replaced(&answer, CONVERSE, &one);
         assert_eq!(value.pointer("/output/message/content/3/text").unwrap(), "[no] \"g\"");
         assert_eq!(value.pointer("/stopReason").unwrap(), "tool_use");
         let both: Vec<_> = answer.tool_calls.iter().map(|call| (call.block, "no".to_owned())).collect();
-        let changed = crate::edit::apply(CONVERSE.as_bytes(), answer.replace_calls(&both)).unwrap();
-        let value: serde_json::Value = serde_json::from_slice(&changed).unwrap();
-        assert_eq!(value.pointer("/stopReason").unwrap(), "end_turn");
+        assert_eq!(replaced(&answer, CONVERSE, &both).pointer("/stopReason").unwrap(), "end_turn");
     }
 
     #[test]
-    fn usage_is_read_from_every_family() {
-        for (dialect, body, input, output) in [
-            (
-                Dialect::Anthropic,
-                r#"{"usage":{"input_tokens":3,"output_tokens":4,"cache_creation_input_tokens":0}}"#,
-                3,
-                4,
-            ),
-            (Dialect::Nova, r#"{"usage":{"inputTokens":3,"outputTokens":4}}"#, 3, 4),
-            (
-                Dialect::Opaque,
-                r#"{"generation":"x","prompt_token_count":3,"generation_token_count":4}"#,
-                3,
-                4,
-            ),
-            (
-                Dialect::Opaque,
-                r#"{"inputTextTokenCount":3,"results":[{"tokenCount":1},{"tokenCount":3}]}"#,
-                3,
-                4,
-            ),
-            (Dialect::Opaque, r#"{"usage":{"prompt_tokens":3,"completion_tokens":4}}"#, 3, 4),
-        ] {
-            let usage = parse(dialect, body).usage.unwrap();
-            assert_eq!((usage.input, usage.output), (Tokens(input), Tokens(output)), "{body}");
+    fn the_calls_of_a_chat_are_read_out_of_their_strings() {
+        let answer = parse(Dialect::OpenAiChat, CHAT);
+        let calls: Vec<_> =
+            answer.tool_calls.iter().map(|call| (&*call.id, &*call.name, &*call.arguments)).collect();
+        let expected = [("1", "f", "{\"a\":\"b\"}"), ("2", "g", "{}"), ("3", "h", "{}"), ("4", "i", "{}")];
+        assert_eq!(calls, expected);
+        assert_eq!(answer.stop_reason.as_deref(), Some("tool_calls"));
+        let texts = texts(&answer);
+        assert!(texts.contains(&("{\"a\":\"b\"}".to_owned(), true)));
+        assert!(texts.contains(&("said".to_owned(), false)));
+    }
+
+    #[test]
+    fn refused_calls_of_a_chat_go_choice_by_choice() {
+        let answer = parse(Dialect::OpenAiChat, CHAT);
+        let refuse = |indexes: &[usize]| -> Vec<(ValueId, String)> {
+            indexes.iter().map(|index| (answer.tool_calls[*index].block, format!("no{index}"))).collect()
+        };
+        let value = replaced(&answer, CHAT, &refuse(&[0]));
+        assert_eq!(value.pointer("/choices/0/message/tool_calls/0/id").unwrap(), "2");
+        assert_eq!(value.pointer("/choices/0/message/content").unwrap(), "no0");
+        assert_eq!(value.pointer("/choices/0/finish_reason").unwrap(), "tool_calls");
+        let value = replaced(&answer, CHAT, &refuse(&[0, 1, 2, 3]));
+        for (choice, content) in ["no0\nno1", "said\nno2", "no3"].into_iter().enumerate() {
+            let choice = value.pointer(&format!("/choices/{choice}")).unwrap();
+            assert_eq!(choice.pointer("/message/content").unwrap(), content);
+            assert_eq!(choice.pointer("/finish_reason").unwrap(), "stop");
+            assert!(choice.pointer("/message/tool_calls").is_none());
         }
-        assert!(parse(Dialect::Opaque, r#"{"usage":{}}"#).usage.is_none());
+        let value = replaced(&answer, CHAT, &refuse(&[3]));
+        assert!(value.pointer("/choices/1/message/tool_calls/0").is_some());
+    }
+
+    #[test]
+    fn a_refused_call_of_a_response_becomes_a_message() {
+        let answer = parse(Dialect::OpenAiResponses, RESPONSE);
+        assert_eq!((answer.tool_calls.len(), &*answer.tool_calls[0].id), (1, "c1"));
+        let texts = texts(&answer);
+        assert!(
+            texts.contains(&("{\"a\":\"b\"}".to_owned(), true)) && texts.contains(&("t".to_owned(), false))
+        );
+        assert!(!texts.iter().any(|(text, _)| text == "r"));
+        let value = replaced(&answer, RESPONSE, &[(answer.tool_calls[0].block, "no".to_owned())]);
+        assert_eq!(value.pointer("/output/2/content/0/text").unwrap(), "no");
+        assert_eq!(value.pointer("/output/2/type").unwrap(), "message");
+        assert_eq!(value.pointer("/status").unwrap(), "completed");
+    }
+
+    #[test]
+    fn answers_without_a_codec_are_restored_in_every_string() {
+        for (dialect, body) in [
+            (Dialect::Text, r#""t1""#),
+            (Dialect::Agent, r#"{"output":{"text":"t1"}}"#),
+            (Dialect::Opaque, r#"[{"generated_text":"t1"}]"#),
+            (Dialect::CohereChat, r#"{"text":"t1","finish_reason":"COMPLETE"}"#),
+        ] {
+            assert!(texts(&parse(dialect, body)).contains(&("t1".to_owned(), false)), "{body}");
+        }
+        let answer = parse(Dialect::Agent, r#"{"guardrailAction":"INTERVENED"}"#);
+        assert!(answer.guardrail_intervened);
     }
 }

@@ -1,7 +1,7 @@
-//! Anthropic Messages bodies as InvokeModel takes them (Anthropic API reference, "Messages"; Bedrock user guide,
-//! "Anthropic Claude Messages API").
+//! Anthropic Messages bodies, as InvokeModel and the Messages API take them (Anthropic API reference, "Messages";
+//! Bedrock user guide, "Anthropic Claude Messages API"). Answers are read elsewhere.
 
-use super::converse::{channel_of, count_role};
+use super::shape::{Shape, ToolDeclaration, channel_of, count_role};
 use super::texts::Collector;
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId};
@@ -37,6 +37,8 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
     for (name, key, value) in &members {
         match name.as_str() {
             "system" | "tools" | "messages" | "anthropic_version" | "anthropic_beta" | "tool_choice" => {}
+            // Bodies of the Messages API itself name the model and ask for a stream.
+            "model" | "stream" => {}
             _ => {
                 collector.text(*key, None, Channel::User);
                 collector.free_json(*value, Channel::User);
@@ -97,12 +99,6 @@ fn collect_source(collector: &mut Collector<'_, '_>, source: ValueId, channel: C
     }
 }
 
-pub(super) struct Shape {
-    pub counts: MessageCounts,
-    pub tools: Vec<(String, Option<ValueId>, ValueId)>,
-    pub tool_choice: Option<String>,
-}
-
 pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
     let mut counts = MessageCounts::default();
     for message in document.get(root, "messages").into_iter().flat_map(|messages| document.elements(messages))
@@ -125,7 +121,7 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
         .flat_map(|tools| document.elements(tools))
         .filter_map(|tool| {
             let name = document.string_at(tool, &["name"])?.into_owned();
-            Some((name, document.get(tool, "input_schema"), tool))
+            Some(ToolDeclaration { name, schema: document.get(tool, "input_schema"), element: tool })
         })
         .collect();
     let choice = document.get(root, "tool_choice");
@@ -135,5 +131,5 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
             .or_else(|| document.string_at(choice, &["type"]))
             .map(std::borrow::Cow::into_owned)
     });
-    Shape { counts, tools, tool_choice }
+    Shape { counts, tools, tool_choice, guardrail: None }
 }

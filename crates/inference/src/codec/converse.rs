@@ -1,6 +1,7 @@
 //! Converse and Nova bodies: the same messages and content blocks (Amazon Bedrock API reference, "Converse"; Nova
 //! user guide, "Complete request schema").
 
+use super::shape::{Shape, ToolDeclaration, channel_of, count_role};
 use super::texts::Collector;
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId};
@@ -44,15 +45,6 @@ fn collect_message(collector: &mut Collector<'_, '_>, message: ValueId) {
             "content" => collect_content(collector, value, channel),
             _ => collector.free_json(value, channel),
         }
-    }
-}
-
-pub(super) fn channel_of(role: &str) -> Channel {
-    match role {
-        "assistant" => Channel::Assistant,
-        "system" => Channel::System,
-        "tool" => Channel::Tool,
-        _ => Channel::User,
     }
 }
 
@@ -173,13 +165,6 @@ fn collect_tools(collector: &mut Collector<'_, '_>, config: ValueId) {
     }
 }
 
-pub(super) struct Shape {
-    pub counts: MessageCounts,
-    pub tools: Vec<(String, Option<ValueId>, ValueId)>,
-    pub tool_choice: Option<String>,
-    pub guardrail: Option<GuardrailRef>,
-}
-
 pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
     let messages = document.get(root, "messages");
     let mut counts = MessageCounts::default();
@@ -207,7 +192,8 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
             let specification =
                 document.get(tool, "toolSpec").or_else(|| document.get(tool, "systemTool"))?;
             let name = document.string_at(specification, &["name"])?.into_owned();
-            Some((name, document.path(specification, &["inputSchema", "json"]), tool))
+            let schema = document.path(specification, &["inputSchema", "json"]);
+            Some(ToolDeclaration { name, schema, element: tool })
         })
         .collect();
     let choice = config.and_then(|config| document.get(config, "toolChoice"));
@@ -225,13 +211,4 @@ pub(super) fn shape(document: &Document<'_>, root: ValueId) -> Shape {
         })
     });
     Shape { counts, tools, tool_choice, guardrail }
-}
-
-pub(super) fn count_role(counts: &mut MessageCounts, role: &str) {
-    counts.count += 1;
-    match role {
-        "assistant" => counts.assistant += 1,
-        "system" => counts.system += 1,
-        _ => counts.user += 1,
-    }
 }

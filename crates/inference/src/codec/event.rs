@@ -1,7 +1,8 @@
 //! One streamed event, understood: which text it adds to, where a tool call begins and ends, what it says of usage.
 //!
-//! Converse names the kind of an event in a frame header; InvokeModel wraps the provider's own JSON in a `chunk`.
-//! Both become the same [`Event`] here.
+//! Converse names the kind of an event in a frame header; all others say it in their JSON, whether that travels in a
+//! `chunk` frame or as a server-sent event. All become the same [`Event`] here. How an event is changed is said in
+//! [`super::event_change`].
 
 use super::answer::{hour_writes, service_tier, usage};
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
@@ -13,20 +14,23 @@ use crate::usage::{TokenUsage, Tokens};
 pub enum Lane {
     /// Text of a content block.
     Block(u64),
-    /// A string at the same place in every chunk of a family without codec.
+    /// A string at the same place in every event of a kind.
     Path(String),
 }
 
-/// A string of the event that continues a lane.
+/// A string of the event that continues a lane, or is a text by itself.
 #[derive(Debug, Clone)]
 pub struct TextDelta {
-    pub lane: Lane,
+    /// None: the string is whole, and nothing follows.
+    pub lane: Option<Lane>,
     pub value: ValueId,
+    /// The string holds JSON: what is put into it is escaped for one.
+    pub nested_json: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
-    /// `arguments` holds what already stands in the start, which is nothing as a rule.
+    /// `arguments` holds what already stands in the start, which is nothing as a rule; deltas replace it.
     ToolStart {
         block: u64,
         id: String,
@@ -41,17 +45,20 @@ pub enum EventKind {
     BlockStop {
         block: u64,
     },
+    /// Says again what a call was, after it has ended.
+    ToolEcho {
+        block: u64,
+    },
     /// Carries where the stop reason stands.
     Stop {
         reason: String,
-        value: ValueId,
+        value: Option<ValueId>,
     },
-    Other,
 }
 
 pub struct Event<'a> {
     pub document: Document<'a>,
-    pub kind: EventKind,
+    pub kinds: Vec<EventKind>,
     pub texts: Vec<TextDelta>,
     pub usage: Option<TokenUsage>,
     /// Cache writes kept for an hour, which only the first event of some streams tells apart.
@@ -73,7 +80,7 @@ impl<'a> Event<'a> {
         let document = Document::parse(json, limits)?;
         let root = document.root();
         let mut event = Event {
-            kind: EventKind::Other,
+            kinds: Vec::new(),
             texts: Vec::new(),
             usage: None,
             hour_writes: None,
@@ -84,21 +91,32 @@ impl<'a> Event<'a> {
         };
         match dialect {
             Dialect::Converse => event.converse(event_type, root),
-            Dialect::Nova => {
-                let members: Vec<(String, ValueId)> = event
-                    .document
-                    .members(root)
-                    .filter_map(|(name, value)| Some((event.document.string(name)?.into_owned(), value)))
-                    .collect();
-                for (name, value) in members {
-                    event.converse(&name, value);
-                }
-                event.metrics(root);
-            }
+            Dialect::Nova => event.nova(root),
             Dialect::Anthropic => event.anthropic(root),
-            Dialect::Opaque => event.opaque(root),
+            Dialect::OpenAiChat => event.openai_chat(root),
+            Dialect::OpenAiResponses => event.openai_responses(root),
+            Dialect::CohereChat
+            | Dialect::Plain(_)
+            | Dialect::Agent
+            | Dialect::Opaque
+            | Dialect::Text
+            | Dialect::Bytes => event.opaque(root),
         }
+        event.metrics(root);
         Ok(event)
+    }
+
+    fn nova(&mut self, root: ValueId) {
+        let members: Vec<(String, ValueId)> = self
+            .document
+            .members(root)
+            .filter_map(|(name, value)| Some((self.document.string(name)?.into_owned(), value)))
+            .collect();
+        for (name, value) in members {
+            self.converse(&name, value);
+        }
+        // The metrics of the last chunk end it, not this family's own metadata.
+        self.is_last = false;
     }
 
     fn converse(&mut self, event_type: &str, holder: ValueId) {
@@ -107,22 +125,22 @@ impl<'a> Event<'a> {
         match event_type {
             "contentBlockStart" => {
                 if let Some(call) = document.path(holder, &["start", "toolUse"]) {
-                    self.kind = EventKind::ToolStart {
+                    self.kinds.push(EventKind::ToolStart {
                         block,
                         id: document.string_at(call, &["toolUseId"]).unwrap_or_default().into_owned(),
                         name: document.string_at(call, &["name"]).unwrap_or_default().into_owned(),
                         arguments: filled(document, document.get(call, "input")),
-                    };
+                    });
                 }
             }
             "contentBlockDelta" => {
                 if let Some(fragment) = document.string_at(holder, &["delta", "toolUse", "input"]) {
-                    self.kind = EventKind::ToolInput { block, fragment: fragment.into_owned() };
+                    self.kinds.push(EventKind::ToolInput { block, fragment: fragment.into_owned() });
                 } else if let Some(value) = document.path(holder, &["delta", "text"]) {
-                    self.texts.push(TextDelta { lane: Lane::Block(block), value });
+                    self.delta(Lane::Block(block), value);
                 }
             }
-            "contentBlockStop" => self.kind = EventKind::BlockStop { block },
+            "contentBlockStop" => self.kinds.push(EventKind::BlockStop { block }),
             "messageStop" => self.stop(document.get(holder, "stopReason")),
             "metadata" => {
                 self.usage = usage(document, holder);
@@ -136,56 +154,160 @@ impl<'a> Event<'a> {
     fn anthropic(&mut self, root: ValueId) {
         let document = &self.document;
         let block = document.get(root, "index").and_then(|id| document.u64(id)).unwrap_or(0);
-        let lane = || Lane::Block(block);
         match document.string_at(root, &["type"]).unwrap_or_default().as_ref() {
             "content_block_start" => match document.string_at(root, &["content_block", "type"]).as_deref() {
                 Some("tool_use") => {
-                    self.kind = EventKind::ToolStart {
+                    let text =
+                        |path: &[&str]| document.string_at(root, path).unwrap_or_default().into_owned();
+                    self.kinds.push(EventKind::ToolStart {
                         block,
-                        id: document
-                            .string_at(root, &["content_block", "id"])
-                            .unwrap_or_default()
-                            .into_owned(),
-                        name: document
-                            .string_at(root, &["content_block", "name"])
-                            .unwrap_or_default()
-                            .into_owned(),
+                        id: text(&["content_block", "id"]),
+                        name: text(&["content_block", "name"]),
                         arguments: filled(document, document.path(root, &["content_block", "input"])),
-                    };
+                    });
                 }
                 Some("text") => {
-                    let value = document.path(root, &["content_block", "text"]);
-                    self.texts.extend(value.map(|value| TextDelta { lane: lane(), value }));
+                    if let Some(value) = document.path(root, &["content_block", "text"]) {
+                        self.delta(Lane::Block(block), value);
+                    }
                 }
                 _ => {}
             },
             "content_block_delta" => {
                 if let Some(fragment) = document.string_at(root, &["delta", "partial_json"]) {
-                    self.kind = EventKind::ToolInput { block, fragment: fragment.into_owned() };
+                    self.kinds.push(EventKind::ToolInput { block, fragment: fragment.into_owned() });
                 } else if let Some(value) = document.path(root, &["delta", "text"]) {
-                    self.texts.push(TextDelta { lane: lane(), value });
+                    self.delta(Lane::Block(block), value);
                 }
             }
-            "content_block_stop" => self.kind = EventKind::BlockStop { block },
+            "content_block_stop" => self.kinds.push(EventKind::BlockStop { block }),
             "message_delta" => {
+                self.usage = document.get(root, "usage").and_then(|_| usage(document, root));
                 let reason = document.path(root, &["delta", "stop_reason"]);
                 self.stop(reason);
             }
             "message_start" => {
+                let message = document.get(root, "message");
+                self.usage = message.and_then(|message| usage(document, message));
                 let usage = document.path(root, &["message", "usage"]);
                 self.hour_writes = usage.and_then(|usage| hour_writes(document, usage));
             }
             "message_stop" => self.is_last = true,
             _ => {}
         }
-        self.metrics(root);
+    }
+
+    /// A `chat.completion.chunk`. Each choice has its own text and its own calls.
+    fn openai_chat(&mut self, root: ValueId) {
+        let choices = self.document.get(root, "choices");
+        let choices: Vec<ValueId> =
+            choices.into_iter().flat_map(|list| self.document.elements(list)).collect();
+        for (position, choice) in choices.into_iter().enumerate() {
+            let document = &self.document;
+            let index = document.get(choice, "index").and_then(|id| document.u64(id));
+            let index = index.unwrap_or(position as u64);
+            let stopped = document.get(choice, "finish_reason");
+            let mut texts = Vec::new();
+            for (key, value) in document.members(choice) {
+                match document.string(key).unwrap_or_default().as_ref() {
+                    "delta" => self.kinds.extend(chat_delta(document, value, index, &mut texts)),
+                    "finish_reason" | "index" | "tool_calls" => {}
+                    _ => strings_by_path(
+                        document,
+                        value,
+                        &mut format!("{index}/{}", document.raw(key)),
+                        &mut texts,
+                    ),
+                }
+            }
+            self.texts.extend(texts);
+            self.stop(stopped);
+        }
+        self.usage = usage(&self.document, root);
+        self.service_tier = self.document.string_at(root, &["service_tier"]).map(|tier| tier.into_owned());
+    }
+
+    /// Events of the Responses API. What a call was is told piece by piece, and then three times whole.
+    fn openai_responses(&mut self, root: ValueId) {
+        let document = &self.document;
+        let kind = document.string_at(root, &["type"]).unwrap_or_default().into_owned();
+        let block = document.get(root, "output_index").and_then(|id| document.u64(id)).unwrap_or(0);
+        let text = |path: &[&str]| document.string_at(root, path).unwrap_or_default().into_owned();
+        let is_call = text(&["item", "type"]) == "function_call";
+        match kind.as_str() {
+            "response.output_item.added" if is_call => {
+                let id = document
+                    .string_at(root, &["item", "call_id"])
+                    .or_else(|| document.string_at(root, &["item", "id"]));
+                self.kinds.push(EventKind::ToolStart {
+                    block,
+                    id: id.unwrap_or_default().into_owned(),
+                    name: text(&["item", "name"]),
+                    arguments: text(&["item", "arguments"]),
+                });
+            }
+            "response.function_call_arguments.delta" => {
+                self.kinds.push(EventKind::ToolInput { block, fragment: text(&["delta"]) });
+            }
+            "response.function_call_arguments.done" => {
+                self.kinds.push(EventKind::BlockStop { block });
+                self.kinds.push(EventKind::ToolEcho { block });
+                self.whole(document.get(root, "arguments"), true);
+            }
+            "response.output_item.done" if is_call => {
+                self.kinds.push(EventKind::BlockStop { block });
+                self.kinds.push(EventKind::ToolEcho { block });
+                self.whole(document.path(root, &["item", "arguments"]), true);
+            }
+            "response.completed" | "response.incomplete" | "response.failed" => {
+                self.responses_end(root);
+            }
+            _ => {
+                for (key, value) in document.members(root).collect::<Vec<_>>() {
+                    let name = self.document.string(key).unwrap_or_default().into_owned();
+                    if name == "delta" {
+                        let mut texts = Vec::new();
+                        strings_by_path(&self.document, value, &mut format!("{kind}/{block}"), &mut texts);
+                        self.texts.extend(texts);
+                    } else {
+                        self.wholes(value);
+                    }
+                }
+            }
+        }
+    }
+
+    fn responses_end(&mut self, root: ValueId) {
+        self.is_last = true;
+        let Some(response) = self.document.get(root, "response") else { return };
+        let document = &self.document;
+        self.usage = usage(document, response);
+        self.service_tier = document.string_at(response, &["service_tier"]).map(|tier| tier.into_owned());
+        let outputs: Vec<ValueId> =
+            document.get(response, "output").into_iter().flat_map(|list| document.elements(list)).collect();
+        let mut arguments = Vec::new();
+        for (block, item) in outputs.iter().enumerate() {
+            if document.string_at(*item, &["type"]).is_some_and(|kind| kind == "function_call") {
+                self.kinds.push(EventKind::ToolEcho { block: block as u64 });
+                arguments.extend(document.get(*item, "arguments"));
+            }
+        }
+        // The request's own instructions come back here too.
+        self.wholes(response);
+        for text in &mut self.texts {
+            text.nested_json = arguments.contains(&text.value);
+        }
+        let reason = self.document.get(response, "status");
+        let reason = reason.and_then(|id| self.document.string(id)).map(|reason| reason.into_owned());
+        // The status is no stop reason that a refused call could make untrue.
+        self.kinds.extend(reason.map(|reason| EventKind::Stop { reason, value: None }));
     }
 
     fn opaque(&mut self, root: ValueId) {
         let mut texts = Vec::new();
         strings_by_path(&self.document, root, &mut String::new(), &mut texts);
         self.texts = texts;
-        self.metrics(root);
+        self.usage = usage(&self.document, root);
     }
 
     fn metrics(&mut self, root: ValueId) {
@@ -201,49 +323,73 @@ impl<'a> Event<'a> {
         let Some(value) = reason else { return };
         let Some(reason) = self.document.string(value) else { return };
         self.guardrail_intervened |= reason == "guardrail_intervened";
-        self.kind = EventKind::Stop { reason: reason.into_owned(), value };
+        let reason = reason.into_owned();
+        self.kinds.push(EventKind::Stop { reason, value: Some(value) });
+    }
+
+    fn delta(&mut self, lane: Lane, value: ValueId) {
+        self.texts.push(TextDelta { lane: Some(lane), value, nested_json: false });
+    }
+
+    fn whole(&mut self, value: Option<ValueId>, nested_json: bool) {
+        self.texts.extend(value.map(|value| TextDelta { lane: None, value, nested_json }));
+    }
+
+    /// Every string value under `id`, each a text by itself.
+    fn wholes(&mut self, id: ValueId) {
+        let strings: Vec<ValueId> = self
+            .document
+            .descendants(id)
+            .filter(|id| self.document.kind(*id) == Kind::String && !self.document.is_key(*id))
+            .collect();
+        strings.into_iter().for_each(|value| self.whole(Some(value), false));
     }
 }
 
-/// Events that put a text in the place of a refused call: one delta, in the stream's own shape. The block's stop
-/// event follows as it came.
-pub fn text_delta(dialect: Dialect, block: u64, text: &str) -> (Option<String>, String) {
-    let text = crate::json::quote(text);
-    match dialect {
-        Dialect::Converse => {
-            (None, format!("{{\"contentBlockIndex\":{block},\"delta\":{{\"text\":{text}}}}}"))
+/// The calls of one choice's delta; its other strings are lanes of their own.
+fn chat_delta(
+    document: &Document<'_>,
+    delta: ValueId,
+    choice: u64,
+    texts: &mut Vec<TextDelta>,
+) -> Vec<EventKind> {
+    let mut kinds = Vec::new();
+    for (key, value) in document.members(delta) {
+        match document.string(key).unwrap_or_default().as_ref() {
+            "role" => {}
+            "content" => {
+                let lane = Some(Lane::Block(choice << 16));
+                if document.kind(value) == Kind::String {
+                    texts.push(TextDelta { lane, value, nested_json: false });
+                } else {
+                    strings_by_path(document, value, &mut format!("{choice}/content"), texts);
+                }
+            }
+            "tool_calls" => {
+                for (position, call) in document.elements(value).enumerate() {
+                    let block = chat_block(document, choice, position, call);
+                    let text =
+                        |path: &[&str]| document.string_at(call, path).unwrap_or_default().into_owned();
+                    let name = text(&["function", "name"]);
+                    if !name.is_empty() {
+                        let arguments = String::new();
+                        kinds.push(EventKind::ToolStart { block, id: text(&["id"]), name, arguments });
+                    }
+                    if let Some(fragment) = document.string_at(call, &["function", "arguments"]) {
+                        kinds.push(EventKind::ToolInput { block, fragment: fragment.into_owned() });
+                    }
+                }
+            }
+            _ => strings_by_path(document, value, &mut format!("{choice}/{}", document.raw(key)), texts),
         }
-        Dialect::Nova | Dialect::Opaque => (
-            None,
-            format!(
-                "{{\"contentBlockDelta\":{{\"delta\":{{\"text\":{text}}},\"contentBlockIndex\":{block}}}}}"
-            ),
-        ),
-        Dialect::Anthropic => (
-            Some(format!(
-                "{{\"type\":\"content_block_start\",\"index\":{block},\"content_block\":{{\"type\":\"text\",\"text\":\"\"}}}}"
-            )),
-            format!(
-                "{{\"type\":\"content_block_delta\",\"index\":{block},\"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}"
-            ),
-        ),
     }
+    kinds
 }
 
-/// One event that carries a call's whole arguments, in the stream's own shape.
-pub fn tool_input_delta(dialect: Dialect, block: u64, arguments: &str) -> String {
-    let arguments = crate::json::quote(arguments);
-    match dialect {
-        Dialect::Converse => {
-            format!("{{\"contentBlockIndex\":{block},\"delta\":{{\"toolUse\":{{\"input\":{arguments}}}}}}}")
-        }
-        Dialect::Nova | Dialect::Opaque => format!(
-            "{{\"contentBlockDelta\":{{\"delta\":{{\"toolUse\":{{\"input\":{arguments}}}}},\"contentBlockIndex\":{block}}}}}"
-        ),
-        Dialect::Anthropic => format!(
-            "{{\"type\":\"content_block_delta\",\"index\":{block},\"delta\":{{\"type\":\"input_json_delta\",\"partial_json\":{arguments}}}}}"
-        ),
-    }
+/// A call's number among all choices; 0 of each choice is its text.
+pub(super) fn chat_block(document: &Document<'_>, choice: u64, position: usize, call: ValueId) -> u64 {
+    let index = document.get(call, "index").and_then(|id| document.u64(id)).unwrap_or(position as u64);
+    (choice << 16) | ((index + 1) & 0xffff)
 }
 
 /// The raw JSON of arguments that are there already; empty for none and for an empty object.
@@ -255,7 +401,9 @@ fn filled(document: &Document<'_>, input: Option<ValueId>) -> String {
 fn strings_by_path(document: &Document<'_>, id: ValueId, path: &mut String, out: &mut Vec<TextDelta>) {
     let length = path.len();
     match document.kind(id) {
-        Kind::String => out.push(TextDelta { lane: Lane::Path(path.clone()), value: id }),
+        Kind::String => {
+            out.push(TextDelta { lane: Some(Lane::Path(path.clone())), value: id, nested_json: false });
+        }
         Kind::Object => {
             for (key, value) in document.members(id) {
                 path.push('/');
@@ -284,60 +432,88 @@ mod tests {
     }
 
     #[test]
-    fn the_three_families_say_the_same_in_their_own_words() {
-        let start =
-            EventKind::ToolStart { block: 1, id: "t".into(), name: "f".into(), arguments: String::new() };
-        let input = EventKind::ToolInput { block: 1, fragment: "{\"a".into() };
-        let stop = EventKind::BlockStop { block: 1 };
+    fn the_families_say_the_same_in_their_own_words() {
+        let start = |block| EventKind::ToolStart {
+            block,
+            id: "t".into(),
+            name: "f".into(),
+            arguments: String::new(),
+        };
+        let input = |block| EventKind::ToolInput { block, fragment: "{\"a".into() };
+        let stop = |block| EventKind::BlockStop { block };
         for (dialect, event_type, json, expected) in [
             (
                 Dialect::Converse,
                 "contentBlockStart",
                 r#"{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}"#,
-                &start,
+                vec![start(1)],
             ),
             (
                 Dialect::Nova,
                 "chunk",
                 r#"{"contentBlockStart":{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}}"#,
-                &start,
+                vec![start(1)],
             ),
             (
                 Dialect::Anthropic,
                 "chunk",
                 r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"t","name":"f","input":{}}}"#,
-                &start,
+                vec![start(1)],
+            ),
+            (
+                Dialect::OpenAiChat,
+                "",
+                r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":"{\"a"}}]},"finish_reason":null}]}"#,
+                vec![start(1), input(1)],
+            ),
+            (
+                Dialect::OpenAiResponses,
+                "",
+                r#"{"type":"response.output_item.added","output_index":2,"item":{"type":"function_call","call_id":"t","name":"f","arguments":""}}"#,
+                vec![start(2)],
             ),
             (
                 Dialect::Converse,
                 "contentBlockDelta",
                 r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"a"}}}"#,
-                &input,
+                vec![input(1)],
             ),
             (
                 Dialect::Anthropic,
                 "chunk",
                 r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a"}}"#,
-                &input,
+                vec![input(1)],
             ),
-            (Dialect::Converse, "contentBlockStop", r#"{"contentBlockIndex":1,"p":"ab"}"#, &stop),
-            (Dialect::Anthropic, "chunk", r#"{"type":"content_block_stop","index":1}"#, &stop),
+            (
+                Dialect::OpenAiResponses,
+                "",
+                r#"{"type":"response.function_call_arguments.delta","output_index":2,"delta":"{\"a"}"#,
+                vec![input(2)],
+            ),
+            (Dialect::Converse, "contentBlockStop", r#"{"contentBlockIndex":1,"p":"ab"}"#, vec![stop(1)]),
+            (Dialect::Anthropic, "chunk", r#"{"type":"content_block_stop","index":1}"#, vec![stop(1)]),
         ] {
-            assert_eq!(&parse(dialect, event_type, json).kind, expected, "{json}");
+            assert_eq!(parse(dialect, event_type, json).kinds, expected, "{json}");
         }
     }
 
     #[test]
-    fn built_events_read_back() {
-        for dialect in [Dialect::Converse, Dialect::Nova, Dialect::Anthropic] {
-            let (_, delta) = text_delta(dialect, 2, "a \"b\"");
-            let event = parse(dialect, "contentBlockDelta", &delta);
-            assert_eq!(event.texts[0].lane, Lane::Block(2));
-            assert_eq!(event.document.string(event.texts[0].value).unwrap(), "a \"b\"");
-            let input = tool_input_delta(dialect, 2, "{\"x\":1}");
-            let event = parse(dialect, "contentBlockDelta", &input);
-            assert_eq!(event.kind, EventKind::ToolInput { block: 2, fragment: "{\"x\":1}".into() });
-        }
+    fn every_text_of_a_chunk_is_a_lane_and_what_is_whole_is_none() {
+        let chunk = parse(
+            Dialect::OpenAiChat,
+            "",
+            r#"{"id":"x","choices":[{"index":0,"delta":{"content":"a","reasoning_content":"b"}},{"index":1,"delta":{"content":"c"}}],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#,
+        );
+        let lanes: Vec<Lane> = chunk.texts.iter().filter_map(|text| text.lane.clone()).collect();
+        let reasoning = Lane::Path("0/\"reasoning_content\"".to_owned());
+        assert_eq!(lanes, [Lane::Block(0), reasoning, Lane::Block(1 << 16)]);
+        assert_eq!(chunk.usage.unwrap().output, Tokens(4));
+        let done = parse(
+            Dialect::OpenAiResponses,
+            "",
+            r#"{"type":"response.output_text.done","output_index":0,"text":"whole"}"#,
+        );
+        assert!(done.texts.iter().all(|text| text.lane.is_none()));
     }
 
     #[test]
@@ -356,5 +532,11 @@ mod tests {
         );
         assert_eq!(event.usage.unwrap().input, Tokens(8));
         assert!(event.is_last);
+        let event = parse(
+            Dialect::OpenAiResponses,
+            "",
+            r#"{"type":"response.completed","response":{"status":"completed","output":[],"usage":{"input_tokens":5,"output_tokens":6}}}"#,
+        );
+        assert_eq!((event.usage.unwrap().output, event.is_last), (Tokens(6), true));
     }
 }

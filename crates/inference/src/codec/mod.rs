@@ -2,15 +2,32 @@
 //! what an answer and a streamed event say. Codecs add roles to what [`crate::json`] has read; a member none of
 //! them knows is still a text to inspect.
 
+mod agent;
 mod answer;
 mod anthropic;
+mod cohere;
 mod converse;
+mod cut;
 mod event;
+mod event_change;
+mod facts;
+mod native;
 mod opaque;
+mod openai;
+mod plain;
 mod request;
+mod rewrite;
+mod shape;
+#[cfg(test)]
+mod testing;
 mod texts;
+mod usage;
 
-pub use answer::{Answer, ToolCall};
-pub use event::{Event, EventKind, Lane, TextDelta, text_delta, tool_input_delta};
-pub use request::{Request, RequestError, ToolDeclaration};
+pub use answer::{Answer, Restorable, ToolCall};
+pub use event::{Event, EventKind, Lane, TextDelta};
+pub use event_change::{CallChange, ChangedEvent, change_call};
+pub use plain::PlainFamily;
+pub use request::{Parsing, Request, RequestError};
+pub use rewrite::GuardrailPlace;
+pub use shape::ToolDeclaration;
 pub use texts::TextSpan;

@@ -1,16 +1,13 @@
-//! A request body, understood: its facts, its texts, its tools, and the changes Hardpan can make to it.
+//! A request body, understood: its facts, its texts, its tools and the models it names. What can be changed about
+//! it stands in [`super::rewrite`].
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use sha2::{Digest, Sha256};
-
-use super::texts::{Collector, TextSpan};
-use super::{anthropic, converse, opaque};
-use crate::edit::Edit;
-use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, quote};
+use super::shape::{Shape, ToolDeclaration};
+use super::texts::{Collector, TextSpan, is_identifier};
+use super::{agent, anthropic, cohere, converse, facts, native, opaque, openai, plain};
+use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::model_id::{ModelId, ModelKind};
-use crate::operation::Operation;
-use crate::request::{Dialect, GuardrailRef, MessageCounts, Parameters, RequestFacts};
+use crate::operation::{BodyShape, Operation, Service, Streams};
+use crate::request::{Dialect, MessageCounts, RequestFacts};
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum RequestError {
@@ -20,14 +17,18 @@ pub enum RequestError {
     NotAnObject,
     #[error("the body has no messages array")]
     NoMessages,
+    #[error("the operation takes no body")]
+    UnexpectedBody,
 }
 
-/// A tool the caller declared.
-#[derive(Debug, Clone)]
-pub struct ToolDeclaration {
-    pub name: String,
-    pub schema: Option<ValueId>,
-    element: ValueId,
+/// What is known before a body is read.
+pub struct Parsing<'m> {
+    pub operation: Operation,
+    /// The base model, resolved; None for endpoints, agents and whatever names no model in its path.
+    pub model: Option<&'m ModelId>,
+    /// What configuration says an endpoint takes: nothing is guessed then.
+    pub dialect: Option<Dialect>,
+    pub limits: JsonLimits,
 }
 
 /// A parsed request body.
@@ -37,248 +38,137 @@ pub struct Request<'a> {
     /// In the order a model reads them.
     pub texts: Vec<TextSpan>,
     pub tools: Vec<ToolDeclaration>,
-    model_takes_parameters: bool,
+    /// The model the body names for the operation itself.
+    pub model_named: Option<String>,
+    /// Other models the body names, each once.
+    pub models_also_named: Vec<String>,
+    pub(super) operation: Operation,
+    /// Where the dialect's own members stand: the document's root, or a body inside it.
+    pub(super) root: ValueId,
+    /// False where the document stands in for a body that is empty or not to be looked into.
+    pub(super) is_written: bool,
+    pub(super) model_takes_parameters: bool,
+    pub(super) max_tokens_insert: Option<&'static [&'static str]>,
 }
 
 impl<'a> Request<'a> {
-    pub fn parse(
-        operation: Operation,
-        model: &ModelId,
-        body: &'a [u8],
-        limits: JsonLimits,
-    ) -> Result<Self, RequestError> {
-        // An empty InvokeModel body holds no text to govern: it goes on, and the service says what it lacks.
-        let text = if body.is_empty() && !operation.is_converse() { b"{}" } else { body };
-        let document = Document::parse(text, limits)?;
-        let root = document.root();
-        if document.kind(root) != Kind::Object {
-            return Err(RequestError::NotAnObject);
-        }
-        let dialect = dialect(operation, model, &document);
-        if dialect != Dialect::Opaque
-            && !messages_are_well_formed(&document, root)
-            && model.kind() != ModelKind::Prompt
-        {
+    pub fn parse(parsing: &Parsing<'_>, body: &'a [u8]) -> Result<Self, RequestError> {
+        let operation = parsing.operation;
+        let (text, is_written) = text_of(operation.body(), body);
+        let document = parse_document(operation.body(), text, parsing.limits)?;
+        let (dialect, root) = native::dialect(parsing, &document)?;
+        let model_takes_parameters = parsing.model.is_none_or(|model| model.kind() != ModelKind::Prompt);
+        if dialect.has_messages() && model_takes_parameters && !messages_are_well_formed(&document, root) {
             return Err(RequestError::NoMessages);
         }
-        let mut collector = Collector::new(&document);
-        match dialect {
-            Dialect::Converse | Dialect::Nova => converse::collect(&mut collector, root),
-            Dialect::Anthropic => anthropic::collect(&mut collector, root),
-            Dialect::Opaque => opaque::collect(&mut collector, root),
+        if dialect == Dialect::OpenAiResponses && !openai::input_is_well_formed(&document, root) {
+            return Err(RequestError::NoMessages);
         }
-        let texts = collector.texts;
-        let (counts, tools, tool_choice, guardrail) = match dialect {
-            Dialect::Converse | Dialect::Nova => {
-                let shape = converse::shape(&document, root);
-                (shape.counts, shape.tools, shape.tool_choice, shape.guardrail)
-            }
-            Dialect::Anthropic => {
-                let shape = anthropic::shape(&document, root);
-                (shape.counts, shape.tools, shape.tool_choice, None)
-            }
-            Dialect::Opaque => (MessageCounts::default(), Vec::new(), None, None),
-        };
-        let (system_blocks, system_sha256) = system(&document, root);
+        let texts = texts(operation.body(), dialect, &document, root);
+        let shape = shape(operation, dialect, &document, root);
+        let (system_blocks, system_sha256) = facts::system(dialect, &document, root);
         let facts = RequestFacts {
             dialect,
-            stream: operation.is_stream(),
+            stream: streams(operation, &document),
             body_bytes: body.len() as u64,
             est_tokens: 0,
-            params: parameters(dialect, &document, root),
-            messages: MessageCounts { text_bytes: text_bytes(&document, &texts), ..counts },
+            params: facts::parameters(dialect, &document, root),
+            messages: MessageCounts { text_bytes: text_bytes(&document, &texts), ..shape.counts },
             system_blocks,
             system_sha256,
-            tools: tools.iter().map(|(name, ..)| name.clone()).collect(),
-            tool_choice,
-            tools_unreadable: tools_unreadable(dialect, &document, root),
-            guardrail,
-            metadata: metadata(&document, root),
+            tools: shape.tools.iter().map(|tool| tool.name.clone()).collect(),
+            tool_choice: shape.tool_choice,
+            // Nothing is called while tokens are counted.
+            tools_unreadable: operation.body() != BodyShape::CountTokens
+                && facts::tools_unreadable(dialect, &document, root),
+            guardrail: shape.guardrail,
+            metadata: facts::metadata(&document, root),
+            parsed: dialect != Dialect::Bytes,
+            choices: facts::choices(&document, root),
+            content_elsewhere: facts::content_elsewhere(operation.body(), &document),
+            knowledge_base: agent::knowledge_base(operation, &document, root),
         };
-        let tools = tools
-            .into_iter()
-            .map(|(name, schema, element)| ToolDeclaration { name, schema, element })
-            .collect();
-        let model_takes_parameters = model.kind() != ModelKind::Prompt;
-        Ok(Self { document, facts, texts, tools, model_takes_parameters })
-    }
-
-    /// The changes that make `max_tokens` the output limit wherever the body names one; none where it has no place.
-    pub fn set_max_tokens(&self, max_tokens: u64) -> Vec<Edit> {
-        let root = self.document.root();
-        if !self.model_takes_parameters {
-            return Vec::new();
-        }
-        let value = max_tokens.to_string();
-        let named: Vec<ValueId> = max_tokens_members(self.facts.dialect, &self.document, root).collect();
-        if !named.is_empty() {
-            let ranges = named.into_iter().map(|id| self.document.range(id));
-            return ranges.map(|range| Edit::replace(range, value.as_str())).collect();
-        }
-        match self.facts.dialect {
-            Dialect::Anthropic => vec![self.set_member(root, "max_tokens", &value)],
-            Dialect::Converse | Dialect::Nova => {
-                let config = self.document.get(root, "inferenceConfig");
-                match config.filter(|config| self.document.kind(*config) == Kind::Object) {
-                    Some(config) => vec![self.set_member(config, "maxTokens", &value)],
-                    None => {
-                        vec![self.set_member(root, "inferenceConfig", &format!("{{\"maxTokens\":{value}}}"))]
-                    }
-                }
-            }
-            Dialect::Opaque => Vec::new(),
-        }
-    }
-
-    /// Whether the body narrows what a guardrail looks at: tagged parts of a Converse body, a tag suffix or a mode
-    /// of its own elsewhere. A guardrail that policy sets would then see less than policy means.
-    pub fn narrows_guardrail(&self) -> bool {
-        let root = self.document.root();
-        self.document.get(root, "amazon-bedrock-guardrailConfig").is_some()
-            || (self.facts.dialect == Dialect::Converse && has_member(&self.document, root, "guardContent"))
-    }
-
-    /// The change that names a guardrail in a Converse body. Other bodies carry it in headers.
-    pub fn set_guardrail(&self, guardrail: &GuardrailRef) -> Option<Edit> {
-        if self.facts.dialect != Dialect::Converse {
-            return None;
-        }
-        let root = self.document.root();
-        let (id, version) = (quote(&guardrail.id), quote(&guardrail.version));
-        match self.document.get(root, "guardrailConfig") {
-            None => {
-                let config = format!("{{\"guardrailIdentifier\":{id},\"guardrailVersion\":{version}}}");
-                Some(self.set_member(root, "guardrailConfig", &config))
-            }
-            // The caller's own trace and processing mode go with the guardrail they were meant for.
-            Some(config) => {
-                let text = format!("{{\"guardrailIdentifier\":{id},\"guardrailVersion\":{version}}}");
-                Some(Edit::replace(self.document.range(config), text))
-            }
-        }
-    }
-
-    /// The changes that add labels to a Converse body's metadata, over the caller's own of the same name. Other bodies
-    /// carry them in a header.
-    pub fn set_metadata(&self, labels: &BTreeMap<String, String>) -> Vec<Edit> {
-        let root = self.document.root();
-        let own = self.document.get(root, "requestMetadata");
-        let filled = own.filter(|own| self.document.members(*own).next().is_some());
-        match filled {
-            Some(own) => {
-                let labels = labels.iter();
-                labels.map(|(name, value)| self.set_member(own, name, &quote(value))).collect()
-            }
-            None if labels.is_empty() => Vec::new(),
-            None => {
-                let pairs = labels.iter().map(|(name, value)| format!("{}:{}", quote(name), quote(value)));
-                let text = format!("{{{}}}", pairs.collect::<Vec<_>>().join(","));
-                vec![self.set_member(root, "requestMetadata", &text)]
-            }
-        }
-    }
-
-    /// The changes that take tools out of the declaration; the whole declaration when none is left.
-    pub fn drop_tools(&self, names: &BTreeSet<String>) -> Vec<Edit> {
-        let root = self.document.root();
-        let (holder, list) = match self.facts.dialect {
-            Dialect::Converse | Dialect::Nova => {
-                (self.document.get(root, "toolConfig"), self.document.path(root, &["toolConfig", "tools"]))
-            }
-            Dialect::Anthropic => (self.document.get(root, "tools"), self.document.get(root, "tools")),
-            Dialect::Opaque => (None, None),
-        };
-        let (Some(holder), Some(list)) = (holder, list) else { return Vec::new() };
-        let dropped: Vec<&ToolDeclaration> =
-            self.tools.iter().filter(|tool| names.contains(&tool.name)).collect();
-        if dropped.is_empty() {
-            return Vec::new();
-        }
-        if dropped.len() == self.tools.len() {
-            let mut edits: Vec<Edit> = self.remove_member(root, holder).into_iter().collect();
-            if self.facts.dialect == Dialect::Anthropic
-                && let Some(choice) = self.document.get(root, "tool_choice")
-            {
-                edits.extend(self.remove_member(root, choice));
-            }
-            return edits;
-        }
-        let gone: HashSet<ValueId> = dropped.iter().map(|tool| tool.element).collect();
-        let elements = self.document.elements(list);
-        let kept: Vec<&str> = elements
-            .filter(|element| !gone.contains(element))
-            .map(|element| self.document.raw(element))
-            .collect();
-        let mut edits = vec![Edit::replace(self.document.range(list), format!("[{}]", kept.join(",")))];
-        edits.extend(self.drop_choice_of(&dropped));
-        edits
-    }
-
-    /// A choice that forces a tool which is no longer there would make the service refuse the request.
-    fn drop_choice_of(&self, dropped: &[&ToolDeclaration]) -> Option<Edit> {
-        let root = self.document.root();
-        let chosen = self.facts.tool_choice.as_ref()?;
-        dropped.iter().find(|tool| tool.name == *chosen)?;
-        let (holder, name) = match self.facts.dialect {
-            Dialect::Anthropic => (root, "tool_choice"),
-            _ => (self.document.get(root, "toolConfig")?, "toolChoice"),
-        };
-        self.remove_member(holder, self.document.get(holder, name)?)
-    }
-
-    /// The body's byte ranges that shape an answer: all but the metadata that only labels the request.
-    pub fn shaping_ranges(&self) -> Vec<std::ops::Range<usize>> {
-        let root = self.document.root();
-        let whole = self.document.range(root);
-        let metadata =
-            self.document.get(root, "requestMetadata").filter(|_| self.facts.dialect == Dialect::Converse);
-        match metadata.and_then(|metadata| self.remove_member(root, metadata)) {
-            Some(Edit { range, .. }) => vec![whole.start..range.start, range.end..whole.end],
-            None => vec![whole],
-        }
-    }
-
-    fn set_member(&self, object: ValueId, name: &str, value: &str) -> Edit {
-        if let Some(member) = self.document.get(object, name) {
-            return Edit::replace(self.document.range(member), value);
-        }
-        let comma = if self.document.members(object).next().is_some() { "," } else { "" };
-        let at = self.document.range(object).start + 1;
-        Edit::insert(at, format!("{}:{value}{comma}", quote(name)))
-    }
-
-    /// Takes a member out with the comma that sets it apart.
-    fn remove_member(&self, object: ValueId, member: ValueId) -> Option<Edit> {
-        let members: Vec<(ValueId, ValueId)> = self.document.members(object).collect();
-        let at = members.iter().position(|(_, value)| *value == member)?;
-        let (key, value) = members.get(at)?;
-        let range = match (members.get(at + 1), at.checked_sub(1).and_then(|before| members.get(before))) {
-            (Some((next, _)), _) => self.document.range(*key).start..self.document.range(*next).start,
-            (None, Some((_, before))) => self.document.range(*before).end..self.document.range(*value).end,
-            (None, None) => self.document.range(*key).start..self.document.range(*value).end,
-        };
-        Some(Edit::replace(range, ""))
+        let (model_named, models_also_named) = models(operation, &document);
+        let max_tokens_insert =
+            facts::max_tokens_insert(dialect, knows_max_tokens_only(parsing), &document, root);
+        Ok(Self {
+            facts,
+            texts,
+            tools: shape.tools,
+            model_named,
+            models_also_named,
+            operation,
+            root,
+            is_written,
+            model_takes_parameters,
+            max_tokens_insert,
+            document,
+        })
     }
 }
 
-/// Told by the model id where it says, else by members no other family has.
-fn dialect(operation: Operation, model: &ModelId, document: &Document<'_>) -> Dialect {
-    let root = document.root();
-    let has = |name: &str| document.get(root, name).is_some();
-    if operation.is_converse() {
-        return Dialect::Converse;
+/// The text to parse, and whether it is the body's own. An empty body holds no text to govern: it goes on, and the
+/// service says what it lacks.
+fn text_of(shape: BodyShape, body: &[u8]) -> (&[u8], bool) {
+    let needs_messages =
+        matches!(shape, BodyShape::Converse | BodyShape::Chat | BodyShape::Responses | BodyShape::Messages);
+    let is_blank = body.iter().all(u8::is_ascii_whitespace);
+    match shape {
+        BodyShape::Secret => (b"{}", false),
+        BodyShape::Empty if is_blank => (b"{}", false),
+        _ if body.is_empty() && !needs_messages => (b"{}", false),
+        _ => (body, true),
     }
-    match model.provider() {
-        "anthropic" if has("messages") => Dialect::Anthropic,
-        "amazon" if model.family().starts_with("nova") && has("messages") => Dialect::Nova,
-        "" if has("anthropic_version") && has("messages") => Dialect::Anthropic,
-        "" if document
-            .string_at(root, &["schemaVersion"])
-            .is_some_and(|version| version == "messages-v1") =>
-        {
-            Dialect::Nova
+}
+
+fn parse_document(shape: BodyShape, text: &[u8], limits: JsonLimits) -> Result<Document<'_>, RequestError> {
+    if shape != BodyShape::Empty {
+        return Ok(Document::parse(text, limits)?);
+    }
+    let document = Document::parse(text, limits).map_err(|_| RequestError::UnexpectedBody)?;
+    let root = document.root();
+    let is_empty = document.kind(root) == Kind::Object && document.members(root).next().is_none();
+    if is_empty { Ok(document) } else { Err(RequestError::UnexpectedBody) }
+}
+
+fn texts(shape: BodyShape, dialect: Dialect, document: &Document<'_>, root: ValueId) -> Vec<TextSpan> {
+    let mut collector = Collector::new(document);
+    match dialect {
+        Dialect::Converse | Dialect::Nova => converse::collect(&mut collector, root),
+        Dialect::Anthropic => anthropic::collect(&mut collector, root),
+        Dialect::OpenAiChat => openai::collect_chat(&mut collector, root),
+        Dialect::OpenAiResponses => openai::collect_responses(&mut collector, root),
+        Dialect::CohereChat => cohere::collect(&mut collector, root),
+        Dialect::Plain(family) => plain::collect(&mut collector, root, family),
+        Dialect::Agent => agent::collect(&mut collector, root),
+        Dialect::Opaque if shape == BodyShape::CountTokens => opaque::collect_counted(&mut collector, root),
+        Dialect::Opaque if matches!(shape, BodyShape::Job | BodyShape::AsyncInvoke) => {
+            collector.rest(root, crate::finding::Channel::User, &[], is_identifier);
         }
-        _ => Dialect::Opaque,
+        Dialect::Opaque | Dialect::Text | Dialect::Bytes => opaque::collect(&mut collector, root),
+    }
+    if root != document.root() {
+        collector.rest(document.root(), crate::finding::Channel::User, &[root], is_identifier);
+    }
+    collector.texts
+}
+
+fn shape(operation: Operation, dialect: Dialect, document: &Document<'_>, root: ValueId) -> Shape {
+    match dialect {
+        Dialect::Converse | Dialect::Nova => converse::shape(document, root),
+        Dialect::Anthropic => anthropic::shape(document, root),
+        Dialect::OpenAiChat => openai::chat_shape(document, root),
+        Dialect::OpenAiResponses => openai::responses_shape(document, root),
+        Dialect::CohereChat => cohere::shape(document, root),
+        Dialect::Agent => {
+            Shape { guardrail: agent::guardrail(operation, document, root), ..Shape::default() }
+        }
+        Dialect::Opaque if operation.body() == BodyShape::CountTokens => {
+            let converse = opaque::counted_converse(document, root);
+            let counts = converse.map(|converse| converse::shape(document, converse).counts);
+            Shape { counts: counts.unwrap_or_default(), ..Shape::default() }
+        }
+        Dialect::Plain(_) | Dialect::Opaque | Dialect::Text | Dialect::Bytes => Shape::default(),
     }
 }
 
@@ -289,111 +179,28 @@ fn messages_are_well_formed(document: &Document<'_>, root: ValueId) -> bool {
     })
 }
 
-/// Every member of the body that some model reads as its output limit.
-fn max_tokens_members<'d>(
-    dialect: Dialect,
-    document: &'d Document<'_>,
-    root: ValueId,
-) -> impl Iterator<Item = ValueId> + 'd {
-    let paths: &[&[&str]] = match dialect {
-        Dialect::Converse | Dialect::Nova => &CONVERSE_MAX_TOKENS_PATHS,
-        Dialect::Anthropic => &[&["max_tokens"]],
-        Dialect::Opaque => &opaque::MAX_TOKENS_PATHS,
+fn streams(operation: Operation, document: &Document<'_>) -> bool {
+    let asks = document.get(document.root(), "stream").is_some_and(|id| document.kind(id) == Kind::True);
+    operation.is_stream() || (operation.streams() == Streams::OnRequest && asks)
+}
+
+/// Containers and two providers read no other spelling of a chat's limit.
+fn knows_max_tokens_only(parsing: &Parsing<'_>) -> bool {
+    matches!(parsing.operation.service(), Service::SagemakerRuntime | Service::InferenceRouter)
+        || parsing.model.is_some_and(|model| matches!(model.provider(), "mistral" | "ai21"))
+}
+
+/// The model the body names, and all others it names.
+fn models(operation: Operation, document: &Document<'_>) -> (Option<String>, Vec<String>) {
+    let root = document.root();
+    let member = match operation.body() {
+        BodyShape::Chat | BodyShape::Responses | BodyShape::Messages => "model",
+        BodyShape::AsyncInvoke | BodyShape::Job => "modelId",
+        BodyShape::Agent => return agent::models(operation, document, root),
+        _ => return (None, Vec::new()),
     };
-    paths.iter().filter_map(move |path| document.path(root, path))
-}
-
-const CONVERSE_MAX_TOKENS_PATHS: [&[&str]; 5] = [
-    &["inferenceConfig", "maxTokens"],
-    &["inferenceConfig", "max_new_tokens"],
-    &["additionalModelRequestFields", "max_tokens"],
-    &["additionalModelRequestFields", "max_completion_tokens"],
-    &["additionalModelRequestFields", "max_gen_len"],
-];
-
-/// Whether an object inside `id` has a member of this name.
-fn has_member(document: &Document<'_>, id: ValueId, name: &str) -> bool {
-    document
-        .descendants(id)
-        .any(|id| document.is_key(id) && document.string(id).is_some_and(|own| own == name))
-}
-
-/// Tools in places or shapes whose calls could not be governed.
-fn tools_unreadable(dialect: Dialect, document: &Document<'_>, root: ValueId) -> bool {
-    let any = |list: Option<ValueId>, unreadable: &dyn Fn(ValueId) -> bool| {
-        list.into_iter().flat_map(|list| document.elements(list)).any(unreadable)
-    };
-    match dialect {
-        Dialect::Opaque => opaque::offers_tools(document, root),
-        Dialect::Converse | Dialect::Nova => {
-            let more = document.get(root, "additionalModelRequestFields");
-            let messages = document.get(root, "messages");
-            more.is_some_and(|more| {
-                opaque::offers_tools(document, more) || document.get(more, "mcp_servers").is_some()
-            }) || messages.is_some_and(|messages| has_member(document, messages, "toolAddition"))
-                || any(document.path(root, &["toolConfig", "tools"]), &|tool| {
-                    document.path(tool, &["toolSpec", "name"]).is_none()
-                        && document.get(tool, "cachePoint").is_none()
-                })
-        }
-        Dialect::Anthropic => {
-            document.get(root, "mcp_servers").is_some()
-                || any(document.get(root, "tools"), &|tool| document.get(tool, "name").is_none())
-        }
-    }
-}
-
-fn parameters(dialect: Dialect, document: &Document<'_>, root: ValueId) -> Parameters {
-    let number = |path: &[&str]| document.path(root, path);
-    let (temperature, top_p) = match dialect {
-        Dialect::Converse | Dialect::Nova => (
-            number(&["inferenceConfig", "temperature"]),
-            number(&["inferenceConfig", "topP"]).or(number(&["inferenceConfig", "top_p"])),
-        ),
-        Dialect::Anthropic => (number(&["temperature"]), number(&["top_p"])),
-        Dialect::Opaque => (
-            number(&["temperature"]).or(number(&["textGenerationConfig", "temperature"])),
-            number(&["top_p"]).or(number(&["textGenerationConfig", "topP"])),
-        ),
-    };
-    Parameters {
-        // The largest of them is what may be generated.
-        max_tokens: max_tokens_members(dialect, document, root).filter_map(|id| document.u64(id)).max(),
-        temperature: temperature.and_then(|id| document.f64(id)),
-        top_p: top_p.and_then(|id| document.f64(id)),
-    }
-}
-
-/// Counts the system blocks and hashes their raw JSON, so that policy can pin a system prompt without seeing it.
-fn system(document: &Document<'_>, root: ValueId) -> (u64, Option<String>) {
-    let Some(system) = document.get(root, "system") else { return (0, None) };
-    let blocks = match document.kind(system) {
-        Kind::Array => document.elements(system).count() as u64,
-        _ => 1,
-    };
-    let mut hash = Sha256::new();
-    for id in document.descendants(system) {
-        if !document.is_key(id)
-            && let Some(text) = document.string(id)
-        {
-            hash.update(text.as_bytes());
-            hash.update([0]);
-        }
-    }
-    let hex = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    (blocks, Some(hex))
-}
-
-fn metadata(document: &Document<'_>, root: ValueId) -> BTreeMap<String, String> {
-    let metadata = document.get(root, "requestMetadata");
-    metadata
-        .into_iter()
-        .flat_map(|metadata| document.members(metadata))
-        .take(16)
-        .filter_map(|(key, value)| {
-            Some((document.string(key)?.into_owned(), document.string(value)?.into_owned()))
-        })
-        .collect()
+    let named = document.string_at(root, &[member]).map(std::borrow::Cow::into_owned);
+    (named.filter(|name| !name.is_empty()), Vec::new())
 }
 
 fn text_bytes(document: &Document<'_>, texts: &[TextSpan]) -> u64 {
@@ -403,37 +210,9 @@ fn text_bytes(document: &Document<'_>, texts: &[TextSpan]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::testing::{CONVERSE, channels as texts, parse, try_parse};
     use crate::finding::Channel;
-
-    fn parse<'a>(operation: Operation, model: &str, body: &'a str) -> Request<'a> {
-        Request::parse(operation, &ModelId::parse(model).unwrap(), body.as_bytes(), JsonLimits::default())
-            .unwrap()
-    }
-
-    fn texts(request: &Request<'_>) -> Vec<(String, Channel)> {
-        request
-            .texts
-            .iter()
-            .map(|text| (text.read(&request.document).unwrap().into_owned(), text.channel))
-            .collect()
-    }
-
-    fn applied(body: &str, edits: Vec<Edit>) -> serde_json::Value {
-        serde_json::from_slice(&crate::edit::apply(body.as_bytes(), edits).unwrap()).unwrap()
-    }
-
-    const CONVERSE: &str = r#"{"messages": [
-        {"role": "user", "content": [{"text": "u1"}, {"image": {"format": "png", "source": {"bytes": "aGk="}}},
-            {"document": {"format": "txt", "name": "d1", "source": {"text": "d2", "bytes": "aGk="}}}]},
-        {"role": "assistant", "content": [{"text": "a1"},
-            {"reasoningContent": {"reasoningText": {"text": "r1", "signature": "sig"}}},
-            {"toolUse": {"toolUseId": "t1", "name": "f", "input": {"k1": "v1", "n": [1, "v2"]}}}]},
-        {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "x1"},
-            {"json": {"k2": "v3"}}], "status": "success"}}, {"cachePoint": {"type": "default"}}]}],
-        "system": [{"text": "s1"}], "inferenceConfig": {"maxTokens": 10, "temperature": 0.5},
-        "toolConfig": {"tools": [{"toolSpec": {"name": "f", "description": "fd", "inputSchema": {"json": {"type": "object"}}}},
-            {"toolSpec": {"name": "g", "inputSchema": {"json": {}}}}], "toolChoice": {"tool": {"name": "f"}}},
-        "requestMetadata": {"project": "x"}, "somethingNew": {"deep": ["n1"]}}"#;
+    use crate::request::Parameters;
 
     #[test]
     fn converse_texts_come_in_prompt_order_with_their_channel() {
@@ -481,78 +260,6 @@ mod tests {
     }
 
     #[test]
-    fn max_tokens_are_set_wherever_they_belong() {
-        for (operation, model, body, pointer) in [
-            (Operation::Converse, "m.x", r#"{"messages":[]}"#, "/inferenceConfig/maxTokens"),
-            (
-                Operation::Converse,
-                "m.x",
-                r#"{"inferenceConfig":{},"messages":[]}"#,
-                "/inferenceConfig/maxTokens",
-            ),
-            (
-                Operation::Converse,
-                "m.x",
-                r#"{"inferenceConfig":{"topP":1,"maxTokens":9999},"messages":[]}"#,
-                "/inferenceConfig/maxTokens",
-            ),
-            (Operation::InvokeModel, "anthropic.claude-3", r#"{"messages":[]}"#, "/max_tokens"),
-            (
-                Operation::InvokeModel,
-                "anthropic.claude-3",
-                r#"{"messages":[],"max_tokens":1}"#,
-                "/max_tokens",
-            ),
-            (
-                Operation::InvokeModel,
-                "amazon.nova-lite-v1:0",
-                r#"{"messages":[],"inferenceConfig":{"max_new_tokens":5}}"#,
-                "/inferenceConfig/max_new_tokens",
-            ),
-            (Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x","max_gen_len":7}"#, "/max_gen_len"),
-        ] {
-            let request = parse(operation, model, body);
-            let changed = applied(body, request.set_max_tokens(77));
-            assert_eq!(changed.pointer(pointer), Some(&serde_json::json!(77)), "{body}");
-        }
-        assert!(
-            parse(Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#).set_max_tokens(7).is_empty()
-        );
-    }
-
-    #[test]
-    fn every_spelling_of_the_limit_counts_and_is_set() {
-        for (operation, model, body, pointers) in [
-            (
-                Operation::InvokeModel,
-                "openai.gpt-oss-20b-1:0",
-                r#"{"max_tokens":5,"max_completion_tokens":900}"#,
-                ["/max_tokens", "/max_completion_tokens"],
-            ),
-            (
-                Operation::InvokeModel,
-                "amazon.nova-lite-v1:0",
-                r#"{"messages":[],"inferenceConfig":{"maxTokens":5,"max_new_tokens":900}}"#,
-                ["/inferenceConfig/maxTokens", "/inferenceConfig/max_new_tokens"],
-            ),
-            (
-                Operation::Converse,
-                "anthropic.claude-3",
-                r#"{"messages":[],"inferenceConfig":{"maxTokens":5},"additionalModelRequestFields":{"max_tokens":900}}"#,
-                ["/inferenceConfig/maxTokens", "/additionalModelRequestFields/max_tokens"],
-            ),
-        ] {
-            let request = parse(operation, model, body);
-            assert_eq!(request.facts.params.max_tokens, Some(900), "{body}");
-            let changed = applied(body, request.set_max_tokens(70));
-            assert!(
-                pointers.iter().all(|pointer| changed.pointer(pointer) == Some(&serde_json::json!(70))),
-                "{body}"
-            );
-        }
-    }
-
-    #[test]
     fn tools_in_other_places_are_told() {
         for (operation, model, body) in [
             (
@@ -576,63 +283,6 @@ mod tests {
             assert!(parse(operation, model, body).facts.tools_unreadable, "{body}");
         }
         assert!(!parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE).facts.tools_unreadable);
-    }
-
-    #[test]
-    fn a_narrowed_guardrail_is_told() {
-        for (operation, body, narrows) in [
-            (
-                Operation::InvokeModel,
-                r#"{"messages":[],"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}"#,
-                true,
-            ),
-            (Operation::Converse, r#"{"messages":[{"role":"user","content":[{"guardContent":{}}]}]}"#, true),
-            (
-                Operation::Converse,
-                r#"{"messages":[{"role":"user","content":[{"text":"guardContent"}]}]}"#,
-                false,
-            ),
-        ] {
-            assert_eq!(parse(operation, "anthropic.claude-3", body).narrows_guardrail(), narrows, "{body}");
-        }
-    }
-
-    #[test]
-    fn labels_are_added_to_the_callers_own() {
-        let labels =
-            BTreeMap::from([("a".to_owned(), "1".to_owned()), ("project".to_owned(), "y \"q\"".to_owned())]);
-        for (body, expected) in [
-            (r#"{"messages":[]}"#, serde_json::json!({"a": "1", "project": "y \"q\""})),
-            (r#"{"messages":[],"requestMetadata":{}}"#, serde_json::json!({"a": "1", "project": "y \"q\""})),
-            (
-                r#"{"messages":[],"requestMetadata":{"project":"x","own":"z"}}"#,
-                serde_json::json!({"a": "1", "project": "y \"q\"", "own": "z"}),
-            ),
-        ] {
-            let request = parse(Operation::Converse, "m.x", body);
-            assert_eq!(applied(body, request.set_metadata(&labels))["requestMetadata"], expected);
-            assert!(request.set_metadata(&BTreeMap::new()).is_empty());
-        }
-    }
-
-    #[test]
-    fn tools_are_dropped_and_the_rest_stays() {
-        let request = parse(Operation::Converse, "amazon.nova-lite-v1:0", CONVERSE);
-        let one = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["g".to_owned()])));
-        assert_eq!(one.pointer("/toolConfig/tools").unwrap().as_array().unwrap().len(), 1);
-        let chosen = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned()])));
-        assert!(
-            chosen.pointer("/toolConfig/toolChoice").is_none()
-                && chosen.pointer("/toolConfig/tools/0").is_some()
-        );
-        let both = applied(CONVERSE, request.drop_tools(&BTreeSet::from(["f".to_owned(), "g".to_owned()])));
-        assert!(both.get("toolConfig").is_none() && both.get("messages").is_some());
-        let last = r#"{"messages":[],"tools":[{"name":"f","input_schema":{}}]}"#;
-        let request = parse(Operation::InvokeModel, "anthropic.claude-3", last);
-        assert_eq!(
-            applied(last, request.drop_tools(&BTreeSet::from(["f".to_owned()]))),
-            serde_json::json!({"messages": []})
-        );
     }
 
     #[test]
@@ -665,7 +315,7 @@ mod tests {
     #[test]
     fn a_family_without_codec_is_inspected_whole() {
         let body = r#"{"prompt":"p1","tools":[{"x":"y1"}],"k":{"l":["m1"]}}"#;
-        let request = parse(Operation::InvokeModel, "meta.llama3-8b-instruct-v1:0", body);
+        let request = parse(Operation::InvokeModel, "acme.model-v1", body);
         let found: Vec<String> = texts(&request).into_iter().map(|(text, _)| text).collect();
         assert_eq!(found, ["prompt", "p1", "tools", "x", "y1", "k", "l", "m1"]);
         assert!(request.facts.tools_unreadable);
@@ -673,31 +323,73 @@ mod tests {
 
     #[test]
     fn bodies_that_are_not_understood_are_refused() {
-        let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
         for (body, error) in [
             ("[]", RequestError::NotAnObject),
             ("{}", RequestError::NoMessages),
             (r#"{"messages":{}}"#, RequestError::NoMessages),
             (r#"{"messages":["x"]}"#, RequestError::NoMessages),
         ] {
-            let outcome = Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default());
+            let outcome = try_parse(Operation::Converse, "amazon.nova-lite-v1:0", body);
             assert_eq!(outcome.err(), Some(error), "{body}");
         }
     }
 
     #[test]
-    fn metadata_does_not_shape_an_answer() {
-        let one = r#"{"messages":[],"requestMetadata":{"u":"1"},"system":[]}"#;
-        let two = r#"{"messages":[],"requestMetadata":{"u":"2"},"system":[]}"#;
-        let none = r#"{"messages":[],"system":[]}"#;
-        let last = r#"{"messages":[],"system":[],"requestMetadata":{}}"#;
-        let cut = |body: &'static str| -> String {
-            parse(Operation::Converse, "m.x", body)
-                .shaping_ranges()
-                .into_iter()
-                .map(|range| &body[range])
-                .collect()
-        };
-        assert_eq!([cut(one), cut(two), cut(last)], [none, none, none]);
+    fn a_body_where_none_belongs_is_refused() {
+        for body in ["", " \n", "{}", " { } "] {
+            assert!(parse(Operation::GetAsyncInvoke, "", body).texts.is_empty(), "{body:?}");
+        }
+        for body in ["{\"a\":1}", "[]", "null", "x", "\"text\""] {
+            let refused = try_parse(Operation::GetAsyncInvoke, "", body).err();
+            assert_eq!(refused, Some(RequestError::UnexpectedBody), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_secrets_is_not_looked_into() {
+        let request = parse(Operation::GetResourceApiKey, "", r#"{"workloadIdentityToken":"t1"}"#);
+        assert!(
+            request.texts.is_empty() && request.document.get(request.root, "workloadIdentityToken").is_none()
+        );
+        assert_eq!(request.shaping_ranges().first(), Some(&(0..30)));
+    }
+
+    #[test]
+    fn what_tokens_are_counted_of_is_inspected() {
+        let converse = r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"u1"}]}],
+            "system":[{"text":"s1"}]}}}"#;
+        let request = parse(Operation::CountTokens, "amazon.nova-lite-v1:0", converse);
+        let found = texts(&request);
+        assert!(found.contains(&("u1".to_owned(), Channel::User)), "{found:?}");
+        assert!(found.contains(&("s1".to_owned(), Channel::System)), "{found:?}");
+        assert!(request.facts.messages.count == 1 && !request.facts.tools_unreadable);
+        let native = r#"{"input":{"invokeModel":{"body":"eyJwcm9tcHQiOiJ1MSJ9"}}}"#;
+        let found = texts(&parse(Operation::CountTokens, "meta.llama3-8b-instruct-v1:0", native));
+        assert!(found.contains(&(r#"{"prompt":"u1"}"#.to_owned(), Channel::User)), "{found:?}");
+    }
+
+    #[test]
+    fn the_model_is_read_where_the_operation_names_it() {
+        for (operation, body, named) in [
+            (Operation::ChatCompletions, r#"{"model":"m","messages":[]}"#, Some("m")),
+            (Operation::EndpointChatCompletions, r#"{"model":"","messages":[]}"#, None),
+            (Operation::MantleMessages, r#"{"model":"m","messages":[]}"#, Some("m")),
+            (Operation::CreateModelInvocationJob, r#"{"modelId":"m","model":"x"}"#, Some("m")),
+            (Operation::Converse, r#"{"model":"m","messages":[]}"#, None),
+        ] {
+            assert_eq!(parse(operation, "", body).model_named.as_deref(), named, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_stream_is_one_where_the_operation_or_the_body_asks_for_it() {
+        for (operation, body, stream) in [
+            (Operation::ChatCompletions, r#"{"messages":[],"stream":true}"#, true),
+            (Operation::ChatCompletions, r#"{"messages":[],"stream":false}"#, false),
+            (Operation::MantleCountTokens, r#"{"messages":[],"stream":true}"#, false),
+            (Operation::ConverseStream, r#"{"messages":[]}"#, true),
+        ] {
+            assert_eq!(parse(operation, "", body).facts.stream, stream, "{body}");
+        }
     }
 }

@@ -9,6 +9,9 @@ use bytes::{Bytes, BytesMut};
 pub const PAYLOAD_BYTES_MAX: usize = 25_165_824;
 pub const HEADERS_BYTES_MAX: usize = 131_072;
 
+/// Largest string or byte value of a header.
+const VALUE_BYTES_MAX: u16 = 32_767;
+
 const PRELUDE_BYTES: usize = 12;
 const CHECKSUM_BYTES: usize = 4;
 /// Bytes of a frame that are neither headers nor payload.
@@ -84,6 +87,11 @@ impl Frame {
         self.headers.iter().find(|header| header.name == name).and_then(|header| header.value.as_str())
     }
 
+    /// The value of a header of any type.
+    pub fn header_value(&self, name: &str) -> Option<&HeaderValue> {
+        self.headers.iter().find(|header| header.name == name).map(|header| &header.value)
+    }
+
     /// The same frame with another payload: headers byte for byte, lengths and checksums anew.
     pub fn with_payload(&self, payload: &[u8]) -> Frame {
         let headers = self.raw.get(PRELUDE_BYTES..self.payload_start).unwrap_or_default();
@@ -151,6 +159,50 @@ pub fn encode(headers: &[(&str, &str)], payload: &[u8], out: &mut Vec<u8>) {
         block.extend_from_slice(value.as_bytes());
     }
     assemble(&block, payload, out);
+}
+
+/// A frame with headers of any type. Names and values must have the widths the format allows.
+pub fn encode_headers(headers: &[Header], payload: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+    let mut block = Vec::with_capacity(64);
+    for Header { name, value } in headers {
+        let name_length = u8::try_from(name.len()).ok().filter(|length| *length > 0);
+        block.push(name_length.ok_or(FrameError::Headers)?);
+        block.extend_from_slice(name.as_bytes());
+        write_value(value, &mut block)?;
+    }
+    if block.len() > HEADERS_BYTES_MAX || payload.len() > PAYLOAD_BYTES_MAX {
+        return Err(FrameError::Length);
+    }
+    assemble(&block, payload, out);
+    Ok(())
+}
+
+fn write_value(value: &HeaderValue, block: &mut Vec<u8>) -> Result<(), FrameError> {
+    let mut plain = |kind: u8, bytes: &[u8]| {
+        block.push(kind);
+        block.extend_from_slice(bytes);
+    };
+    match value {
+        HeaderValue::Bool(true) => plain(0, &[]),
+        HeaderValue::Bool(false) => plain(1, &[]),
+        HeaderValue::Byte(number) => plain(2, &number.to_be_bytes()),
+        HeaderValue::Short(number) => plain(3, &number.to_be_bytes()),
+        HeaderValue::Integer(number) => plain(4, &number.to_be_bytes()),
+        HeaderValue::Long(number) => plain(5, &number.to_be_bytes()),
+        HeaderValue::Timestamp(milliseconds) => plain(8, &milliseconds.to_be_bytes()),
+        HeaderValue::Uuid(bytes) => plain(9, bytes),
+        HeaderValue::Bytes(bytes) => return write_sized(6, bytes, block),
+        HeaderValue::String(text) => return write_sized(7, text.as_bytes(), block),
+    }
+    Ok(())
+}
+
+fn write_sized(kind: u8, bytes: &[u8], block: &mut Vec<u8>) -> Result<(), FrameError> {
+    let length = u16::try_from(bytes.len()).ok().filter(|length| *length <= VALUE_BYTES_MAX);
+    block.push(kind);
+    block.extend_from_slice(&length.ok_or(FrameError::Headers)?.to_be_bytes());
+    block.extend_from_slice(bytes);
+    Ok(())
 }
 
 /// An event of a REST-JSON stream, headers in the order Bedrock sends them.
@@ -328,5 +380,47 @@ mod tests {
         assert_eq!(again.payload(), b"{}");
         assert_eq!(again.headers(), frame.headers());
         assert_eq!(frame.with_payload(frame.payload()).raw(), frame.raw());
+    }
+
+    #[test]
+    fn headers_of_every_type_are_written_as_they_are_read() {
+        let values = [
+            HeaderValue::Bool(true),
+            HeaderValue::Bool(false),
+            HeaderValue::Byte(-2),
+            HeaderValue::Short(-300),
+            HeaderValue::Integer(70_000),
+            HeaderValue::Long(-5_000_000_000),
+            HeaderValue::Bytes(Bytes::from_static(b"\x00\xff")),
+            HeaderValue::String("text".to_owned()),
+            HeaderValue::Timestamp(1_795_358_455_000),
+            HeaderValue::Uuid([7; 16]),
+        ];
+        let name = |(index, value): (usize, HeaderValue)| Header { name: format!("h{index}"), value };
+        let headers: Vec<Header> = values.into_iter().enumerate().map(name).collect();
+        let mut raw = Vec::new();
+        encode_headers(&headers, b"payload", &mut raw).unwrap();
+        let frame = Frame::parse(Bytes::from(raw)).unwrap();
+        assert_eq!(frame.headers(), headers);
+        assert_eq!(frame.payload(), b"payload");
+        assert_eq!(frame.header_value("h8"), Some(&HeaderValue::Timestamp(1_795_358_455_000)));
+        assert_eq!(frame.header_value("h10"), None);
+    }
+
+    #[test]
+    fn headers_wider_than_the_format_are_not_written() {
+        let header = |name: &str, bytes: usize| Header {
+            name: name.to_owned(),
+            value: HeaderValue::Bytes(Bytes::from(vec![0; bytes])),
+        };
+        for (header, written) in [
+            (header("a", 32_767), true),
+            (header("a", 32_768), false),
+            (header("", 1), false),
+            (header(&"a".repeat(255), 1), true),
+            (header(&"a".repeat(256), 1), false),
+        ] {
+            assert_eq!(encode_headers(&[header], b"", &mut Vec::new()).is_ok(), written);
+        }
     }
 }

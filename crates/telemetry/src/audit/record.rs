@@ -25,7 +25,13 @@ pub struct AuditRecord {
     pub principal: Option<AuditPrincipal>,
     pub feature: Option<String>,
     pub prompt_version: Option<String>,
+    /// By the name its SDK client has.
+    pub service: Option<&'static str>,
     pub operation: Option<&'static str>,
+    /// Whether the texts of the body were read.
+    pub inspected: bool,
+    /// Content of the request or its answer is in S3, behind a URL or kept by the service, where nobody read it.
+    pub content_elsewhere: bool,
     pub model_requested: Option<String>,
     pub model_served: Option<String>,
     pub region: Option<String>,
@@ -141,8 +147,8 @@ mod tests {
         };
         assert_eq!(
             keys(&written).join(" "),
-            "request_id aws_request_id time principal feature prompt_version operation model_requested \
-             model_served region attempts decision findings redactions injection_score guardrail_action \
+            "request_id aws_request_id time principal feature prompt_version service operation \
+             inspected content_elsewhere model_requested model_served region attempts decision findings redactions injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied retrieved_documents cache input_tokens \
              output_tokens cache_read_tokens cache_write_tokens usage_source estimated_cost_usd \
              cost_breakdown price_as_of latency_ms time_to_first_token_ms overhead_us stop_reason status \

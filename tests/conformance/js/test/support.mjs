@@ -14,6 +14,15 @@ export const TRANSPORTS = {
     new BedrockRuntimeClient({ requestHandler: new NodeHttpHandler(), ...settings }),
 };
 
+// The error a call ends in. An answer is an error of the test's.
+export const failure = (promise) =>
+  promise.then(
+    () => {
+      throw new Error("the call was answered");
+    },
+    (error) => error,
+  );
+
 export const user = (text) => [{ role: "user", content: [{ text }] }];
 
 export const converse = (text, members = {}) => ({ modelId: CLAUDE, messages: user(text), ...members });

@@ -1,29 +1,30 @@
-"""The stage for the boto3 suite: simulator, relay and Hardpan on free ports, an application's environment.
+"""The stage for the Python suites: simulator, relay and Hardpan on free ports, an application's environment.
 
-A client here is boto3's own, with no hook: the endpoint variable and the keys in the environment make it talk
-to Hardpan, as in a deployment. The tests run one after another; a fixture's view of records and wire starts
-where its test starts.
+A client here is its vendor's own, with no hook: the endpoint variables and the keys in the environment
+make it talk to Hardpan, as in a deployment. The tests run one after another; a fixture's view of records and
+wire starts where its test starts.
 """
 
 import json
-import pathlib
-import sys
 import time
 
 import boto3
+import harness
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-
-import harness  # noqa: E402
-from wire import Wire  # noqa: E402
+from wire import Wire
 
 APP_KEY = "AKIDCONFORMANCE"
 APP_SECRET = "conformance-secret-000000"
+# An application of another team, granted batch jobs and nothing else.
+BATCH_KEY = "AKIDBATCH"
+BATCH_SECRET = "batch-secret-000000"
 RECORD_SECONDS = 15
 
+SERVICES = ("BEDROCK_RUNTIME", "BEDROCK_AGENT_RUNTIME", "SAGEMAKER_RUNTIME", "BEDROCK", "BEDROCK_AGENTCORE")
+
 # What no log, record or metric may ever hold. Tests add to it through the fixture `confidential`.
-NEVER_WRITTEN = {APP_SECRET, harness.UPSTREAM_SECRET}
+NEVER_WRITTEN = {APP_SECRET, BATCH_SECRET, harness.UPSTREAM_SECRET}
 
 
 class Stack:
@@ -52,9 +53,17 @@ def application_environment(patch, url):
         "AWS_RETRY_MODE",
         "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
         "AWS_REGION",
+        "AWS_BEDROCK_BASE_URL",
+        "ANTHROPIC_API_KEY",
+        "ANTHROPIC_AWS_API_KEY",
+        "OPENAI_API_KEY",
     ):
         patch.delenv(name, raising=False)
-    patch.setenv("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", url)
+    for service in SERVICES:
+        patch.setenv(f"AWS_ENDPOINT_URL_{service}", url)
+    patch.setenv("ANTHROPIC_BEDROCK_BASE_URL", url)
+    patch.setenv("ANTHROPIC_BEDROCK_MANTLE_BASE_URL", f"{url}/anthropic")
+    patch.setenv("OPENAI_BASE_URL", f"{url}/openai/v1")
     patch.setenv("AWS_ACCESS_KEY_ID", APP_KEY)
     patch.setenv("AWS_SECRET_ACCESS_KEY", APP_SECRET)
     patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
@@ -131,6 +140,13 @@ class Records:
 
     def one(self):
         return self.take(1)[0]
+
+    def ending(self, count):
+        """The last `count` of however many there are by now."""
+        deadline = time.monotonic() + RECORD_SECONDS
+        while len(self._lines()) < self.mark + count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return [json.loads(line) for line in self._lines()[self.mark :][-count:]]
 
 
 @pytest.fixture

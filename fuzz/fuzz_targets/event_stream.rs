@@ -1,0 +1,6 @@
+//! Event streams. States nothing itself: the property is in `hardpan_fuzz`, where the tests share it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| hardpan_fuzz::frames_do_not_depend_on_cuts(data));

@@ -1,0 +1,6 @@
+//! JSON texts. States nothing itself: the property is in `hardpan_fuzz`, where the tests share it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| hardpan_fuzz::spans_agree_with_serde(data));
