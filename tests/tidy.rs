@@ -11,7 +11,7 @@
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// DESIGN: a crate may depend on lower floors only.
-const FLOORS: [(&str, u8); 12] = [
+const FLOORS: [(&str, u8); 13] = [
     ("hardpan-inference", 0),
     ("hardpan-aws", 1),
     ("hardpan-pricing", 1),
@@ -24,6 +24,7 @@ const FLOORS: [(&str, u8); 12] = [
     ("hardpan", 3),
     ("hardpan-benches", 4),
     ("hardpan-fuzz", 4),
+    ("hardpan-sdk-tests", 4),
 ];
 
 fn floor(name: &str) -> Option<u8> {

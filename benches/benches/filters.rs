@@ -10,7 +10,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use hardpan_filters::holdback::Holdback;
 use hardpan_filters::inspection::{Inspector, mask};
 use hardpan_filters::vault::Vault;
-use hardpan_inference::codec::Request;
+use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::edit;
 use hardpan_inference::finding::PiiType;
 use hardpan_inference::json::JsonLimits;
@@ -24,7 +24,13 @@ const DELTA_BYTES: usize = 12;
 
 fn request(body: &str) -> Request<'_> {
     let model = ModelId::parse(MODEL).expect("a model id");
-    let request = Request::parse(Operation::Converse, &model, body.as_bytes(), JsonLimits::default());
+    let parsing = Parsing {
+        operation: Operation::Converse,
+        model: Some(&model),
+        dialect: None,
+        limits: JsonLimits::default(),
+    };
+    let request = Request::parse(&parsing, body.as_bytes());
     request.expect("the body is a request")
 }
 

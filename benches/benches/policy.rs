@@ -70,7 +70,8 @@ impl Asker {
             team: format!("team-{}", number * (TEAMS / TEAMS_ASKING)),
             env: Some("prod".to_owned()),
             user: None,
-            verified: "sigv4",
+            verified: vec!["sigv4"],
+            ..Principal::default()
         };
         let facts = RequestFacts {
             dialect: Dialect::Converse,
@@ -92,6 +93,10 @@ impl Asker {
             tools_unreadable: false,
             guardrail: None,
             metadata: BTreeMap::new(),
+            parsed: true,
+            choices: 1,
+            content_elsewhere: false,
+            knowledge_base: None,
         };
         Self {
             principals: (0..TEAMS_ASKING).map(principal).collect(),
@@ -104,7 +109,6 @@ impl Asker {
 
     fn common(&self, turn: usize) -> Common<'_> {
         Common {
-            service: "bedrock-runtime",
             operation: Operation::Converse,
             region: "us-east-1",
             principal: self.principals.get(turn % TEAMS_ASKING).expect("one of those that ask"),
@@ -132,7 +136,7 @@ impl Asker {
             args_errors: &[],
             signals: &self.signals,
         };
-        Question { common: self.common(turn), subject: Subject::ToolUse { model: &self.model, tool } }
+        Question { common: self.common(turn), subject: Subject::ToolUse { model: Some(&self.model), tool } }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hardpan_inference::codec::Request;
+use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::json::{Document, JsonLimits};
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, route};
@@ -36,13 +36,18 @@ fn documents(criterion: &mut Criterion) {
 
 fn requests(criterion: &mut Criterion) {
     let model = ModelId::parse(MODEL).expect("a model id");
+    let parsing = Parsing {
+        operation: Operation::Converse,
+        model: Some(&model),
+        dialect: None,
+        limits: JsonLimits::default(),
+    };
     let mut group = criterion.benchmark_group("spans/request");
     for (name, body) in bodies() {
         group.throughput(Throughput::BytesDecimal(body.len() as u64));
         group.bench_with_input(BenchmarkId::from_parameter(name), &body, |bencher, body| {
             bencher.iter(|| {
-                let limits = JsonLimits::default();
-                let request = Request::parse(Operation::Converse, &model, body.as_bytes(), limits);
+                let request = Request::parse(&parsing, body.as_bytes());
                 black_box(request.expect("the body is a request").texts.len())
             });
         });
@@ -53,7 +58,8 @@ fn requests(criterion: &mut Criterion) {
 fn routes(criterion: &mut Criterion) {
     let target = "/model/us.anthropic.claude-sonnet-4-20250514-v1%3A0/converse-stream";
     criterion.bench_function("spans/route", |bencher| {
-        bencher.iter(|| route("POST", black_box(target.as_bytes())).expect("a governed path"));
+        bencher
+            .iter(|| route("POST", black_box(target.as_bytes()), Some("bedrock")).expect("a governed path"));
     });
 }
 

@@ -198,7 +198,7 @@ const WORDS: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use hardpan_filters::inspection::Inspector;
-    use hardpan_inference::codec::Request;
+    use hardpan_inference::codec::{Parsing, Request};
     use hardpan_inference::json::JsonLimits;
     use hardpan_inference::model_id::ModelId;
     use hardpan_inference::operation::Operation;
@@ -209,7 +209,8 @@ mod tests {
     fn signals(body: &str) -> Signals {
         let model = ModelId::parse(MODEL).unwrap();
         let limits = JsonLimits::default();
-        let request = Request::parse(Operation::Converse, &model, body.as_bytes(), limits).unwrap();
+        let parsing = Parsing { operation: Operation::Converse, model: Some(&model), dialect: None, limits };
+        let request = Request::parse(&parsing, body.as_bytes()).unwrap();
         Inspector::new(true, true).unwrap().inspect(&request, None).signals
     }
 

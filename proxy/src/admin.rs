@@ -41,15 +41,18 @@ impl Admin {
         let credentials = self.snapshot.credentials.current().is_some();
         let records = self.snapshot.records.healthy();
         let serving = !self.snapshot.admission.is_draining();
+        let identity = self.snapshot.identity.ready();
+        let ready = serving && credentials && records && identity;
         let word = |ready: bool| if ready { "ready" } else { "not_ready" };
         let body = format!(
-            "{{\"status\":\"{}\",\"serving\":\"{}\",\"credentials\":\"{}\",\"records\":\"{}\",\"policy_revision\":{}}}",
-            word(serving && credentials && records),
+            "{{\"status\":\"{}\",\"serving\":\"{}\",\"credentials\":\"{}\",\"records\":\"{}\",\"identity\":\"{}\",\"policy_revision\":{}}}",
+            word(ready),
             word(serving),
             word(credentials),
             word(records),
+            word(identity),
             hardpan_inference::json::quote(self.snapshot.policy_revision()),
         );
-        (if serving && credentials && records { 200 } else { 503 }, "application/json", body)
+        (if ready { 200 } else { 503 }, "application/json", body)
     }
 }

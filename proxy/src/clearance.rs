@@ -165,7 +165,9 @@ impl Asker<'_> {
                 let kb = facts.knowledge_base.iter();
                 let path = self.target.member("knowledgeBaseId");
                 let mut asked: Vec<Subject<'_>> = kb
-                    .flat_map(|kb| path.into_iter().chain(kb.ids.iter().map(String::as_str)).map(move |id| (id, kb)))
+                    .flat_map(|kb| {
+                        path.into_iter().chain(kb.ids.iter().map(String::as_str)).map(move |id| (id, kb))
+                    })
                     .map(|(id, kb)| Subject::KbRetrieve { kb: KbFacts { id, facts: kb }, request: facts })
                     .collect();
                 if asked.is_empty() {
@@ -291,16 +293,20 @@ pub fn carry_out(
     } else if !obligations.tags.is_empty() {
         tags_header = Some(obligations.tags.clone());
     }
-    let payload =
-        if edits.is_empty() { payload } else { payload.with_json(edit::apply(payload.json(), edits)?)? };
+    let payload = if edits.is_empty() {
+        payload
+    } else {
+        payload.with_json(edit::apply(payload.json(), request.joined(edits))?)?
+    };
     let cleared = ClearedRequest {
         shaping: shaping_ranges(asker, clearance, &payload)?,
         payload,
         guardrail_header,
         tags_header,
-        drops_labels: obligations.redact.as_ref().is_some_and(|redact| {
-            inspection.label_findings.iter().any(|kind| redact.types.contains(*kind))
-        }),
+        drops_labels: obligations
+            .redact
+            .as_ref()
+            .is_some_and(|redact| inspection.label_findings.iter().any(|kind| redact.types.contains(*kind))),
         dialect: request.facts.dialect,
         max_tokens: max_tokens.saturating_mul(request.facts.choices.max(1)),
         est_input_tokens: request.facts.est_tokens,

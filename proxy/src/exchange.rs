@@ -55,7 +55,7 @@ pub async fn exchange(
     let region = claim.region();
     let mut model = models::resolve(snapshot, models::named_by(&target), region).await?;
     let request = parse(snapshot, &target, &model, &payload)?;
-    let more_models = named_models(snapshot, &request, &mut model, region).await?;
+    let more_models = named_models(snapshot, &target, &request, &mut model, region).await?;
     draft.model(&model);
     draft.content_elsewhere = request.facts.content_elsewhere;
     draft.parsed = request.facts.parsed;
@@ -164,7 +164,9 @@ pub fn parse<'b>(
         limits: config.limits.json,
     };
     let mut request = Request::parse(&parsing, payload.json())?;
-    if name.is_some() && !request.facts.parsed && endpoint.is_none_or(|own| own.opaque_body == OpaqueBody::Deny)
+    if name.is_some()
+        && !request.facts.parsed
+        && endpoint.is_none_or(|own| own.opaque_body == OpaqueBody::Deny)
     {
         return Err(Refusal::OpaqueBody);
     }
@@ -182,6 +184,7 @@ pub fn parse<'b>(
 /// Models the body names: the first is the request's model where the path names none.
 async fn named_models(
     snapshot: &Snapshot,
+    target: &Target,
     request: &Request<'_>,
     model: &mut ModelId,
     region: &str,
@@ -200,7 +203,7 @@ async fn named_models(
             more.push(named);
         }
     }
-    let needs_model = request.operation.asks() == Asks::ModelInvoke;
+    let needs_model = target.operation.asks() == Asks::ModelInvoke;
     if needs_model && model.kind() == ModelKind::None {
         return Err(Refusal::NoModel);
     }

@@ -171,9 +171,8 @@ fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> R
     let outgoing =
         Outgoing { method: call.method, host: &host, path: &call.path, headers: &signed, body_sha256 };
     let now = snapshot.skew.corrected(SystemTime::now());
-    let added =
-        signer::sign_headers(&outgoing, &credentials, &call.region, call.service.signing_name(), now)
-            .map_err(|_| Refusal::Signing)?;
+    let added = signer::sign_headers(&outgoing, &credentials, &call.region, call.service.signing_name(), now)
+        .map_err(|_| Refusal::Signing)?;
     for (name, value) in added {
         let name = HeaderName::try_from(name).map_err(|_| Refusal::Signing)?;
         let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::Signing)?;
@@ -190,10 +189,12 @@ pub async fn repaired(snapshot: &Snapshot, answer: &UpstreamAnswer) -> bool {
     if !matches!(answer.status, 400 | 401 | 403) {
         return false;
     }
-    let text = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let text =
+        |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = text("x-amzn-errortype").split(':').next().unwrap_or_default();
     if matches!(kind, "ExpiredTokenException" | "ExpiredToken") {
-        return snapshot.credentials.refresh_now().await;
+        let Some(rejected) = snapshot.credentials.current() else { return false };
+        return snapshot.credentials.refresh_now(&rejected).await.is_ok();
     }
     is_skew_error(kind) && snapshot.skew.observe(text("date"), SystemTime::now())
 }

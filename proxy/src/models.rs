@@ -139,9 +139,8 @@ fn base_of(body: &[u8]) -> Option<ModelId> {
     let document = Document::parse(body, JsonLimits::default()).ok()?;
     let root = document.root();
     let listed = document.get(root, "models").into_iter().flat_map(|list| document.elements(list));
-    let mut arns: Vec<String> = listed
-        .filter_map(|model| Some(document.string_at(model, &["modelArn"])?.into_owned()))
-        .collect();
+    let mut arns: Vec<String> =
+        listed.filter_map(|model| Some(document.string_at(model, &["modelArn"])?.into_owned())).collect();
     if arns.is_empty() {
         let single = ["foundationModelArn", "modelArn"];
         arns.extend(single.iter().find_map(|name| Some(document.string_at(root, &[name])?.into_owned())));
@@ -164,7 +163,12 @@ mod tests {
         assert!(base_of(two.as_bytes()).is_none());
         let provisioned = r#"{"modelArn":"arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-lite-v1:0/abcd1234efgh"}"#;
         assert_eq!(base_of(provisioned.as_bytes()).unwrap().base(), "amazon.nova-lite-v1:0");
-        for nothing in ["{}", "x", r#"{"models":[]}"#, r#"{"modelArn":"arn:aws:bedrock:us-east-1:123456789012:imported-model/abcd1234efgh"}"#] {
+        for nothing in [
+            "{}",
+            "x",
+            r#"{"models":[]}"#,
+            r#"{"modelArn":"arn:aws:bedrock:us-east-1:123456789012:imported-model/abcd1234efgh"}"#,
+        ] {
             assert!(base_of(nothing.as_bytes()).is_none(), "{nothing}");
         }
     }

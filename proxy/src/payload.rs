@@ -9,6 +9,9 @@ use sha2::{Digest, Sha256};
 
 use crate::refusal::Refusal;
 
+static EMPTY: Bytes = Bytes::from_static(b"{}");
+static NULL: Bytes = Bytes::from_static(b"null");
+
 /// No `Debug`: it holds content.
 #[derive(Clone)]
 pub struct Payload {
@@ -57,9 +60,9 @@ impl Payload {
     pub fn json(&self) -> &Bytes {
         match &self.form {
             Form::Json => &self.raw,
-            Form::Empty => const { &Bytes::from_static(b"{}") },
+            Form::Empty => &EMPTY,
             Form::Text(quoted) => quoted,
-            Form::Bytes => const { &Bytes::from_static(b"null") },
+            Form::Bytes => &NULL,
         }
     }
 

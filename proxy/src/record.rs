@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hardpan_filters::inspection::Inspection;
 use hardpan_aws::error::ErrorDialect;
+use hardpan_filters::inspection::Inspection;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, Target};
 use hardpan_inference::principal::Principal;

@@ -181,12 +181,13 @@ impl Refusal {
                 E::ExpiredToken,
                 "The access key has expired. Fetch new ones from the credentials endpoint.",
             ),
-            Refusal::Bearer(error) => says(E::UnrecognizedClient, format!("The API key was refused: {error}.")),
+            Refusal::Bearer(error) => {
+                says(E::UnrecognizedClient, format!("The API key was refused: {error}."))
+            }
             Refusal::Token(error) => says(E::UnrecognizedClient, format!("The token was refused: {error}.")),
-            Refusal::Replayed => says(
-                E::InvalidSignature,
-                "The request's signature was used before. Sign each request anew.",
-            ),
+            Refusal::Replayed => {
+                says(E::InvalidSignature, "The request's signature was used before. Sign each request anew.")
+            }
             Refusal::ReplaysUnknown => {
                 later(E::ServiceUnavailable, "Hardpan has reached its limit of remembered signatures.", 1000)
             }
@@ -242,9 +243,11 @@ impl Refusal {
                 "The id does not say which model is called, and neither the control plane nor models.map of Hardpan's \
                  configuration does.",
             ),
-            Refusal::ModelLookup => {
-                later(E::ServiceUnavailable, "The control plane could not be asked which model is called.", 1000)
-            }
+            Refusal::ModelLookup => later(
+                E::ServiceUnavailable,
+                "The control plane could not be asked which model is called.",
+                1000,
+            ),
             Refusal::NoModel => says(E::Validation, "The request body names no model."),
             Refusal::OpaqueBody => says(
                 E::AccessDenied,

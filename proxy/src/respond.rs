@@ -224,7 +224,11 @@ pub fn left(completion: Completion, draft: &mut Draft) -> Outcome {
 
 /// The caller has left a stream: what AWS still says of its usage is worth a moment's wait. Then the connection is
 /// dropped, which stops the call.
-async fn drained(mut answer: UpstreamAnswer, mut governor: StreamGovernor<'_, '_>, draft: &mut Draft) -> Outcome {
+async fn drained(
+    mut answer: UpstreamAnswer,
+    mut governor: StreamGovernor<'_, '_>,
+    draft: &mut Draft,
+) -> Outcome {
     let limits = governor.limits();
     let drain = async {
         let mut bytes = 0;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hardpan_telemetry::metrics;
 use metrics_exporter_prometheus::PrometheusHandle;
-use pingora_core::listeners::tls::TlsSettings;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
 use pingora_core::services::background::{BackgroundService, background_service};
@@ -14,7 +13,8 @@ use pingora_core::services::listening::Service;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
-use crate::config::TlsFiles;
+use crate::credentials_endpoint::CredentialsEndpoint;
+use crate::identity::certificate::{TlsError, tls_settings};
 use crate::service::Edge;
 use crate::snapshot::Snapshot;
 
@@ -26,10 +26,6 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(30);
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
 /// For requests that came in while listeners were closing.
 const GRACE_SECONDS: u64 = 1;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the TLS certificate or key could not be used: {0}")]
-pub struct TlsError(String);
 
 /// Serves until the process is told to stop: SIGTERM lets requests under way end, SIGINT stops at once.
 pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), TlsError> {
@@ -55,19 +51,16 @@ pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), 
         service.add_tcp(&admin.to_string());
         server.add_service(service);
     }
+    if let (Some(endpoint), Some(keys)) = (&config.identity.credentials, snapshot.identity.temporary()) {
+        let mut service = Service::new("credentials".to_owned(), CredentialsEndpoint::new(keys));
+        service.add_tcp(&endpoint.listen.to_string());
+        server.add_service(service);
+    }
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
     snapshot.records.close();
     Ok(())
-}
-
-fn tls_settings(files: &TlsFiles) -> Result<TlsSettings, TlsError> {
-    let (certificate, key) = (files.certificate.to_string_lossy(), files.key.to_string_lossy());
-    let mut settings =
-        TlsSettings::intermediate(&certificate, &key).map_err(|error| TlsError(error.to_string()))?;
-    settings.enable_h2();
-    Ok(settings)
 }
 
 /// Turns signals into shutdowns. Draining comes first: until the last request under way has ended, or its time is
@@ -129,6 +122,7 @@ impl BackgroundService for Upkeep {
         tokio::select! {
             () = upkeep => {}
             () = self.snapshot.credentials.clone().keep_fresh() => {}
+            () = self.snapshot.identity.clone().keep_fresh() => {}
             _ = shutdown.changed() => {}
         }
     }

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hardpan_aws::error::ErrorDialect;
-use hardpan_inference::operation::{Operation, Service};
+use hardpan_inference::operation::{self, Operation};
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_core::ErrorType;
@@ -179,7 +179,7 @@ async fn conclude(downstream: &mut Downstream<'_>, draft: &mut Draft, refusal: &
 /// An error in the form the path's clients know.
 fn error_answer(draft: &Draft, refusal: &Refusal) -> (u16, HeaderMap, Bytes) {
     let answer = refusal.answer();
-    let service = draft.operation.map_or(Service::BedrockRuntime, Operation::service);
+    let service = draft.operation.map_or(operation::Service::BedrockRuntime, Operation::service);
     let shape = answer.error.shape(service, draft.path_dialect);
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -90,7 +90,12 @@ impl Snapshot {
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
-            upstream: Upstream::new(config.endpoints.clone(), config.http, config.ca.as_deref(), config.limits),
+            upstream: Upstream::new(
+                config.endpoints.clone(),
+                config.http,
+                config.ca.as_deref(),
+                config.limits,
+            ),
             credentials,
             skew: ClockSkew::new(),
             identity: Identity::load(&config).await?,

@@ -137,7 +137,12 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    pub fn new(endpoints: Endpoints, http: HttpVersion, ca: Option<&std::path::Path>, limits: Limits) -> Self {
+    pub fn new(
+        endpoints: Endpoints,
+        http: HttpVersion,
+        ca: Option<&std::path::Path>,
+        limits: Limits,
+    ) -> Self {
         let mut options = ConnectorOptions::new(limits.in_flight_max.clamp(16, 1024));
         options.ca_file = ca.map(|ca| ca.to_string_lossy().into_owned());
         Self {

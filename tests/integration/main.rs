@@ -16,6 +16,7 @@ mod coverage;
 mod errors;
 mod guards;
 mod identity;
+mod properties;
 mod records;
 mod smuggling;
 mod streams;

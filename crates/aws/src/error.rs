@@ -58,7 +58,9 @@ impl ErrorDialect {
         let starts = |prefixes: &[&[u8]]| prefixes.iter().any(|prefix| raw_target.starts_with(prefix));
         if starts(&[b"/anthropic/v1/"]) {
             ErrorDialect::Anthropic
-        } else if starts(&[b"/openai/v1/", b"/v1/"]) || raw_target.windows(11).any(|part| part == b"/openai/v1/") {
+        } else if starts(&[b"/openai/v1/", b"/v1/"])
+            || raw_target.windows(11).any(|part| part == b"/openai/v1/")
+        {
             ErrorDialect::OpenAi
         } else {
             ErrorDialect::Aws

@@ -69,7 +69,8 @@ impl ReplayGuard {
         let mut generations = shard.lock().unwrap_or_else(PoisonError::into_inner);
         generations.age(now_unix, self.window_s);
         let first = generations.first_seen(&digest);
-        let is_late = first.is_some_and(|first| now_unix.saturating_sub(first).saturating_abs() > EQUAL_REQUESTS_S);
+        let is_late =
+            first.is_some_and(|first| now_unix.saturating_sub(first).saturating_abs() > EQUAL_REQUESTS_S);
         if is_late || sending.is_some_and(|sending| generations.first_seen(&sending).is_some()) {
             return Err(ReplayError::Replayed);
         }
@@ -169,7 +170,9 @@ mod tests {
         let guard = ReplayGuard::new(300, 64);
         let numbers = |from: u32| (from..from + 1000).map(u32::to_be_bytes);
         let refused = |from, now| {
-            numbers(from).filter(|signature| guard.check(signature, b"", now) == Err(ReplayError::Full)).count()
+            numbers(from)
+                .filter(|signature| guard.check(signature, b"", now) == Err(ReplayError::Full))
+                .count()
         };
         assert_eq!(refused(0, NOW), 1000 - 64);
         assert_eq!(guard.len(), 64);

@@ -154,7 +154,6 @@ mod tests {
     use crate::frames::tests::split;
     use crate::reply::tests::{ask, ask_with, status, stream_bytes, whole_body};
 
-
     const RUNTIME: &str = "/runtimes/arn%3Aaws%3Aa%3Ab/invocations";
 
     #[test]

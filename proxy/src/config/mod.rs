@@ -6,8 +6,9 @@ mod text;
 mod written;
 
 pub use problem::{ConfigError, Problem};
-pub use ready::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 pub use ready::{
-    CacheConfig, Config, GuardSwitches, IssuedKey, Limits, OnFull, PolicyConfig, QuotaConfig, RecordsConfig,
-    TlsFiles, UnknownModel,
+    App, CacheConfig, ClientCertificates, Config, CredentialsClient, CredentialsEndpointConfig,
+    EndpointConfig, Endpoints, GuardSwitches, HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig,
+    OnFull, OpaqueBody, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, TlsFiles, UnknownModel,
+    Unresolved, matches,
 };

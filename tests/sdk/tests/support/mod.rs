@@ -43,13 +43,8 @@ impl Stack {
         let (simulator, announcements, upstream) = start_simulator();
         let (address, admin) = (free_address(), free_address());
         let hardpan = start_hardpan(&folder, address, admin, &upstream);
-        let stack = Self {
-            address,
-            folder,
-            _hardpan: hardpan,
-            _simulator: simulator,
-            _announcements: announcements,
-        };
+        let stack =
+            Self { address, folder, _hardpan: hardpan, _simulator: simulator, _announcements: announcements };
         stack.await_ready(admin);
         stack
     }
