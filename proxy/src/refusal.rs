@@ -149,6 +149,7 @@ impl Refusal {
                      docs/COVERAGE.md lists them."
                 ),
             ),
+            Refusal::Route(RouteError::Scope) => Refusal::SignedScope.answer(),
             Refusal::Route(error) => says(E::Validation, format!("The request was refused: {error}.")),
             Refusal::Body(error) => says(E::Validation, format!("The request body was refused: {error}.")),
             Refusal::Overloaded => {
@@ -296,6 +297,7 @@ impl Refusal {
             Refusal::Framing => "ambiguous_framing",
             Refusal::ContentEncoding => "compressed_body",
             Refusal::Route(RouteError::Ungoverned { .. }) => "operation_not_governed",
+            Refusal::Route(RouteError::Scope) => "scope_refused",
             Refusal::Route(_) => "invalid_path",
             Refusal::Body(BodyError::TooLarge { .. }) => "body_too_large",
             Refusal::Body(BodyError::Timeout) => "body_timeout",

@@ -98,8 +98,14 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
 /// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. An
 /// answer of which nothing was seen may have been as long as it was allowed to be.
 fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
-    if let Some(usage) = completion.usage {
-        return (usage, UsageSource::Reported);
+    match completion.usage {
+        // Some containers count only what they wrote.
+        Some(usage) if usage.input.0 == 0 && usage.cache_read.0 == 0 && cleared.est_input_tokens > 0 => {
+            let input = Tokens(cleared.est_input_tokens);
+            return (TokenUsage { input, ..usage }, UsageSource::Estimated);
+        }
+        Some(usage) => return (usage, UsageSource::Reported),
+        None => {}
     }
     let seen = completion.content_bytes > 0 || (completion.streamed && !completion.unanswered);
     let output =

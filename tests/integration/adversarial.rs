@@ -149,10 +149,10 @@ fn path_tricks_are_refused() {
 fn other_operations_are_refused_by_name() {
     let hardpan = Hardpan::start(Setup::default());
     for (method, path, operation) in [
-        ("POST", "/model/amazon.nova-lite-v1%3A0/count-tokens", "CountTokens"),
-        ("POST", "/guardrail/abc/version/1/apply", "ApplyGuardrail"),
-        ("POST", "/openai/v1/chat/completions", "the OpenAI-compatible API"),
-        ("GET", "/async-invoke", "ListAsyncInvokes"),
+        ("PUT", "/enforcedGuardrailsConfiguration", "PutEnforcedGuardrailConfiguration"),
+        ("POST", "/inference-profiles", "CreateInferenceProfile"),
+        ("POST", "/endpoints/e/invocations-bidirectional-stream", "InvokeEndpointWithBidirectionalStream"),
+        ("POST", "/agents/a/agentAliases", "unknown"),
         ("DELETE", "/model/x", "unknown"),
     ] {
         let response = hardpan.send(&hardpan.signed(method, path, b"{}", &[]), b"{}");

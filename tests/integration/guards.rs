@@ -226,7 +226,7 @@ fn an_obligation_that_a_body_would_not_keep_to_refuses_it() {
     let policy = format!("{{ mode: enforce, bundle: library, data: [\"{}\"] }}", file.display());
     let hardpan = Hardpan::start(Setup { policy: policy.leak(), ..Setup::default() });
     for (path, body) in [
-        ("/model/meta.llama3-8b-instruct-v1%3A0/invoke", r#"{"prompt":"hi"}"#),
+        ("/model/somebody.new-model-v1%3A0/invoke", r#"{"prompt":"hi"}"#),
         (
             "/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke",
             r#"{"messages":[{"role":"user","content":"hi"}],"max_tokens":5,"amazon-bedrock-guardrailConfig":{"tagSuffix":"x"}}"#,

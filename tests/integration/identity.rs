@@ -152,11 +152,16 @@ fn an_api_key_minted_from_an_issued_key_is_verified_and_never_forwarded() {
 fn a_signature_used_twice_is_refused_and_a_retry_signed_anew_is_not() {
     let hardpan = Hardpan::start(Setup::default());
     let body = body();
-    let head = hardpan.signed("POST", &path(), body.as_bytes(), &[]);
+    let attempt = [("amz-sdk-invocation-id", "5a0b"), ("amz-sdk-request", "attempt=1")];
+    let head = hardpan.signed("POST", &path(), body.as_bytes(), &attempt);
     assert_eq!(hardpan.send(&head, body.as_bytes()).status, 200);
     let again = hardpan.send(&head, body.as_bytes());
     assert_eq!(again.error(), (403, "InvalidSignatureException"));
     assert_eq!(hardpan.records(2)[1]["error"], "replayed");
+    // An equal request of the same second has the same signature; a copy sent later has it too.
+    let head = hardpan.signed("POST", &path(), body.as_bytes(), &[]);
+    assert_eq!(hardpan.send(&head, body.as_bytes()).status, 200);
+    until("a copy was never refused", || hardpan.send(&head, body.as_bytes()).status == 403);
     until("a retry signed a second later was refused", || {
         hardpan.send(&hardpan.signed("POST", &path(), body.as_bytes(), &[]), body.as_bytes()).status == 200
     });

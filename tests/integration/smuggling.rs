@@ -187,6 +187,12 @@ fn no_path_member_of_any_operation_takes_structure() {
                     let end = at + template[at..].find('}').unwrap() + 1;
                     let path = [&template[..at], member, &template[end..]].concat();
                     let path = fill(&path);
+                    // Without its last member a path may be another operation's.
+                    let of_another =
+                        |other: &Operation| other.paths().iter().any(|template| fill(template) == path);
+                    if Operation::ALL.iter().any(of_another) {
+                        continue;
+                    }
                     let name = format!("{} {path}", operation.name());
                     let (method, service) = (operation.method(), operation.signing_service());
                     let head = head(&hardpan, method, &path, service, &body);

@@ -18,6 +18,16 @@ pub const NOVA: &str = "amazon.nova-lite-v1%3A0";
 pub const CLAUDE: &str = "us.anthropic.claude-sonnet-4-20250514-v1%3A0";
 
 /// Sections of the configuration that differ from test to test.
+/// What the agents and flows of the tests run on.
+const MODELS_BEHIND: &str =
+    "models: { map: { \"agent/*\": \"amazon.nova-lite-v1:0\", \"flow/*\": \"amazon.nova-lite-v1:0\" } }";
+
+/// An application inference profile the simulator's control plane knows, and the model behind it.
+pub const PROFILE: (&str, &str) = (
+    "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcd1234efgh",
+    "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0",
+);
+
 pub struct Setup {
     pub policy: &'static str,
     pub quota: &'static str,
@@ -34,7 +44,7 @@ impl Default for Setup {
             policy: "{ mode: enforce, bundle: library, data: [EXAMPLES/data/demo.json] }",
             quota: "{ mode: on, limits: [] }",
             limits: "{}",
-            more: "",
+            more: MODELS_BEHIND,
             upstream: None,
             profile: false,
         }
@@ -58,6 +68,7 @@ impl Hardpan {
             let options = Options {
                 keys: vec![(UPSTREAM_KEY.0.to_owned(), UPSTREAM_KEY.1.to_owned())],
                 record_max: 64,
+                profiles: vec![(PROFILE.0.to_owned(), PROFILE.1.to_owned())],
                 ..Options::default()
             };
             runtime.block_on(Simulator::start(options)).unwrap()

@@ -127,6 +127,11 @@ impl Reply {
                 "UnknownOperationException",
                 "The simulator does not know this operation.",
             ),
+            RouteError::Scope => Reply::refusal(
+                StatusCode::FORBIDDEN,
+                "InvalidSignatureException",
+                "The credential scope names another service.",
+            ),
             RouteError::ModelId(_) => Reply::validation("The provided model identifier is invalid."),
             RouteError::Member { .. } => Reply::validation("A member of the path is invalid."),
             RouteError::Query => Reply::validation("The query string has a member that is not known."),

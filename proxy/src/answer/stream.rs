@@ -449,7 +449,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                     ChangedEvent::Edited(edits) => edit::apply(&json, edits)?,
                     ChangedEvent::Replaced(events) => {
                         for event in events {
-                            out.extend_from_slice(&item.unit.replacement(dialect, &event));
+                            out.extend_from_slice(&item.unit.replacement(&event));
                         }
                         return Ok(());
                     }
@@ -458,7 +458,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             Some(Content::Text { text, .. }) => edit::apply(text.as_bytes(), text_edits(item.changes))?,
             _ => return Err(Refusal::AnswerMalformed),
         };
-        out.extend_from_slice(&item.unit.with_content(dialect, &changed, limits)?);
+        out.extend_from_slice(&item.unit.with_content(&changed, limits)?);
         Ok(())
     }
 

@@ -309,14 +309,9 @@ impl Unit {
     }
 
     /// The unit with other content.
-    pub fn with_content(
-        &self,
-        dialect: Dialect,
-        content: &[u8],
-        limits: JsonLimits,
-    ) -> Result<Bytes, Refusal> {
+    pub fn with_content(&self, content: &[u8], limits: JsonLimits) -> Result<Bytes, Refusal> {
         match &self.carrier {
-            Carrier::Frame(frame) if holds_bytes(frame, dialect) => {
+            Carrier::Frame(frame) if holds_bytes(frame) => {
                 let document =
                     Document::parse(frame.payload(), limits).map_err(|_| Refusal::AnswerMalformed)?;
                 let bytes = document.get(document.root(), "bytes").ok_or(Refusal::AnswerMalformed)?;
@@ -330,9 +325,9 @@ impl Unit {
     }
 
     /// An event of Hardpan's own in this unit's place, in the stream's shape.
-    pub fn replacement(&self, dialect: Dialect, json: &str) -> Bytes {
+    pub fn replacement(&self, json: &str) -> Bytes {
         match &self.carrier {
-            Carrier::Frame(frame) if holds_bytes(frame, dialect) => {
+            Carrier::Frame(frame) if holds_bytes(frame) => {
                 let payload = format!("{{\"bytes\":{}}}", quote(&STANDARD.encode(json)));
                 event_stream::event("chunk", payload.as_bytes())
             }
@@ -350,24 +345,18 @@ impl Unit {
 }
 
 /// Whether the frame's content is base64 inside its JSON.
-fn holds_bytes(frame: &Frame, dialect: Dialect) -> bool {
-    frame.header(":event-type") == Some("chunk") && (dialect != Dialect::Agent || has_bytes(frame))
-}
-
-fn has_bytes(frame: &Frame) -> bool {
-    let document = Document::parse(frame.payload(), JsonLimits::default());
-    document.is_ok_and(|document| document.get(document.root(), "bytes").is_some())
+fn holds_bytes(frame: &Frame) -> bool {
+    let document = || Document::parse(frame.payload(), JsonLimits::default());
+    frame.header(":event-type") == Some("chunk")
+        && document().is_ok_and(|document| document.get(document.root(), "bytes").is_some())
 }
 
 fn frame_content<'u>(frame: &'u Frame, dialect: Dialect, limits: JsonLimits) -> Option<Content<'u>> {
-    if !holds_bytes(frame, dialect) {
+    if !holds_bytes(frame) {
         return Some(Content::Json(Cow::Borrowed(frame.payload())));
     }
     let document = Document::parse(frame.payload(), limits).ok()?;
-    let Some(encoded) = document.string_at(document.root(), &["bytes"]) else {
-        // Event types named like it that carry JSON of their own.
-        return (dialect == Dialect::Opaque).then_some(Content::Json(Cow::Borrowed(frame.payload())));
-    };
+    let encoded = document.string_at(document.root(), &["bytes"])?;
     let bytes = STANDARD.decode(encoded.as_bytes()).ok()?;
     if dialect == Dialect::Agent {
         plain(Cow::Owned(bytes), false)

@@ -479,8 +479,9 @@ fn the_guards_that_read_text_are_excused_only_where_there_is_none() {
             assert_eq!(reasons::why_not(operation, column).is_none(), has_text, "{operation:?} {column:?}");
         }
     }
-    let asks_model =
-        |one: &Operation| one.asks() == Asks::ModelInvoke && one.governance() != Governance::Refused;
+    let asks_model = |one: &Operation| {
+        one.asks() == Asks::ModelInvoke && one.generates() && one.governance() != Governance::Refused
+    };
     for operation in Operation::ALL.iter().copied().filter(asks_model) {
         assert!(reasons::why_not(operation, Column::Guardrail).is_none(), "{operation:?}");
     }

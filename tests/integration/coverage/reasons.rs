@@ -185,6 +185,9 @@ fn without_guardrail(operation: Operation) -> Option<&'static str> {
         Operation::InvokeAgent | Operation::InvokeFlow | Operation::StartFlowExecution => {
             return Some("agents and flows carry the guardrail they were built with on the server");
         }
+        Operation::CountTokens | Operation::MantleCountTokens => {
+            return Some("counting generates nothing a guardrail could assess");
+        }
         Operation::CreateModelInvocationJob => return Some("a batch job has no place for a guardrail"),
         _ => {}
     }

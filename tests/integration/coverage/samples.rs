@@ -128,7 +128,9 @@ fn member_value(operation: Operation, family: &str, name: &str) -> String {
             _ => NOVA,
         },
         "modelIdentifier" => NOVA,
-        "inferenceProfileIdentifier" => CLAUDE,
+        "inferenceProfileIdentifier" => {
+            "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aapplication-inference-profile%2Fabcd1234efgh"
+        }
         "guardrailVersion" => "1",
         "invocationArn" => "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Aasync-invoke%2F0123456789ab",
         "agentRuntimeArn" => {

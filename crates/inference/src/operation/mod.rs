@@ -313,6 +313,9 @@ pub enum RouteError {
     ModelId(#[from] InvalidModelId),
     #[error("the path member {name} is not valid")]
     Member { name: &'static str },
+    /// The path is another service's than the one in the credential scope.
+    #[error("the credential scope names another service than the path")]
+    Scope,
     #[error("the query string has a member this operation does not take")]
     Query,
 }
@@ -335,31 +338,37 @@ pub fn route(method: &str, raw_target: &[u8], signing_name: Option<&str>) -> Res
     let segments: Vec<&[u8]> = segments.collect();
     let signed_for =
         |operation: Operation| signing_name.is_none_or(|name| name == operation.signing_service());
-    let mut other = "unknown";
+    let mut out_of_scope = false;
     for operation in Operation::ALL.iter().copied().filter(|operation| operation.method() == method) {
         let Some(template) = operation.paths().iter().find(|template| fits(template, &segments)) else {
             continue;
         };
-        if operation.governance() == Governance::Refused || !signed_for(operation) {
-            other = operation.name();
+        if operation.governance() == Governance::Refused {
+            return Err(RouteError::Ungoverned { operation: operation.name() });
+        }
+        if !signed_for(operation) {
+            out_of_scope = true;
             continue;
         }
         let (members, model) = read_members(template, &segments)?;
         let query = read_query(operation, query.unwrap_or_default())?;
         return Ok(Target { operation, model, template, members, query });
     }
+    if out_of_scope {
+        return Err(RouteError::Scope);
+    }
     // No segment, or more than one, where a model id stands: an empty id, or a slash in it.
     if let [b"model", _, .., action] = segments.as_slice() {
         let meant = |operation: &Operation| {
             let mut paths = operation.paths().iter();
             operation.method() == method
-                && paths.any(|path| last_segment(path) == *action && !fits(path, &segments))
+                && paths.any(|path| path.starts_with("/model/") && last_segment(path) == *action)
         };
         if Operation::ALL.iter().any(meant) {
             return Err(InvalidModelId::Segments.into());
         }
     }
-    Err(RouteError::Ungoverned { operation: other })
+    Err(RouteError::Ungoverned { operation: "unknown" })
 }
 
 fn last_segment(template: &str) -> &[u8] {
@@ -487,10 +496,7 @@ mod tests {
                 "{method} {path}"
             );
         }
-        assert_eq!(
-            route("POST", b"/model/m/converse", Some("sagemaker")),
-            Err(RouteError::Ungoverned { operation: "Converse" })
-        );
+        assert_eq!(route("POST", b"/model/m/converse", Some("sagemaker")), Err(RouteError::Scope));
     }
 
     #[test]
