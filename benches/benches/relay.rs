@@ -100,6 +100,7 @@ fn relay(criterion: &mut Criterion) {
         region: "us-east-1",
         principal: &principal,
         model: &model,
+        model_behind: None,
         more_models: &[],
         headers: &headers,
         ip: None,

@@ -165,13 +165,24 @@ pub fn mask(
     wanted: impl Fn(PiiType) -> bool,
 ) -> (Vec<Edit>, Vault) {
     let mut vault = Vault::default();
+    let edits = mask_into(&mut vault, request, inspection, wanted);
+    (edits, vault)
+}
+
+/// The same for one of several requests that share their placeholders.
+pub fn mask_into(
+    vault: &mut Vault,
+    request: &Request<'_>,
+    inspection: &Inspection,
+    wanted: impl Fn(PiiType) -> bool,
+) -> Vec<Edit> {
     let masked: Vec<&Located> = inspection
         .findings
         .iter()
         .filter(|located| located.text.editable && wanted(located.finding.kind))
         .collect();
     if masked.is_empty() {
-        return (Vec::new(), vault);
+        return Vec::new();
     }
     // Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
     for text in request.texts.iter().filter(|text| text.channel != Channel::Assistant) {
@@ -180,7 +191,7 @@ pub fn mask(
         }
     }
     // Findings of one text stand together: its changes are made together.
-    let edits = masked
+    masked
         .chunk_by(|one, other| one.text.value == other.text.value)
         .filter_map(|findings| {
             let text = findings.first()?.text;
@@ -199,8 +210,7 @@ pub fn mask(
             Some(text.edits(&request.document, &changes))
         })
         .flatten()
-        .collect();
-    (edits, vault)
+        .collect()
 }
 
 /// A placeholder in the characters a label may have.

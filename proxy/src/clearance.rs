@@ -12,7 +12,7 @@ use hardpan_filters::vault::Vault;
 use hardpan_inference::codec::{GuardrailPlace, PlainFamily, Request};
 use hardpan_inference::edit;
 use hardpan_inference::model_id::{ModelId, ModelKind};
-use hardpan_inference::operation::{Asks, Operation, Target};
+use hardpan_inference::operation::{Asks, BodyShape, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_policies::{
@@ -36,6 +36,8 @@ pub struct Asker<'a> {
     pub principal: &'a Principal,
     /// The model, its base resolved; or what stands in a model's place.
     pub model: &'a ModelId,
+    /// The base model of an agent or a flow, where it is known.
+    pub model_behind: Option<ModelId>,
     /// Other models the body names.
     pub more_models: &'a [ModelId],
     /// The caller's headers.
@@ -65,6 +67,15 @@ impl Clearance {
     fn and(self, other: Clearance) -> Result<Self, Refusal> {
         let obligations = self.obligations.merge(other.obligations);
         Ok(Self { obligations: obligations.map_err(|_| Refusal::Unenforceable { obligation: "guardrail" })? })
+    }
+
+    /// Tools that are taken out of the declaration.
+    pub fn drops(&self, tool: &str) -> bool {
+        self.obligations.drop_tools.contains(tool)
+    }
+
+    pub fn redact(&self) -> Option<&hardpan_policies::Redact> {
+        self.obligations.redact.as_ref()
     }
 
     pub fn cache(&self) -> CacheRule {
@@ -155,7 +166,10 @@ impl Asker<'_> {
     fn subjects<'s>(&'s self, request: &'s Request<'_>) -> Vec<Subject<'s>> {
         let facts = &request.facts;
         let invoke = |model| Subject::ModelInvoke { model, request: facts };
-        let named = Some(self.model).filter(|model| model.kind() != ModelKind::None);
+        // Of an agent or a flow, policy is told which model it runs on.
+        let behind = matches!(self.model.kind(), ModelKind::Agent | ModelKind::Flow);
+        let model = if behind { self.model_behind.as_ref() } else { Some(self.model) };
+        let named = model.filter(|model| model.kind() != ModelKind::None);
         let mut subjects = match self.operation.asks() {
             Asks::ModelInvoke => vec![invoke(self.model)],
             Asks::EndpointInvoke => {
@@ -179,6 +193,13 @@ impl Asker<'_> {
             }
             Asks::ApiCall => vec![self.api_call(request, named)],
         };
+        if self.operation.asks() != Asks::KbRetrieve {
+            let kb = facts.knowledge_base.iter();
+            subjects.extend(
+                kb.flat_map(|kb| kb.ids.iter().map(move |id| (id, kb)))
+                    .map(|(id, kb)| Subject::KbRetrieve { kb: KbFacts { id, facts: kb }, request: facts }),
+            );
+        }
         subjects.extend(self.more_models.iter().map(invoke));
         subjects
     }
@@ -187,7 +208,7 @@ impl Asker<'_> {
         let reads = self.operation.reads_body();
         Subject::ApiCall {
             api: ApiFacts {
-                resource: self.target.members(),
+                resource: self.target.named(),
                 inspected: reads && request.facts.parsed,
                 content_elsewhere: request.facts.content_elsewhere,
             },
@@ -203,8 +224,12 @@ impl Asker<'_> {
             name: router.or(self.target.member("EndpointName")).unwrap_or_default(),
             component: header("x-amzn-sagemaker-inference-component"),
             variant: header("x-amzn-sagemaker-target-variant"),
-            target_model: header("x-amzn-sagemaker-target-model")
-                .or_else(|| header("x-amzn-sagemaker-routing-target-name")),
+            // What travels on is what is named here: see forward.
+            target_model: match router {
+                Some(_) => header("x-amzn-sagemaker-routing-target-name"),
+                None => header("x-amzn-sagemaker-target-model")
+                    .or_else(|| header("x-amzn-sagemaker-target-container-hostname")),
+            },
             router: router.is_some(),
         }
     }
@@ -331,6 +356,10 @@ fn output_limit(
     }
     let quota = &asker.snapshot.config.quota;
     let limit = bound(request.facts.params.max_tokens, obligations.max_tokens, quota.default_max_tokens);
+    // A conversation says its limit in its first event.
+    if asker.operation.body() == BodyShape::Events {
+        return Ok((limit.effective, Vec::new()));
+    }
     // A policy's limit is always written; the default only where a quota is kept.
     if !limit.must_write || !(quota.on || obligations.max_tokens.is_some()) {
         return Ok((limit.effective, Vec::new()));

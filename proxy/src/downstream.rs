@@ -139,6 +139,21 @@ impl<'s> Downstream<'s> {
         Ok(body.freeze())
     }
 
+    /// The next piece of a body that is no request of itself; None at its end. Once the caller has said all it had to
+    /// say, waits until it leaves.
+    pub async fn read_piece_or_left(&mut self, speaking: bool) -> Result<Option<Bytes>, BodyError> {
+        if !speaking {
+            self.left().await;
+            return Err(BodyError::Broken);
+        }
+        self.session.read_request_body().await.map_err(|error| body_error(&error))
+    }
+
+    /// Lets the caller be silent for longer than inside a request.
+    pub fn be_patient(&mut self, silence_max: Duration) {
+        self.session.set_read_timeout(Some(silence_max));
+    }
+
     fn expects_continue(&self) -> bool {
         let expects = self.headers().get(http::header::EXPECT);
         expects.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))

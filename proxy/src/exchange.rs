@@ -11,7 +11,7 @@ use hardpan_caches::{CacheKey, KeyParts};
 use hardpan_filters::inspection::Inspection;
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::model_id::{ModelId, ModelKind};
-use hardpan_inference::operation::{Asks, RouteError, Service, Target, route};
+use hardpan_inference::operation::{Asks, RouteError, Service, Streams, Target, route};
 use hardpan_inference::principal::Principal;
 use hardpan_policies::{CacheRule, CacheScope};
 use hardpan_quotas::{Demand, Reservation};
@@ -27,7 +27,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::UpstreamAnswer;
-use crate::{forward, models, settlement};
+use crate::{duplex, forward, models, settlement};
 
 /// Bodies above this are inspected off the event loop's turn.
 const INSPECT_INLINE_BYTES_MAX: usize = 256 << 10;
@@ -39,9 +39,11 @@ pub async fn exchange(
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
     let (target, claim) = read_head(snapshot, downstream, draft)?;
-    let _place =
-        snapshot.admission.enter(downstream.body_bytes_expected(snapshot.config.limits.body_bytes_max))?;
+    let _place = snapshot.admission.enter(body_bytes_expected(snapshot, &target, downstream))?;
     draft.stage("head");
+    if target.operation.streams() == Streams::Both {
+        return duplex::exchange(snapshot, &target, &claim, downstream, draft).await;
+    }
 
     let payload = read_body(snapshot, &target, downstream, draft).await?;
     let mut principal = {
@@ -73,6 +75,7 @@ pub async fn exchange(
         region,
         principal: &principal,
         model: &model,
+        model_behind: ModelId::parse(model.base()).ok(),
         more_models: &more_models,
         headers: &headers,
         ip: snapshot.policy.as_ref().and_then(|_| downstream.ip()),
@@ -82,7 +85,8 @@ pub async fn exchange(
     let clearance = asker.clear(&request, &inspection, draft)?;
     draft.stage("policy");
 
-    let tools = declared_tools(&request);
+    let mut tools = declared_tools(&request);
+    tools.retain(|tool| !clearance.drops(&tool.name));
     let trimmed = drop_tools(&clearance, &request, &payload)?;
     let (cleared, vault) = match trimmed {
         None => {
@@ -133,6 +137,15 @@ fn read_head(
     let claim = identity::claim(identity, config, &head, target.operation, prefix, now)?;
     draft.region = Some(claim.region().to_owned());
     Ok((target, claim))
+}
+
+/// A conversation is never held; anything else may have to be, whole.
+fn body_bytes_expected(snapshot: &Snapshot, target: &Target, downstream: &mut Downstream<'_>) -> usize {
+    let limits = &snapshot.config.limits;
+    match target.operation.streams() {
+        Streams::Both => limits.held_stream_bytes_max,
+        _ => downstream.body_bytes_expected(limits.body_bytes_max),
+    }
 }
 
 async fn read_body(
@@ -211,7 +224,7 @@ async fn named_models(
 }
 
 /// The labels an app puts on its request: who the end user is, which feature, which version of a prompt.
-fn label(
+pub fn label(
     principal: &mut Principal,
     claim: &Claim,
     downstream: &Downstream<'_>,
@@ -263,7 +276,7 @@ fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
 }
 
 /// Takes what the request may use at most out of every limit that applies.
-fn reserve(asker: &Asker<'_>, cleared: &ClearedRequest, draft: &Draft) -> Result<Reservation, Refusal> {
+pub fn reserve(asker: &Asker<'_>, cleared: &ClearedRequest, draft: &Draft) -> Result<Reservation, Refusal> {
     let worst = settlement::worst_case(asker, cleared)?;
     let demand = Demand {
         principal: asker.principal,
@@ -351,6 +364,7 @@ fn cache_key(
     let path = asker.target.path();
     let mut headers = forward::shaping_headers(asker.operation.service(), asker.headers);
     headers.push((":path", &path));
+    headers.push((":service", asker.operation.service().name()));
     let guardrail =
         cleared.guardrail.as_ref().map(|guardrail| format!("{}:{}", guardrail.id, guardrail.version));
     let parts = KeyParts {

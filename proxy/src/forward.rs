@@ -6,18 +6,21 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use hardpan_aws::event_signing::ChainSigner;
 use hardpan_aws::signer::{self, Outgoing};
 use hardpan_aws::skew::is_skew_error;
+use hardpan_aws::verifier::STREAMING_PAYLOAD;
 use hardpan_inference::operation::{Service, Target};
 use hardpan_quotas::Reservation;
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
-use crate::clearance::{Clearance, ClearedRequest};
+use crate::clearance::{Asker, Clearance, ClearedRequest};
 use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
-use crate::upstream::{Call, UpstreamAnswer};
+use crate::upstream::{Call, Conversation, UpstreamAnswer};
 
 /// Headers of a caller that reach AWS. The signed ones shape the call.
 const SIGNED: [&str; 2] = ["content-type", "accept"];
@@ -32,7 +35,7 @@ const SIGNED_OF_BEDROCK: [&str; 9] = [
     "anthropic-version",
     "anthropic-beta",
 ];
-const SIGNED_OF_SAGEMAKER: [&str; 17] = [
+const SIGNED_OF_SAGEMAKER: [&str; 16] = [
     "x-amzn-sagemaker-content-type",
     "x-amzn-sagemaker-accept",
     "x-amzn-sagemaker-custom-attributes",
@@ -49,7 +52,20 @@ const SIGNED_OF_SAGEMAKER: [&str; 17] = [
     "x-amzn-sagemaker-filename",
     "x-amzn-sagemaker-requestttlseconds",
     "x-amzn-sagemaker-invocationtimeoutseconds",
+];
+/// Of a router policy is told only where it is to route.
+const SIGNED_OF_ROUTERS: [&str; 11] = [
     "x-amzn-sagemaker-routing-target-name",
+    "x-amzn-sagemaker-content-type",
+    "x-amzn-sagemaker-accept",
+    "x-amzn-sagemaker-custom-attributes",
+    "x-amzn-sagemaker-inference-id",
+    "x-amzn-sagemaker-prefix-aware-id",
+    "x-amzn-sagemaker-inputlocation",
+    "x-amzn-sagemaker-s3outputpathextension",
+    "x-amzn-sagemaker-filename",
+    "x-amzn-sagemaker-requestttlseconds",
+    "x-amzn-sagemaker-invocationtimeoutseconds",
 ];
 const SIGNED_OF_AGENTS: [&str; 1] = ["x-amz-source-arn"];
 const SIGNED_OF_AGENTCORE: [&str; 9] = [
@@ -72,7 +88,8 @@ const ATTRIBUTES: HeaderName = HeaderName::from_static("x-amzn-sagemaker-custom-
 fn signed_names(service: Service) -> impl Iterator<Item = &'static str> {
     let own: &[&str] = match service {
         Service::BedrockRuntime | Service::Mantle => &SIGNED_OF_BEDROCK,
-        Service::SagemakerRuntime | Service::InferenceRouter => &SIGNED_OF_SAGEMAKER,
+        Service::SagemakerRuntime => &SIGNED_OF_SAGEMAKER,
+        Service::InferenceRouter => &SIGNED_OF_ROUTERS,
         Service::AgentRuntime => &SIGNED_OF_AGENTS,
         Service::AgentCore => &SIGNED_OF_AGENTCORE,
         Service::Bedrock => &[],
@@ -125,6 +142,10 @@ pub fn prepare(
             let value = HeaderValue::from_str(value).map_err(|_| Refusal::Signing)?;
             headers.insert(HeaderName::from_static(name), value);
         }
+    }
+    // One of the two chooses the model, and policy was told of the first.
+    if headers.contains_key("x-amzn-sagemaker-target-model") {
+        headers.remove("x-amzn-sagemaker-target-container-hostname");
     }
     if cleared.drops_labels() {
         headers.remove(&LABELS);
@@ -181,6 +202,49 @@ fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> R
     }
     call.headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(call)
+}
+
+/// Opens a conversation: its head signed, and the chain that its events will be signed in.
+pub async fn open(
+    asker: &Asker<'_>,
+    _clearance: &Clearance,
+    cleared: &ClearedRequest,
+) -> Result<(Conversation, ChainSigner), Refusal> {
+    let snapshot = asker.snapshot;
+    if cleared.guardrail_header().is_some() {
+        return Err(Refusal::Unenforceable { obligation: "guardrail" });
+    }
+    let (service, region) = (asker.operation.service(), asker.region);
+    let host = snapshot.upstream.endpoint(service)?.authority(region);
+    let path = asker.target.path();
+    let headers =
+        [("content-type", "application/vnd.amazon.eventstream"), ("x-amz-content-sha256", STREAMING_PAYLOAD)];
+    let outgoing = Outgoing {
+        method: asker.operation.method(),
+        host: &host,
+        path: &path,
+        headers: &headers,
+        body_sha256: &[0; 32],
+    };
+    let credentials = snapshot.credentials.current().ok_or(Refusal::Credentials)?;
+    let now = snapshot.skew.corrected(SystemTime::now());
+    let (added, seed) =
+        signer::sign_streaming_head(&outgoing, &credentials, region, service.signing_name(), now)
+            .map_err(|_| Refusal::Signing)?;
+    let mut map = HeaderMap::with_capacity(8);
+    for (name, value) in
+        headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().chain(added)
+    {
+        let name = HeaderName::try_from(name).map_err(|_| Refusal::Signing)?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| Refusal::Signing)?;
+        value.set_sensitive(true);
+        map.insert(name, value);
+    }
+    let method = asker.operation.method();
+    let call = Call { service, method, path, region: region.to_owned(), headers: map, body: Bytes::new() };
+    let conversation = snapshot.upstream.open(&call).await?;
+    let secret = credentials.secret_access_key();
+    Ok((conversation, ChainSigner::new(secret, region, service.signing_name(), &seed)))
 }
 
 /// Whether AWS refused Hardpan's own signature for a reason that passes: the credentials have expired, or the clock

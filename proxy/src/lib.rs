@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod credentials_endpoint;
 pub mod downstream;
+pub mod duplex;
 pub mod exchange;
 pub mod forward;
 pub mod identity;

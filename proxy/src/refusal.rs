@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hardpan_aws::bearer::BearerError;
 use hardpan_aws::error::ErrorType;
+use hardpan_aws::event_signing::ChainError;
 use hardpan_aws::verifier::VerifyError;
 use hardpan_inference::codec::RequestError;
 use hardpan_inference::edit::ConflictingEdits;
@@ -80,6 +81,12 @@ pub enum Refusal {
     NoModel,
     #[error("the body is neither JSON nor text")]
     OpaqueBody,
+    #[error("only a signed stream of events can be verified")]
+    UnsignedEvents,
+    #[error(transparent)]
+    EventSignature(ChainError),
+    #[error("an event of the conversation could not be understood")]
+    UnknownEvent,
     #[error("the model has no price")]
     UnpricedModel,
     #[error(transparent)]
@@ -255,6 +262,14 @@ impl Refusal {
                 "The request body is neither JSON nor text, and Hardpan is not configured to pass such bodies to this \
                  endpoint (endpoints[].opaque_body).",
             ),
+            Refusal::UnsignedEvents => says(
+                E::InvalidSignature,
+                "A conversation is verified event by event: sign it with SigV4 by a key this Hardpan issued.",
+            ),
+            Refusal::EventSignature(error) => says(E::Validation, format!("The event was refused: {error}.")),
+            Refusal::UnknownEvent => {
+                says(E::Validation, "An event of the conversation could not be understood.")
+            }
             Refusal::UnpricedModel => says(
                 E::AccessDenied,
                 "The model has no price in the price book and is refused by configuration.",
@@ -324,6 +339,9 @@ impl Refusal {
             Refusal::ModelLookup => "model_lookup_failed",
             Refusal::NoModel => "no_model",
             Refusal::OpaqueBody => "opaque_body",
+            Refusal::UnsignedEvents => "unsigned_events",
+            Refusal::EventSignature(_) => "event_signature_refused",
+            Refusal::UnknownEvent => "invalid_event",
             Refusal::UnpricedModel => "unpriced_model",
             Refusal::Edits(_) => "edits_conflict",
             Refusal::Credentials => "no_credentials",
@@ -364,6 +382,9 @@ impl Refusal {
             | Refusal::HiddenModel
             | Refusal::NoModel
             | Refusal::OpaqueBody
+            | Refusal::UnsignedEvents
+            | Refusal::EventSignature(_)
+            | Refusal::UnknownEvent
             | Refusal::UnpricedModel => Blame::Client,
             Refusal::Upstream(_)
             | Refusal::ModelLookup

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use hardpan_aws::error::ErrorDialect;
 use hardpan_caches::{CacheKey, Entry};
-use hardpan_inference::operation::Streams;
+use hardpan_inference::operation::BodyShape;
 use hardpan_inference::usage::{TokenUsage, Tokens};
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -45,7 +45,7 @@ impl Outcome {
         Self { completion, reached_model: lost, failure: Some(refusal) }
     }
 
-    fn of(completion: Completion) -> Self {
+    pub fn of(completion: Completion) -> Self {
         Self { completion, reached_model: true, failure: None }
     }
 
@@ -69,6 +69,10 @@ pub async fn from_upstream(
     draft.attempts = answer.attempts;
     draft.skip_waiting();
     let succeeded = (200..300).contains(&answer.status);
+    if succeeded && is_compressed(&answer.headers) && !context.is_transparent() {
+        let completion = known_from_head(&answer.headers);
+        return Outcome { completion, reached_model: true, failure: Some(Refusal::AnswerMalformed) };
+    }
     if succeeded && is_stream(context, &answer.headers) {
         return streamed(context, answer, keep, downstream, draft).await;
     }
@@ -382,6 +386,12 @@ fn usage_headers(headers: &HeaderMap) -> Option<TokenUsage> {
     })
 }
 
+/// Whether an answer cannot be read, though it was asked for in plain form.
+fn is_compressed(headers: &HeaderMap) -> bool {
+    let encoding = headers.get(http::header::CONTENT_ENCODING);
+    encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
 fn content_type(headers: &HeaderMap) -> &str {
     headers.get(http::header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default()
 }
@@ -390,7 +400,7 @@ fn content_type(headers: &HeaderMap) -> &str {
 /// sends that is no JSON.
 fn is_stream(context: &AnswerContext<'_>, headers: &HeaderMap) -> bool {
     let kind = content_type(headers);
-    let open_ended = context.asker.operation.streams() == Streams::OnRequest && kind.starts_with("text/");
+    let open_ended = context.asker.operation.body() == BodyShape::Raw && kind.starts_with("text/");
     open_ended || STREAMS.iter().any(|stream| kind.starts_with(stream))
 }
 

@@ -262,6 +262,65 @@ impl Upstream {
     }
 }
 
+/// A call whose body and answer flow at the same time. HTTP/2 only.
+pub struct Conversation {
+    session: HttpSession<()>,
+    head_read: bool,
+}
+
+/// What comes from the other side of a [`Conversation`].
+pub enum Said {
+    Head { status: u16, headers: HeaderMap },
+    Piece(Bytes),
+    End,
+}
+
+impl Upstream {
+    /// Opens a conversation with a head alone.
+    pub async fn open(&self, call: &Call) -> Result<Conversation, UpstreamError> {
+        let endpoint = self.endpoint(call.service)?;
+        let peer = self.peer(endpoint, &call.region, HttpVersion::H2).await?;
+        let connected = self.connector.get_http_session(&peer).await;
+        let Ok((mut session, _)) = connected else {
+            self.forget(&endpoint.host(&call.region));
+            return Err(UpstreamError::Connect);
+        };
+        if !matches!(session, HttpSession::H2(_)) {
+            return Err(UpstreamError::Connect);
+        }
+        session.set_read_timeout(Some(self.limits.upstream_read_timeout));
+        session.set_write_timeout(Some(self.limits.write_timeout));
+        let head = head(endpoint, call, None, true).map_err(|_| UpstreamError::Unsent)?;
+        session.write_request_header(Box::new(head)).await.map_err(|_| UpstreamError::Unsent)?;
+        Ok(Conversation { session, head_read: false })
+    }
+}
+
+impl Conversation {
+    /// Waits for what comes next. Nothing is lost when the wait is given up.
+    pub async fn next(&mut self) -> Result<Said, UpstreamError> {
+        let failed = |error: Box<pingora_core::Error>| {
+            if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Broken }
+        };
+        if !self.head_read {
+            self.session.read_response_header().await.map_err(failed)?;
+            self.head_read = true;
+            let head = self.session.response_header().ok_or(UpstreamError::Broken)?;
+            return Ok(Said::Head { status: head.status.as_u16(), headers: head.headers.clone() });
+        }
+        let piece = self.session.read_response_body().await.map_err(failed)?;
+        Ok(piece.map_or(Said::End, Said::Piece))
+    }
+
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), UpstreamError> {
+        self.session.write_request_body(piece, false).await.map_err(|_| UpstreamError::Broken)
+    }
+
+    pub async fn finish(&mut self) -> Result<(), UpstreamError> {
+        self.session.finish_request_body().await.map_err(|_| UpstreamError::Broken)
+    }
+}
+
 /// A head as the session's protocol wants it. Without a length the body is a stream of HTTP/2.
 fn head(
     endpoint: &Endpoint,

@@ -30,7 +30,8 @@ import urllib.parse
 
 import harness
 
-OPERATIONS = "^(Converse|ConverseStream|InvokeModel|InvokeModelWithResponseStream)$"
+# Operations whose path names the model, by which rows and records are told apart.
+OF_MODELS = {"Converse", "ConverseStream", "InvokeModel", "InvokeModelWithResponseStream"}
 EXAMPLES = harness.REPOSITORY / "deploy" / "examples"
 CLIENT_KEY = "AKIDHARDPANREPLAY"
 CLIENT_SECRET = "hardpan-replay-secret-0123456789"
@@ -45,7 +46,7 @@ def main():
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    arguments.add_argument("--operation", default=OPERATIONS, help="replay the operations matching this")
+    arguments.add_argument("--operation", default=".*", help="replay the operations matching this")
     arguments.add_argument("--keep", type=pathlib.Path, help="keep logs, results and records here")
     options = arguments.parse_args()
     shared = shared_folder()
@@ -227,7 +228,7 @@ def pair_records(run):
     """
 
     def subject(operation, model):
-        return f"{operation} {urllib.parse.unquote(model or '')}"
+        return f"{operation} {urllib.parse.unquote(model or '') if operation in OF_MODELS else ''}"
 
     waiting = collections.defaultdict(collections.deque)
     for record in run.records:

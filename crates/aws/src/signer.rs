@@ -32,6 +32,31 @@ pub fn sign_headers(
     service: &str,
     now: SystemTime,
 ) -> Result<Vec<(String, String)>, SignError> {
+    let body = SignableBody::Precomputed(crate::verifier::hex(outgoing.body_sha256));
+    sign_body(outgoing, body, credentials, region, service, now).map(|(headers, _)| headers)
+}
+
+/// The same for a head whose body is a stream of signed events, and the signature that begins their chain. The
+/// headers to sign include `x-amz-content-sha256` with [`crate::verifier::STREAMING_PAYLOAD`].
+pub fn sign_streaming_head(
+    outgoing: &Outgoing<'_>,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: SystemTime,
+) -> Result<(Vec<(String, String)>, String), SignError> {
+    let body = SignableBody::Precomputed(crate::verifier::STREAMING_PAYLOAD.to_owned());
+    sign_body(outgoing, body, credentials, region, service, now)
+}
+
+fn sign_body(
+    outgoing: &Outgoing<'_>,
+    body: SignableBody<'_>,
+    credentials: &Credentials,
+    region: &str,
+    service: &str,
+    now: SystemTime,
+) -> Result<(Vec<(String, String)>, String), SignError> {
     let identity = credentials.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
@@ -43,13 +68,13 @@ pub fn sign_headers(
         .map_err(|error| SignError(error.to_string()))?
         .into();
     let uri = format!("https://{}{}", outgoing.host, outgoing.path);
-    let body = SignableBody::Precomputed(crate::verifier::hex(outgoing.body_sha256));
     let headers = outgoing.headers.iter().copied().chain([("host", outgoing.host)]);
     let request = SignableRequest::new(outgoing.method, uri, headers, body)
         .map_err(|error| SignError(error.to_string()))?;
-    let (instructions, _) =
+    let (instructions, signature) =
         sign(request, &parameters).map_err(|error| SignError(error.to_string()))?.into_parts();
-    Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    let headers = instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok((headers.collect(), signature))
 }
 
 #[cfg(test)]

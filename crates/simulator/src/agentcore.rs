@@ -91,7 +91,7 @@ fn plain(asked: &Asked<'_>, operation: Operation) -> Content {
         })
     };
     let session = |kind: &str| {
-        let id = asked.target.query_member("sessionId").unwrap_or("simulated");
+        let id = asked.target.member("sessionId").unwrap_or("simulated");
         let name = format!("{kind}Identifier");
         let identifier = member(&name);
         json!({name: identifier, "sessionId": id, "createdAt": CREATED})

@@ -20,6 +20,17 @@ model_granted if "*" in team.models
 
 model_granted if input.model.id in team.models
 
+# The ARN of a foundation model says the same as its id, and a Region too.
+model_granted if {
+	input.model.kind == "foundation_model"
+	split(input.model.id, ":foundation-model/")[1] in team.models
+	arn_region_granted
+}
+
+arn_region_granted if "*" in team.regions
+
+arn_region_granted if input.model.region in team.regions
+
 # A family stands for the provider's own models. Whatever else carries such a name (a model trained from one, an
 # id that hides its base) has to be granted by its exact id.
 model_granted if {

@@ -5,13 +5,13 @@
 //! All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
 use hardpan_filters::holdback::{Holdback, PieceEdit, PieceId};
-use hardpan_inference::codec::{CallChange, ChangedEvent, Event, EventKind, Lane, change_call};
+use hardpan_inference::codec::{CallChange, ChangedEvent, Event, EventKind, Lane, change_event};
 use hardpan_inference::edit::{self, Edit};
-use hardpan_inference::json::{self, Document, ValueId};
+use hardpan_inference::json::{self, Document, JsonLimits, ValueId};
 use hardpan_inference::request::Dialect;
 use hardpan_inference::usage::Tokens;
 
@@ -21,6 +21,9 @@ use super::{AnswerContext, Completion};
 use crate::config::Limits;
 use crate::refusal::Refusal;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
+
+/// How much deeper than a request its answer may be.
+const ANSWER_DEPTH_MORE: usize = 16;
 
 /// Units of one stream, on their way through.
 pub struct StreamGovernor<'c, 'a> {
@@ -32,8 +35,8 @@ pub struct StreamGovernor<'c, 'a> {
     lanes: HashMap<Lane, Holdback>,
     calls: BTreeMap<u64, OpenCall>,
     calls_seen: u64,
-    /// Refused calls and the text in their place: some streams tell a call again.
-    refused: BTreeMap<u64, String>,
+    /// What became of calls that have ended: some streams tell them again.
+    decided: BTreeMap<u64, DecidedCall>,
     saw_last: bool,
     hour_writes: Tokens,
     completion: Completion,
@@ -60,6 +63,15 @@ enum Change {
     },
 }
 
+enum DecidedCall {
+    Released {
+        name: String,
+        arguments: String,
+    },
+    /// The text in its place.
+    Refused(String),
+}
+
 /// A tool call whose arguments are still coming.
 struct OpenCall {
     id: String,
@@ -76,14 +88,14 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     pub fn new(context: &'c AnswerContext<'a>, content_type: &str) -> Self {
         Self {
             context,
-            units: Units::new(content_type, context.asker.snapshot.config.limits.json),
+            units: Units::new(content_type, answer_limits(context), context.is_transparent()),
             queue: VecDeque::new(),
             next_id: 0,
             held_bytes: 0,
             lanes: HashMap::new(),
             calls: BTreeMap::new(),
             calls_seen: 0,
-            refused: BTreeMap::new(),
+            decided: BTreeMap::new(),
             saw_last: false,
             hour_writes: Tokens(0),
             completion: Completion { streamed: true, ..Completion::default() },
@@ -96,26 +108,28 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         let mut out = BytesMut::new();
         while let Some(unit) = self.units.next()? {
             self.unit(unit)?;
+            self.overhear()?;
             self.release(&mut out)?;
         }
         let bytes_max = self.bytes_max();
         if self.units.buffered_bytes() > bytes_max {
             return Err(Refusal::HeldTooMuch { bytes_max });
         }
-        // Frames of parts are cut anew around what they carry; nobody has to where nothing is changed.
-        if self.context.is_transparent() && self.units.is_wrapped() {
-            return Ok(bytes.clone());
-        }
         Ok(out.freeze())
     }
 
     /// The upstream has ended the stream: what waits leaves, unless the stream is not whole.
     pub fn finish(&mut self) -> Result<Bytes, Refusal> {
+        let mut torn = false;
         while let Some(unit) = self.units.finish()? {
+            torn |= unit.is_sse();
             self.unit(unit)?;
         }
-        // A protocol without a last event that is known ends with its transport; nothing at all is no answer of any.
-        let may_end = self.saw_last || (!self.has_known_end() && self.next_id > 0);
+        self.overhear()?;
+        // A protocol without a last event that is known ends with its transport; nothing at all is no answer of any,
+        // and neither is half an event or half a call.
+        let torn = torn || !self.calls.is_empty();
+        let may_end = self.saw_last || (!self.has_known_end() && self.next_id > 0 && !torn);
         if !may_end && self.completion.exception.is_none() {
             return Err(Refusal::StreamIncomplete);
         }
@@ -123,9 +137,6 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         let mut out = BytesMut::new();
         self.release(&mut out)?;
         self.completion.complete = self.saw_last && self.completion.exception.is_none();
-        if self.context.is_transparent() && self.units.is_wrapped() {
-            return Ok(Bytes::new());
-        }
         Ok(out.freeze())
     }
 
@@ -136,7 +147,10 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     /// Whether a stream of this kind has an event that nothing follows.
     fn has_known_end(&self) -> bool {
-        use hardpan_inference::operation::Service;
+        use hardpan_inference::operation::{Operation, Service};
+        if self.context.asker.operation == Operation::InvokeModelWithResponseStream {
+            return true;
+        }
         let of_bedrock =
             matches!(self.context.asker.operation.service(), Service::BedrockRuntime | Service::Mantle);
         of_bedrock
@@ -148,6 +162,11 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                     | Dialect::OpenAiChat
                     | Dialect::OpenAiResponses
             )
+    }
+
+    /// Whether the caller offered tools, whose calls must not go by unseen.
+    fn expects_calls(&self) -> bool {
+        self.context.guards_tools() && !self.context.tools.is_empty()
     }
 
     fn bytes_max(&self) -> usize {
@@ -168,11 +187,23 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         Ok(())
     }
 
+    /// Units inside frames that go by whole: read for what they say of usage.
+    fn overhear(&mut self) -> Result<(), Refusal> {
+        while let Some(unit) = self.units.overheard() {
+            self.read(&mut Item { id: PieceId::MAX, unit, lanes: Vec::new(), changes: Vec::new() })?;
+        }
+        Ok(())
+    }
+
     fn read(&mut self, item: &mut Item) -> Result<(), Refusal> {
-        let (dialect, limits) = (self.context.dialect, self.limits().json);
+        let (dialect, limits) = (self.context.dialect, answer_limits(self.context));
         let unit = std::mem::replace(&mut item.unit, Unit::empty());
         let read = match unit.content(dialect, limits) {
             Some(Content::Json(json)) => self.event(item, unit.event_type(), &json),
+            // A call could hide in JSON that is cut where it cannot be read.
+            Some(Content::Text { nested_json: true, .. }) if self.expects_calls() => {
+                Err(Refusal::AnswerMalformed)
+            }
             Some(Content::Text { text, nested_json }) => {
                 self.completion.content_bytes += text.len() as u64;
                 let lane = Lane::Path(String::new());
@@ -199,7 +230,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     fn event(&mut self, item: &mut Item, event_type: &str, json: &[u8]) -> Result<(), Refusal> {
-        let event = match Event::parse(self.context.dialect, event_type, json, self.limits().json) {
+        let event = match Event::parse(self.context.dialect, event_type, json, answer_limits(self.context)) {
             Ok(event) => event,
             // An event nobody knows goes on unchanged; so does one that no guard has to read.
             Err(_) if self.context.is_transparent() => return Ok(()),
@@ -215,12 +246,18 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         for kind in event.kinds {
             match kind {
                 EventKind::ToolStart { block, id, name, arguments } => {
-                    self.open_call(item, block, id, name, arguments);
+                    self.open_call(item, block, id, name, arguments)?;
                 }
                 EventKind::ToolInput { block, fragment } => self.extend_call(item, block, &fragment)?,
                 EventKind::BlockStop { block } => self.end_block(item, block),
-                EventKind::ToolEcho { block } => self.echo(item, block),
-                EventKind::Stop { reason, value } => self.stop(item, &reason, value),
+                EventKind::ToolEcho { block, name, arguments } => {
+                    self.echo(item, block, name.as_deref(), &arguments)?;
+                }
+                EventKind::UnreadableCall if self.context.guards_tools() => {
+                    return Err(Refusal::AnswerMalformed);
+                }
+                EventKind::UnreadableCall => {}
+                EventKind::Stop { reason, value, blocks } => self.stop(item, &reason, value, &blocks),
             }
         }
         Ok(())
@@ -274,15 +311,25 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         }
     }
 
-    fn open_call(&mut self, item: &mut Item, block: u64, id: String, name: String, arguments: String) {
-        // Some servers name the call again with every fragment.
-        if self.calls.get(&block).is_some_and(|open| open.id == id || id.is_empty()) {
-            return;
+    fn open_call(
+        &mut self,
+        item: &mut Item,
+        block: u64,
+        id: String,
+        name: String,
+        arguments: String,
+    ) -> Result<(), Refusal> {
+        // Some servers name the call again with every fragment; another name would be a call nobody has judged.
+        if let Some(open) = self.calls.get_mut(&block)
+            && (open.id == id || id.is_empty())
+        {
+            open.deltas.push(item.id);
+            return if open.name == name { Ok(()) } else { Err(Refusal::AnswerMalformed) };
         }
         self.calls_seen += 1;
         if self.context.is_transparent() {
             self.completion.tools_called.push(name);
-            return;
+            return Ok(());
         }
         let index = self.calls_seen;
         let seeded = !arguments.is_empty();
@@ -290,6 +337,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         if let Some(unfinished) = self.calls.insert(block, call) {
             self.decide_call(item, block, unfinished);
         }
+        Ok(())
     }
 
     /// Arguments of a call that never began, or has been decided, cannot be judged.
@@ -309,12 +357,8 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     /// A stream without block events says by its next event that a text has ended.
     fn settle_lanes_left_behind(&mut self, event: &Event<'_>) {
-        for (lane, holdback) in &mut self.lanes {
-            let goes_on = event.texts.iter().any(|text| text.lane.as_ref() == Some(lane));
-            if matches!(lane, Lane::Path(_)) && !goes_on {
-                holdback.settle();
-            }
-        }
+        let goes_on = |lane: &Lane| event.texts.iter().any(|text| text.lane.as_ref() == Some(lane));
+        self.lanes.retain(|lane, _| matches!(lane, Lane::Block(_)) || goes_on(lane));
     }
 
     fn end_block(&mut self, item: &mut Item, block: u64) {
@@ -326,16 +370,34 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         }
     }
 
-    /// What was refused is not told again.
-    fn echo(&mut self, item: &mut Item, block: u64) {
-        if let Some(text) = self.refused.get(&block) {
-            let change = if self.saw_last { CallChange::Text(text.clone()) } else { CallChange::Gone };
-            item.changes.push(Change::Call { block, change });
+    /// What was refused is not told again, and what is told again must be what was judged.
+    fn echo(
+        &mut self,
+        item: &mut Item,
+        block: u64,
+        name: Option<&str>,
+        arguments: &str,
+    ) -> Result<(), Refusal> {
+        if self.context.is_transparent() {
+            return Ok(());
+        }
+        match self.decided.get(&block) {
+            Some(DecidedCall::Refused(text)) => {
+                let change = if self.saw_last { CallChange::Text(text.clone()) } else { CallChange::Gone };
+                item.changes.push(Change::Call { block, change });
+                Ok(())
+            }
+            Some(DecidedCall::Released { name: judged, arguments: of_judged })
+                if name.is_none_or(|name| name == judged) && same_json(arguments, of_judged) =>
+            {
+                Ok(())
+            }
+            _ => Err(Refusal::AnswerMalformed),
         }
     }
 
-    fn stop(&mut self, item: &mut Item, reason: &str, value: Option<ValueId>) {
-        self.settle_everything_before(item);
+    fn stop(&mut self, item: &mut Item, reason: &str, value: Option<ValueId>, blocks: &RangeInclusive<u64>) {
+        self.settle_before(item, blocks);
         let denied = self.completion.tools_denied.len() as u64;
         let truth = match reason {
             "tool_use" => Some("end_turn"),
@@ -355,12 +417,16 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     fn settle_everything(&mut self) {
         let mut nothing =
             Item { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() };
-        self.settle_everything_before(&mut nothing);
+        self.settle_before(&mut nothing, &(0..=u64::MAX));
     }
 
-    fn settle_everything_before(&mut self, item: &mut Item) {
-        self.lanes.values_mut().for_each(Holdback::settle);
-        for (block, call) in std::mem::take(&mut self.calls) {
+    fn settle_before(&mut self, item: &mut Item, blocks: &RangeInclusive<u64>) {
+        self.lanes.retain(|lane, _| matches!(lane, Lane::Block(block) if !blocks.contains(block)));
+        let ended =
+            std::mem::take(&mut self.calls).into_iter().partition(|(block, _)| blocks.contains(block));
+        let (ended, open): (BTreeMap<_, _>, BTreeMap<_, _>) = ended;
+        self.calls = open;
+        for (block, call) in ended {
             self.decide_call(item, block, call);
         }
     }
@@ -383,7 +449,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         };
         match verdict {
             ToolVerdict::Release => {
-                self.completion.tools_called.push(call.name);
+                self.completion.tools_called.push(call.name.clone());
+                let (name, judged) = (call.name, written.to_owned());
+                self.decided.insert(block, DecidedCall::Released { name, arguments: judged });
                 if arguments == written {
                     return;
                 }
@@ -395,7 +463,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             }
             ToolVerdict::Replace(text) => {
                 self.completion.tools_denied.push(call.name);
-                self.refused.insert(block, text.clone());
+                self.decided.insert(block, DecidedCall::Refused(text.clone()));
                 self.change_call(current, call.start, block, CallChange::Text(text));
                 for piece in call.deltas.into_iter().filter(|piece| *piece != call.start) {
                     self.change_call(current, piece, block, CallChange::Gone);
@@ -441,7 +509,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             out.extend_from_slice(&item.unit.raw);
             return Ok(());
         }
-        let (dialect, limits) = (self.context.dialect, self.limits().json);
+        let (dialect, limits) = (self.context.dialect, answer_limits(self.context));
         let changed = match item.unit.content(dialect, limits) {
             Some(Content::Json(json)) => {
                 let document = Document::parse(&json, limits).map_err(|_| Refusal::AnswerMalformed)?;
@@ -472,22 +540,35 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 }
 
-/// All changes of one event together. An event that is replaced has no part left to edit.
+/// An answer may say again what the request said, one level further down.
+fn answer_limits(context: &AnswerContext<'_>) -> JsonLimits {
+    let limits = context.asker.snapshot.config.limits.json;
+    JsonLimits { depth_max: limits.depth_max + ANSWER_DEPTH_MORE, ..limits }
+}
+
+/// Whether two texts of arguments say the same; an empty one says as much as an empty object.
+fn same_json(one: &str, other: &str) -> bool {
+    let value = |text: &str| {
+        let text = if text.trim().is_empty() { "{}" } else { text };
+        serde_json::from_str::<serde_json::Value>(text).ok()
+    };
+    one == other || value(one).is_some_and(|one| Some(one) == value(other))
+}
+
+/// All changes of one event together.
 fn changed_event(dialect: Dialect, document: &Document<'_>, changes: Vec<Change>) -> ChangedEvent {
     let mut edits: Vec<Edit> = Vec::new();
+    let mut calls = Vec::new();
     for change in changes {
         match change {
             Change::Text { value: Some(value), range, text } => {
                 edits.extend(document.edit_in_string(value, range, &text));
             }
             Change::Text { value: None, .. } => {}
-            Change::Call { block, change } => match change_call(dialect, document, block, &change) {
-                ChangedEvent::Edited(more) => edits.extend(more),
-                replaced @ ChangedEvent::Replaced(_) => return replaced,
-            },
+            Change::Call { block, change } => calls.push((block, change)),
         }
     }
-    ChangedEvent::Edited(edits)
+    change_event(dialect, document, &calls, edits)
 }
 
 fn text_edits(changes: Vec<Change>) -> Vec<Edit> {

@@ -27,6 +27,8 @@ const FIRST_LINE_BYTES_MAX: usize = 64 << 10;
 pub struct Units {
     outer: Outer,
     limits: JsonLimits,
+    /// Frames go by whole; what they carry is only overheard.
+    transparent: bool,
 }
 
 enum Outer {
@@ -82,7 +84,7 @@ pub enum Content<'u> {
 }
 
 impl Units {
-    pub fn new(content_type: &str, limits: JsonLimits) -> Self {
+    pub fn new(content_type: &str, limits: JsonLimits, transparent: bool) -> Self {
         let outer = if content_type.starts_with("application/vnd.amazon.eventstream") {
             Outer::Frames { decoder: FrameDecoder::default(), parts: None }
         } else if content_type.starts_with("text/event-stream") {
@@ -90,7 +92,7 @@ impl Units {
         } else {
             Outer::Text(TextDecoder::default())
         };
-        Self { outer, limits }
+        Self { outer, limits, transparent }
     }
 
     pub fn push(&mut self, bytes: &[u8]) {
@@ -106,7 +108,9 @@ impl Units {
             Outer::Sse(decoder) => Ok(decoder.next_event().map(Unit::sse)),
             Outer::Text(decoder) => Ok(decoder.next_text().map(|raw| Unit::text(raw, false))),
             Outer::Frames { decoder, parts } => loop {
-                if let Some(unit) = parts.as_mut().and_then(|parts| parts.inner.next(self.limits)) {
+                if !self.transparent
+                    && let Some(unit) = parts.as_mut().and_then(|parts| parts.inner.next(self.limits))
+                {
                     return Ok(Some(unit));
                 }
                 let Some(frame) = decoder.next_frame()? else { return Ok(None) };
@@ -118,8 +122,11 @@ impl Units {
                     Some(parts) => parts.inner.push(frame.payload()),
                     None => {
                         let inner = Inner::Unknown(BytesMut::from(frame.payload()));
-                        *parts = Some(Parts { inner, template: frame });
+                        *parts = Some(Parts { inner, template: frame.clone() });
                     }
+                }
+                if self.transparent {
+                    return Ok(Some(Unit::frame(frame)));
                 }
             },
         }
@@ -132,8 +139,17 @@ impl Units {
             Outer::Text(decoder) => Ok(decoder.finish().map(|raw| Unit::text(raw, false))),
             Outer::Frames { decoder, parts } => {
                 decoder.finish()?;
-                Ok(parts.as_mut().and_then(|parts| parts.inner.finish()))
+                let inner = parts.as_mut().filter(|_| !self.transparent);
+                Ok(inner.and_then(|parts| parts.inner.finish()))
             }
+        }
+    }
+
+    /// The next unit inside frames that go by whole.
+    pub fn overheard(&mut self) -> Option<Unit> {
+        match &mut self.outer {
+            Outer::Frames { parts: Some(parts), .. } if self.transparent => parts.inner.next(self.limits),
+            _ => None,
         }
     }
 
@@ -147,11 +163,6 @@ impl Units {
             }
             _ => out.extend_from_slice(units),
         }
-    }
-
-    /// Whether what leaves goes into frames of its own.
-    pub fn is_wrapped(&self) -> bool {
-        matches!(&self.outer, Outer::Frames { parts: Some(_), .. })
     }
 
     pub fn is_framed(&self) -> bool {
@@ -268,6 +279,10 @@ impl Unit {
         Self::line(Bytes::new())
     }
 
+    pub fn is_sse(&self) -> bool {
+        matches!(self.carrier, Carrier::Sse(_))
+    }
+
     pub fn is_frame(&self) -> bool {
         matches!(self.carrier, Carrier::Frame(_))
     }
@@ -297,11 +312,13 @@ impl Unit {
                 if Document::parse(text, limits).is_ok() {
                     return Some(Content::Json(data));
                 }
-                plain(data, false)
+                // What looks like JSON and is none could hide what a guard looks for.
+                if looks_like_json(text) || speaks_json(dialect) { None } else { plain(data, false) }
             }
             Carrier::Line if self.raw.trim_ascii().is_empty() => Some(Content::Nothing),
             Carrier::Line => match Document::parse(self.raw.trim_ascii(), limits) {
                 Ok(_) => Some(Content::Json(Cow::Borrowed(&self.raw))),
+                Err(_) if looks_like_json(&self.raw) => None,
                 Err(_) => plain(Cow::Borrowed(&self.raw), false),
             },
             Carrier::Text { is_json } => plain(Cow::Borrowed(&self.raw), *is_json),
@@ -344,6 +361,15 @@ impl Unit {
     }
 }
 
+fn looks_like_json(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Dialects whose server-sent events are JSON, all of them.
+fn speaks_json(dialect: Dialect) -> bool {
+    matches!(dialect, Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses)
+}
+
 /// Whether the frame's content is base64 inside its JSON.
 fn holds_bytes(frame: &Frame) -> bool {
     let document = || Document::parse(frame.payload(), JsonLimits::default());
@@ -352,6 +378,9 @@ fn holds_bytes(frame: &Frame) -> bool {
 }
 
 fn frame_content<'u>(frame: &'u Frame, dialect: Dialect, limits: JsonLimits) -> Option<Content<'u>> {
+    if frame.header(":event-type") == Some(PART) {
+        return Some(Content::Nothing);
+    }
     if !holds_bytes(frame) {
         return Some(Content::Json(Cow::Borrowed(frame.payload())));
     }

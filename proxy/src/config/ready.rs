@@ -245,6 +245,12 @@ impl Builder<'_> {
             credentials: match written.aws.credentials {
                 written::Credentials::Default => CredentialSource::DefaultChain,
                 written::Credentials::Environment => CredentialSource::Environment,
+                written::Credentials::Ecs => CredentialSource::Ecs,
+                written::Credentials::WebIdentity => CredentialSource::WebIdentity,
+                written::Credentials::Imds => CredentialSource::Imds,
+                written::Credentials::Profile => {
+                    CredentialSource::Profile(written.aws.profile.map_or("default".to_owned(), |name| name.0))
+                }
             },
             ca,
             policy,

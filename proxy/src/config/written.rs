@@ -209,15 +209,25 @@ pub struct Aws {
     pub http: HttpVersion,
     #[serde(default)]
     pub credentials: Credentials,
+    pub profile: Option<Text>,
     pub ca: Option<Text>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Credentials {
+    /// The first source of AWS's default chain that has some.
     #[default]
     Default,
     Environment,
+    /// ECS tasks and EKS Pod Identity.
+    Ecs,
+    /// EKS service accounts (IRSA).
+    WebIdentity,
+    /// EC2 instances.
+    Imds,
+    /// A profile of the shared configuration files, by the name in `aws.profile`.
+    Profile,
 }
 
 /// What is spoken to AWS.

@@ -208,8 +208,8 @@ def test_a_spent_budget_is_told_once(limited, flavour):
         ask(client, "hello")
     with pytest.raises(anthropic.APIStatusError) as caught:
         ask(client, "hello")
-    assert caught.value.status_code == 400
-    assert [record["status"] for record in records.take(3)] == [200, 200, 400]
+    assert caught.value.status_code == 402
+    assert [record["status"] for record in records.take(3)] == [200, 200, 402]
 
 
 def test_a_wrong_secret_is_refused_once(stack, records, upstream, confidential):

@@ -316,6 +316,6 @@ def test_a_spent_budget_is_told_once(limited):
         chat(client, "hello")
     with pytest.raises(openai.APIStatusError) as caught:
         chat(client, "hello")
-    assert caught.value.status_code == 400
+    assert caught.value.status_code == 429
     assert caught.value.code or caught.value.type
-    assert [record["status"] for record in records.take(3)] == [200, 200, 400]
+    assert [record["status"] for record in records.take(3)] == [200, 200, 429]

@@ -4,6 +4,8 @@
 //! `chunk` frame or as a server-sent event. All become the same [`Event`] here. How an event is changed is said in
 //! [`super::event_change`].
 
+use std::ops::RangeInclusive;
+
 use super::answer::{hour_writes, service_tier, usage};
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::request::Dialect;
@@ -45,14 +47,19 @@ pub enum EventKind {
     BlockStop {
         block: u64,
     },
-    /// Says again what a call was, after it has ended.
+    /// Says again what a call was, after it has ended; some events leave its name out.
     ToolEcho {
         block: u64,
+        name: Option<String>,
+        arguments: String,
     },
-    /// Carries where the stop reason stands.
+    /// A call in a spelling nobody here can judge.
+    UnreadableCall,
+    /// Carries where the stop reason stands. `blocks` are those that have ended with it: all, or one choice's.
     Stop {
         reason: String,
         value: Option<ValueId>,
+        blocks: RangeInclusive<u64>,
     },
 }
 
@@ -131,6 +138,8 @@ impl<'a> Event<'a> {
                         name: document.string_at(call, &["name"]).unwrap_or_default().into_owned(),
                         arguments: filled(document, document.get(call, "input")),
                     });
+                    let input = document.get(call, "input");
+                    input.into_iter().for_each(|input| self.wholes(input));
                 }
             }
             "contentBlockDelta" => {
@@ -165,6 +174,8 @@ impl<'a> Event<'a> {
                         name: text(&["content_block", "name"]),
                         arguments: filled(document, document.path(root, &["content_block", "input"])),
                     });
+                    let input = document.path(root, &["content_block", "input"]);
+                    input.into_iter().for_each(|input| self.wholes(input));
                 }
                 Some("text") => {
                     if let Some(value) = document.path(root, &["content_block", "text"]) {
@@ -207,10 +218,17 @@ impl<'a> Event<'a> {
             let index = document.get(choice, "index").and_then(|id| document.u64(id));
             let index = index.unwrap_or(position as u64);
             let stopped = document.get(choice, "finish_reason");
+            if document
+                .get(choice, "tool_calls")
+                .is_some_and(|calls| document.elements(calls).next().is_some())
+            {
+                self.kinds.push(EventKind::UnreadableCall);
+            }
             let mut texts = Vec::new();
             for (key, value) in document.members(choice) {
                 match document.string(key).unwrap_or_default().as_ref() {
-                    "delta" => self.kinds.extend(chat_delta(document, value, index, &mut texts)),
+                    // Some servers answer a stream with one whole message.
+                    "delta" | "message" => self.kinds.extend(chat_delta(document, value, index, &mut texts)),
                     "finish_reason" | "index" | "tool_calls" => {}
                     _ => strings_by_path(
                         document,
@@ -221,7 +239,7 @@ impl<'a> Event<'a> {
                 }
             }
             self.texts.extend(texts);
-            self.stop(stopped);
+            self.stop_blocks(stopped, index << 16..=(index << 16 | 0xffff));
         }
         self.usage = usage(&self.document, root);
         self.service_tier = self.document.string_at(root, &["service_tier"]).map(|tier| tier.into_owned());
@@ -250,17 +268,24 @@ impl<'a> Event<'a> {
                 self.kinds.push(EventKind::ToolInput { block, fragment: text(&["delta"]) });
             }
             "response.function_call_arguments.done" => {
+                let name = document.string_at(root, &["name"]).map(|name| name.into_owned());
                 self.kinds.push(EventKind::BlockStop { block });
-                self.kinds.push(EventKind::ToolEcho { block });
+                self.kinds.push(EventKind::ToolEcho { block, name, arguments: text(&["arguments"]) });
                 self.whole(document.get(root, "arguments"), true);
             }
             "response.output_item.done" if is_call => {
+                let name = Some(text(&["item", "name"]));
                 self.kinds.push(EventKind::BlockStop { block });
-                self.kinds.push(EventKind::ToolEcho { block });
+                self.kinds.push(EventKind::ToolEcho { block, name, arguments: text(&["item", "arguments"]) });
                 self.whole(document.path(root, &["item", "arguments"]), true);
             }
             "response.completed" | "response.incomplete" | "response.failed" => {
                 self.responses_end(root);
+            }
+            "response.output_item.added" | "response.output_item.done"
+                if is_other_call(&text(&["item", "type"])) =>
+            {
+                self.kinds.push(EventKind::UnreadableCall);
             }
             _ => {
                 for (key, value) in document.members(root).collect::<Vec<_>>() {
@@ -288,7 +313,12 @@ impl<'a> Event<'a> {
         let mut arguments = Vec::new();
         for (block, item) in outputs.iter().enumerate() {
             if document.string_at(*item, &["type"]).is_some_and(|kind| kind == "function_call") {
-                self.kinds.push(EventKind::ToolEcho { block: block as u64 });
+                let text = |name| document.string_at(*item, &[name]).unwrap_or_default().into_owned();
+                self.kinds.push(EventKind::ToolEcho {
+                    block: block as u64,
+                    name: Some(text("name")),
+                    arguments: text("arguments"),
+                });
                 arguments.extend(document.get(*item, "arguments"));
             }
         }
@@ -300,7 +330,8 @@ impl<'a> Event<'a> {
         let reason = self.document.get(response, "status");
         let reason = reason.and_then(|id| self.document.string(id)).map(|reason| reason.into_owned());
         // The status is no stop reason that a refused call could make untrue.
-        self.kinds.extend(reason.map(|reason| EventKind::Stop { reason, value: None }));
+        let blocks = 0..=u64::MAX;
+        self.kinds.extend(reason.map(|reason| EventKind::Stop { reason, value: None, blocks }));
     }
 
     fn opaque(&mut self, root: ValueId) {
@@ -320,11 +351,16 @@ impl<'a> Event<'a> {
     }
 
     fn stop(&mut self, reason: Option<ValueId>) {
+        self.stop_blocks(reason, 0..=u64::MAX);
+    }
+
+    fn stop_blocks(&mut self, reason: Option<ValueId>, blocks: RangeInclusive<u64>) {
         let Some(value) = reason else { return };
-        let Some(reason) = self.document.string(value) else { return };
+        // Some servers write an empty reason where there is none yet.
+        let Some(reason) = self.document.string(value).filter(|reason| !reason.is_empty()) else { return };
         self.guardrail_intervened |= reason == "guardrail_intervened";
         let reason = reason.into_owned();
-        self.kinds.push(EventKind::Stop { reason, value: Some(value) });
+        self.kinds.push(EventKind::Stop { reason, value: Some(value), blocks });
     }
 
     fn delta(&mut self, lane: Lane, value: ValueId) {
@@ -370,6 +406,9 @@ fn chat_delta(
                     let block = chat_block(document, choice, position, call);
                     let text =
                         |path: &[&str]| document.string_at(call, path).unwrap_or_default().into_owned();
+                    if document.string_at(call, &["type"]).is_some_and(|kind| kind != "function") {
+                        kinds.push(EventKind::UnreadableCall);
+                    }
                     let name = text(&["function", "name"]);
                     if !name.is_empty() {
                         let arguments = String::new();
@@ -380,10 +419,19 @@ fn chat_delta(
                     }
                 }
             }
+            "function_call" if document.kind(value) != Kind::Null => kinds.push(EventKind::UnreadableCall),
             _ => strings_by_path(document, value, &mut format!("{choice}/{}", document.raw(key)), texts),
         }
     }
     kinds
+}
+
+/// Items of the Responses API that make the caller run something, and are no function call.
+fn is_other_call(kind: &str) -> bool {
+    matches!(
+        kind,
+        "custom_tool_call" | "local_shell_call" | "shell_call" | "computer_call" | "apply_patch_call"
+    )
 }
 
 /// A call's number among all choices; 0 of each choice is its text.

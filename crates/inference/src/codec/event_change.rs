@@ -5,7 +5,7 @@
 
 use super::event::chat_block;
 use crate::edit::Edit;
-use crate::json::{Document, ValueId, quote};
+use crate::json::{Document, JsonLimits, ValueId, quote};
 use crate::request::Dialect;
 
 /// What happens to one event's part of a call.
@@ -28,105 +28,136 @@ pub enum ChangedEvent {
     Replaced(Vec<String>),
 }
 
-/// The change of an event that carries a part of the call `block`.
-pub fn change_call(
+/// All changes of one event together: parts of calls, by their blocks, and edits of its texts.
+pub fn change_event(
     dialect: Dialect,
     document: &Document<'_>,
-    block: u64,
-    change: &CallChange,
+    calls: &[(u64, CallChange)],
+    edits: Vec<Edit>,
 ) -> ChangedEvent {
     match dialect {
-        Dialect::OpenAiChat => ChangedEvent::Edited(chat(document, block, change)),
-        Dialect::OpenAiResponses => responses(document, block, change),
-        _ => ChangedEvent::Replaced(match change {
-            CallChange::Arguments(arguments) => vec![tool_input_delta(dialect, block, arguments)],
-            CallChange::Text(text) => text_delta(dialect, block, text),
-            CallChange::NoArguments | CallChange::Gone => Vec::new(),
-        }),
+        Dialect::OpenAiChat => ChangedEvent::Edited(chat(document, calls, edits)),
+        Dialect::OpenAiResponses => responses(document, calls, edits),
+        _ => match calls.first() {
+            None => ChangedEvent::Edited(edits),
+            Some((block, change)) => ChangedEvent::Replaced(match change {
+                CallChange::Arguments(arguments) => vec![tool_input_delta(dialect, *block, arguments)],
+                CallChange::Text(text) => text_delta(dialect, *block, text),
+                CallChange::NoArguments | CallChange::Gone => Vec::new(),
+            }),
+        },
     }
 }
 
-fn chat(document: &Document<'_>, block: u64, change: &CallChange) -> Vec<Edit> {
-    let choice_index = block >> 16;
+/// A choice whose calls change has its delta written anew; all others are edited in place.
+fn chat(document: &Document<'_>, calls: &[(u64, CallChange)], edits: Vec<Edit>) -> Vec<Edit> {
     let choices = document.get(document.root(), "choices");
     let choices = choices.into_iter().flat_map(|list| document.elements(list)).enumerate();
+    let mut edits = edits;
     for (position, choice) in choices {
         let index = document.get(choice, "index").and_then(|id| document.u64(id)).unwrap_or(position as u64);
-        let Some(delta) = document.get(choice, "delta").filter(|_| index == choice_index) else { continue };
-        let Some(list) = document.get(delta, "tool_calls") else { continue };
-        let calls: Vec<ValueId> = document.elements(list).collect();
-        let own = calls
-            .iter()
-            .enumerate()
-            .find(|(position, call)| chat_block(document, choice_index, *position, **call) == block);
-        let Some((_, call)) = own else { continue };
-        return match change {
-            CallChange::Arguments(_) | CallChange::NoArguments => {
-                let arguments = document.path(*call, &["function", "arguments"]);
-                let text = if let CallChange::Arguments(text) = change { text.as_str() } else { "" };
-                let edit = arguments.map(|id| Edit::replace(document.range(id), quote(text)));
-                edit.into_iter().collect()
-            }
-            CallChange::Text(_) | CallChange::Gone => {
-                let others: Vec<&str> =
-                    calls.iter().filter(|other| *other != call).map(|other| document.raw(*other)).collect();
-                let text = if let CallChange::Text(text) = change { Some(text.as_str()) } else { None };
-                vec![Edit::replace(document.range(delta), delta_without(document, delta, &others, text))]
-            }
-        };
+        let own: Vec<&(u64, CallChange)> = calls.iter().filter(|(block, _)| block >> 16 == index).collect();
+        let delta = document.get(choice, "delta").or_else(|| document.get(choice, "message"));
+        let Some(delta) = delta.filter(|_| !own.is_empty()) else { continue };
+        let range = document.range(delta);
+        let (inside, outside) = edits
+            .into_iter()
+            .partition(|edit| range.start <= edit.range.start && edit.range.end <= range.end);
+        edits = outside;
+        edits.push(Edit::replace(range, changed_delta(document, delta, index, &own, inside)));
     }
-    Vec::new()
+    edits
 }
 
-/// A delta written anew: its members but for the call, and the text in its content.
-fn delta_without(document: &Document<'_>, delta: ValueId, calls: &[&str], text: Option<&str>) -> String {
+fn changed_delta(
+    document: &Document<'_>,
+    delta: ValueId,
+    choice: u64,
+    changes: &[&(u64, CallChange)],
+    edits: Vec<Edit>,
+) -> String {
+    let change_of = |block: u64| changes.iter().find(|(own, _)| *own == block).map(|(_, change)| change);
+    let mut texts = Vec::new();
+    let mut calls = Vec::new();
+    let list = document.get(delta, "tool_calls");
+    for (position, call) in list.into_iter().flat_map(|list| document.elements(list)).enumerate() {
+        match change_of(chat_block(document, choice, position, call)) {
+            None => calls.push(edited(document, call, &edits)),
+            Some(CallChange::Arguments(text)) => calls.push(with_arguments(document, call, text)),
+            Some(CallChange::NoArguments) => calls.push(with_arguments(document, call, "")),
+            Some(CallChange::Text(text)) => texts.push(text.as_str()),
+            Some(CallChange::Gone) => {}
+        }
+    }
     let mut members = Vec::new();
-    let mut content = text.map(str::to_owned);
+    let mut content = (!texts.is_empty()).then(|| texts.join("\n"));
     for (key, value) in document.members(delta) {
         match document.string(key).unwrap_or_default().as_ref() {
             "tool_calls" if calls.is_empty() => {}
             "tool_calls" => members.push(format!("\"tool_calls\":[{}]", calls.join(","))),
             "content" if content.is_some() => {
-                let own = document.string(value).unwrap_or_default();
+                let own = edited(document, value, &edits);
+                let own = Document::parse(own.as_bytes(), JsonLimits::default()).ok();
+                let own = own.and_then(|own| Some(own.string(own.root())?.into_owned())).unwrap_or_default();
                 content = content.map(|text| format!("{own}{text}"));
             }
-            _ => members.push(format!("{}:{}", document.raw(key), document.raw(value))),
+            _ => members.push(format!("{}:{}", document.raw(key), edited(document, value, &edits))),
         }
     }
     members.extend(content.map(|text| format!("\"content\":{}", quote(&text))));
     format!("{{{}}}", members.join(","))
 }
 
-fn responses(document: &Document<'_>, block: u64, change: &CallChange) -> ChangedEvent {
+/// A value's JSON with the edits that fall into it.
+fn edited(document: &Document<'_>, id: ValueId, edits: &[Edit]) -> String {
+    let range = document.range(id);
+    let inside = edits.iter().filter(|edit| range.start <= edit.range.start && edit.range.end <= range.end);
+    let moved = inside.map(|edit| Edit {
+        range: edit.range.start - range.start..edit.range.end - range.start,
+        replacement: edit.replacement.clone(),
+    });
+    let raw = document.raw(id);
+    let changed = crate::edit::apply(raw.as_bytes(), moved.collect()).ok();
+    changed.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| raw.to_owned())
+}
+
+fn with_arguments(document: &Document<'_>, call: ValueId, text: &str) -> String {
+    let arguments = document.path(call, &["function", "arguments"]);
+    let edit = arguments.map(|id| Edit::replace(document.range(id), quote(text)));
+    edited(document, call, &edit.into_iter().collect::<Vec<_>>())
+}
+
+fn responses(document: &Document<'_>, calls: &[(u64, CallChange)], mut edits: Vec<Edit>) -> ChangedEvent {
     let root = document.root();
     let kind = document.string_at(root, &["type"]).unwrap_or_default();
-    if kind.starts_with("response.function_call_arguments.delta")
-        && let CallChange::Arguments(_) | CallChange::NoArguments = change
-    {
-        let text = if let CallChange::Arguments(text) = change { text.as_str() } else { "" };
-        let delta = document.get(root, "delta");
-        return ChangedEvent::Edited(
-            delta.map(|id| Edit::replace(document.range(id), quote(text))).into_iter().collect(),
-        );
-    }
     if let Some(response) = document.get(root, "response") {
         // The end says the whole answer once more.
         let output = document.get(response, "output");
-        let item =
-            output.and_then(|list| document.elements(list).nth(usize::try_from(block).unwrap_or(usize::MAX)));
-        let (Some(item), CallChange::Text(text)) = (item, change) else {
-            return ChangedEvent::Edited(Vec::new());
-        };
-        let edit = Edit::replace(document.range(item), message_item(&item_id(document, item), text));
-        return ChangedEvent::Edited(vec![edit]);
+        let items: Vec<ValueId> = output.into_iter().flat_map(|list| document.elements(list)).collect();
+        for (block, change) in calls {
+            let item = usize::try_from(*block).ok().and_then(|block| items.get(block));
+            if let (Some(item), CallChange::Text(text)) = (item, change) {
+                let range = document.range(*item);
+                edits.retain(|edit| edit.range.end <= range.start || range.end <= edit.range.start);
+                edits.push(Edit::replace(range, message_item(&item_id(document, *item), text)));
+            }
+        }
+        return ChangedEvent::Edited(edits);
     }
+    let Some((block, change)) = calls.first() else { return ChangedEvent::Edited(edits) };
     match change {
+        CallChange::Arguments(_) | CallChange::NoArguments if kind.ends_with(".delta") => {
+            let text = if let CallChange::Arguments(text) = change { text.as_str() } else { "" };
+            let delta = document.get(root, "delta");
+            let edit = delta.map(|id| Edit::replace(document.range(id), quote(text)));
+            ChangedEvent::Edited(edit.into_iter().collect())
+        }
+        CallChange::Arguments(_) | CallChange::NoArguments => ChangedEvent::Edited(edits),
         CallChange::Text(text) => {
             let id = document.get(root, "item").map(|item| item_id(document, item)).unwrap_or_default();
-            ChangedEvent::Replaced(message_events(&id, block, text))
+            ChangedEvent::Replaced(message_events(&id, *block, text))
         }
         CallChange::Gone => ChangedEvent::Replaced(Vec::new()),
-        CallChange::Arguments(_) | CallChange::NoArguments => ChangedEvent::Edited(Vec::new()),
     }
 }
 
@@ -206,11 +237,10 @@ fn tool_input_delta(dialect: Dialect, block: u64, arguments: &str) -> String {
 mod tests {
     use super::super::event::{Event, EventKind, Lane};
     use super::*;
-    use crate::json::JsonLimits;
 
     fn changed(dialect: Dialect, json: &str, block: u64, change: &CallChange) -> Vec<String> {
         let document = Document::parse(json.as_bytes(), JsonLimits::default()).unwrap();
-        match change_call(dialect, &document, block, change) {
+        match change_event(dialect, &document, &[(block, change.clone())], Vec::new()) {
             ChangedEvent::Replaced(events) => events,
             ChangedEvent::Edited(edits) => {
                 vec![String::from_utf8(crate::edit::apply(json.as_bytes(), edits).unwrap()).unwrap()]

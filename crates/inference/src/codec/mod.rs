@@ -25,7 +25,7 @@ mod usage;
 
 pub use answer::{Answer, Restorable, ToolCall};
 pub use event::{Event, EventKind, Lane, TextDelta};
-pub use event_change::{CallChange, ChangedEvent, change_call};
+pub use event_change::{CallChange, ChangedEvent, change_event};
 pub use plain::PlainFamily;
 pub use request::{Parsing, Request, RequestError};
 pub use rewrite::GuardrailPlace;

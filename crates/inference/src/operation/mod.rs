@@ -259,28 +259,26 @@ pub struct Target {
     /// The model the path names.
     pub model: Option<ModelId>,
     template: &'static str,
-    /// Decoded path members, in the order of the path.
-    members: Vec<(&'static str, String)>,
-    /// Decoded query members, in the order they came.
-    query: Vec<(&'static str, String)>,
+    /// Decoded path members in the order of the path, then query members in the order they came.
+    named: Vec<(&'static str, String)>,
+    /// How many of them the path has.
+    in_path: usize,
 }
 
 impl Target {
     /// The canonical request target: every segment in RFC 3986 unreserved characters, hex in upper case.
     pub fn path(&self) -> String {
         let mut out = String::with_capacity(self.template.len() + 64);
-        let mut members = self.members.iter();
+        let mut members = self.named.iter().take(self.in_path);
         for segment in self.template.split('/').skip(1) {
             out.push('/');
-            match members.as_slice().first().filter(|_| segment.starts_with('{')) {
-                Some((_, value)) => {
-                    members.next();
-                    encode(value, &mut out);
-                }
+            let member = if segment.starts_with('{') { members.next() } else { None };
+            match member {
+                Some((_, value)) => encode(value, &mut out),
                 None => out.push_str(segment),
             }
         }
-        for (index, (name, value)) in self.query.iter().enumerate() {
+        for (index, (name, value)) in self.named.iter().skip(self.in_path).enumerate() {
             out.push(if index == 0 { '?' } else { '&' });
             out.push_str(name);
             out.push('=');
@@ -289,18 +287,14 @@ impl Target {
         out
     }
 
-    /// A member of the path, decoded: `member("EndpointName")`.
+    /// A member of path or query, decoded: `member("EndpointName")`.
     pub fn member(&self, name: &str) -> Option<&str> {
-        self.members.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+        self.named.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
-    /// The path's members in their order.
-    pub fn members(&self) -> &[(&'static str, String)] {
-        &self.members
-    }
-
-    pub fn query_member(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
+    /// What path and query name, in their order.
+    pub fn named(&self) -> &[(&'static str, String)] {
+        &self.named
     }
 }
 
@@ -351,8 +345,10 @@ pub fn route(method: &str, raw_target: &[u8], signing_name: Option<&str>) -> Res
             continue;
         }
         let (members, model) = read_members(template, &segments)?;
-        let query = read_query(operation, query.unwrap_or_default())?;
-        return Ok(Target { operation, model, template, members, query });
+        let mut named = members;
+        let in_path = named.len();
+        named.extend(read_query(operation, query.unwrap_or_default())?);
+        return Ok(Target { operation, model, template, named, in_path });
     }
     if out_of_scope {
         return Err(RouteError::Scope);
@@ -533,7 +529,7 @@ mod tests {
     fn query_members_are_those_of_the_operation() {
         let target = route("GET", b"/async-invoke?maxResults=5&nextToken=a%2Fb", None).unwrap();
         assert_eq!(target.path(), "/async-invoke?maxResults=5&nextToken=a%2Fb");
-        assert_eq!(target.query_member("nextToken"), Some("a/b"));
+        assert_eq!(target.member("nextToken"), Some("a/b"));
         for path in
             ["/async-invoke?x=1", "/async-invoke?maxResults=1&maxResults=2", "/async-invoke?maxResults=%00"]
         {
