@@ -51,6 +51,10 @@ bench: cmake ## criterion benches, then the load comparison
 build: cmake ## the binaries, as the tests use them
 	cargo build --locked --workspace --bins
 
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZ_SECONDS (20)
+	fuzz/run.sh
+
 .PHONY: fmt
 fmt: ## format the Rust sources
 	cargo fmt --all

@@ -107,7 +107,13 @@ fn relay(criterion: &mut Criterion) {
         now_unix: 0,
         metadata: &metadata,
     };
-    let context = AnswerContext { asker: &asker, dialect: Dialect::Converse, vault: &vault, tools: &[] };
+    let context = AnswerContext {
+        asker: &asker,
+        dialect: Dialect::Converse,
+        vault: &vault,
+        tools: &[],
+        unreadable_tools: false,
+    };
     for (name, frame_bytes) in [("1 KB", 1 << 10), ("16 KB", 16 << 10)] {
         let pieces = stream(frame_bytes);
         let whole = pumped(&pieces);

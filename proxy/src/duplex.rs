@@ -23,7 +23,7 @@ use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out};
 use crate::downstream::{Downstream, end_to_end};
 use crate::exchange::{self, reserve};
-use crate::identity::{self, Claim, SignedBody};
+use crate::identity::{Claim, SignedBody};
 use crate::payload::Payload;
 use crate::record::Draft;
 use crate::refusal::Refusal;
@@ -45,19 +45,16 @@ pub async fn exchange(
     draft: &mut Draft,
 ) -> Result<(), Refusal> {
     let now = draft.unix_seconds();
-    let (identity, config) = (&snapshot.identity, &snapshot.config);
-    let mut principal =
-        identity::verify(claim, identity, config, &downstream.head(), SignedBody::Events, now)?;
-    draft.principal(&principal);
+    let config = &snapshot.config;
+    let mut principal = exchange::verify(snapshot, claim, SignedBody::Events, downstream, draft)?;
     let (authorization, secret) = claim.event_signing().ok_or(Refusal::UnsignedEvents)?;
     let chain = ChainVerifier::new(secret, authorization, config.limits.clock_skew_max_s);
 
     let region = claim.region();
     let model = models::resolve(snapshot, models::named_by(target), region).await?;
-    draft.model(&model);
     let payload = Payload::of(Bytes::new(), target.operation.body(), config.limits.json);
     let request = exchange::parse(snapshot, target, &model, &payload)?;
-    draft.parsed = true;
+    draft.request(&model, &request.facts);
     let metadata = exchange::label(&mut principal, claim, downstream, &request, draft);
     let headers = downstream.headers().clone();
     let asker = Asker {
@@ -406,6 +403,7 @@ impl Session<'_> {
             dialect: hardpan_inference::request::Dialect::Opaque,
             vault: &self.vault,
             tools: &self.tools,
+            unreadable_tools: false,
         };
         if !context.guards_tools() {
             self.completion.tools_called.push(name);

@@ -46,21 +46,14 @@ pub async fn exchange(
     }
 
     let payload = read_body(snapshot, &target, downstream, draft).await?;
-    let mut principal = {
-        let signed = SignedBody::Hash(&payload.sha256);
-        let (identity, config) = (&snapshot.identity, &snapshot.config);
-        identity::verify(&claim, identity, config, &downstream.head(), signed, draft.unix_seconds())?
-    };
-    draft.principal(&principal);
+    let mut principal = verify(snapshot, &claim, SignedBody::Hash(&payload.sha256), downstream, draft)?;
     draft.stage("identity");
 
     let region = claim.region();
     let mut model = models::resolve(snapshot, models::named_by(&target), region).await?;
     let request = parse(snapshot, &target, &model, &payload)?;
     let more_models = named_models(snapshot, &target, &request, &mut model, region).await?;
-    draft.model(&model);
-    draft.content_elsewhere = request.facts.content_elsewhere;
-    draft.parsed = request.facts.parsed;
+    draft.request(&model, &request.facts);
     let metadata = label(&mut principal, &claim, downstream, &request, draft);
     let labels = forward::labels(target.operation.service(), downstream.headers());
     let inspection = inspect(snapshot, &request, labels, payload.raw.len());
@@ -89,22 +82,20 @@ pub async fn exchange(
     tools.retain(|tool| !clearance.drops(&tool.name));
     let trimmed = drop_tools(&clearance, &request, &payload)?;
     let (cleared, vault) = match trimmed {
-        None => {
-            let unchanged = payload.clone();
-            carry_out(&asker, &clearance, &request, &inspection, unchanged)?
-        }
+        None => carry_out(&asker, &clearance, &request, &inspection, payload.clone())?,
         Some(trimmed) => {
-            let again = trimmed.clone();
             let request = asker.parse(&trimmed)?;
             let inspection = inspect(snapshot, &request, labels, trimmed.raw.len());
-            carry_out(&asker, &clearance, &request, &inspection, again)?
+            carry_out(&asker, &clearance, &request, &inspection, trimmed.clone())?
         }
     };
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
 
     let reservation = reserve(&asker, &cleared, draft)?;
-    let context = AnswerContext { asker: &asker, dialect: cleared.dialect, vault: &vault, tools: &tools };
+    let unreadable_tools = request.facts.tools_unreadable;
+    let dialect = cleared.dialect;
+    let context = AnswerContext { asker: &asker, dialect, vault: &vault, tools: &tools, unreadable_tools };
     let outcome = answer(&context, &clearance, &cleared, &reservation, downstream, draft).await;
     settlement::settle(&asker, &cleared, reservation, &outcome, draft);
     outcome.into_result()
@@ -137,6 +128,21 @@ fn read_head(
     let claim = identity::claim(identity, config, &head, target.operation, prefix, now)?;
     draft.region = Some(claim.region().to_owned());
     Ok((target, claim))
+}
+
+/// Proves who the caller is.
+pub fn verify(
+    snapshot: &Snapshot,
+    claim: &Claim,
+    body: SignedBody<'_>,
+    downstream: &Downstream<'_>,
+    draft: &mut Draft,
+) -> Result<Principal, Refusal> {
+    let (identity, config) = (&snapshot.identity, &snapshot.config);
+    let now = draft.unix_seconds();
+    let principal = identity::verify(claim, identity, config, &downstream.head(), body, now)?;
+    draft.principal(&principal);
+    Ok(principal)
 }
 
 /// A conversation is never held; anything else may have to be, whole.

@@ -40,8 +40,9 @@ impl Payload {
             Form::Json
         } else {
             match std::str::from_utf8(&raw) {
-                Ok(text) => Form::Text(Bytes::from(quote(text))),
-                Err(_) => Form::Bytes,
+                // No text has a NUL in it: UTF-16 of plain words is valid UTF-8, and no detector would see the words.
+                Ok(text) if !text.contains('\0') => Form::Text(Bytes::from(quote(text))),
+                _ => Form::Bytes,
             }
         };
         Self { raw, sha256, form }
@@ -115,6 +116,8 @@ mod tests {
         let bytes = payload(b"\xff\x00", BodyShape::Endpoint);
         assert_eq!(bytes.json(), &b"null"[..]);
         assert_eq!(bytes.with_json(b"1".to_vec()).unwrap().raw, &b"\xff\x00"[..]);
+        assert_eq!(payload(b"a\0n\0n\0", BodyShape::Endpoint).json(), &b"null"[..]);
+        assert_eq!(payload(b"a\0n\0n\0", BodyShape::Raw).dialect(), Some(Dialect::Bytes));
         assert_eq!(payload(b"\xff", BodyShape::Converse).json(), &b"\xff"[..]);
         assert_eq!(payload(b"{\"a\":1}", BodyShape::Raw).json(), &b"{\"a\":1}"[..]);
     }

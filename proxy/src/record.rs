@@ -11,6 +11,7 @@ use hardpan_filters::inspection::Inspection;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, Target};
 use hardpan_inference::principal::Principal;
+use hardpan_inference::request::RequestFacts;
 use hardpan_inference::usage::{TokenUsage, UsageSource};
 use hardpan_policies::Decision;
 use hardpan_pricing::Cost;
@@ -136,6 +137,12 @@ impl Draft {
     pub fn target(&mut self, target: &Target) {
         self.operation = Some(target.operation);
         self.model = target.model.as_ref().map(|model| model.as_str().to_owned());
+    }
+
+    pub fn request(&mut self, model: &ModelId, facts: &RequestFacts) {
+        self.model(model);
+        self.content_elsewhere = facts.content_elsewhere;
+        self.parsed = facts.parsed;
     }
 
     pub fn model(&mut self, model: &ModelId) {

@@ -129,14 +129,14 @@ class Records:
         return self.path.read_text(encoding="utf-8").split("\n")[:-1]
 
     def take(self, count):
-        """Exactly `count` new records, in order; the next call starts after them."""
+        """Exactly `count` new records, by when their requests began: a record is written after its answer."""
         deadline = time.monotonic() + RECORD_SECONDS
         while len(self._lines()) < self.mark + count and time.monotonic() < deadline:
             time.sleep(0.01)
         lines = self._lines()[self.mark :]
         self.mark += len(lines)
         assert len(lines) == count, f"{len(lines)} records, expected {count}"
-        return [json.loads(line) for line in lines]
+        return sorted((json.loads(line) for line in lines), key=lambda record: record["time"])
 
     def one(self):
         return self.take(1)[0]
@@ -146,7 +146,8 @@ class Records:
         deadline = time.monotonic() + RECORD_SECONDS
         while len(self._lines()) < self.mark + count and time.monotonic() < deadline:
             time.sleep(0.01)
-        return [json.loads(line) for line in self._lines()[self.mark :][-count:]]
+        records = [json.loads(line) for line in self._lines()[self.mark :]]
+        return sorted(records, key=lambda record: record["time"])[-count:]
 
 
 @pytest.fixture

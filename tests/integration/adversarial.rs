@@ -194,7 +194,7 @@ fn callers_who_cannot_prove_who_they_are_are_refused() {
         (
             "bearer",
             edited("authorization: AWS4-HMAC-SHA256 ", "authorization: Bearer "),
-            (400, "IncompleteSignatureException"),
+            (403, "UnrecognizedClientException"),
         ),
     ] {
         assert_refused(&hardpan, name, &head, body.as_bytes(), error);

@@ -13,6 +13,7 @@ mod answers;
 mod bodies;
 mod configuration;
 mod coverage;
+mod duplex;
 mod errors;
 mod guards;
 mod identity;

@@ -140,8 +140,10 @@ pub struct RequestFacts {
     pub parsed: bool,
     /// How many answers are asked for; at least one.
     pub choices: u64,
-    /// The body points at content in S3, behind a URL or kept by the service, which nobody inspects here.
+    /// The body points at content in S3, behind a URL or kept by the service, which nobody inspects here; or it has a
+    /// model outside of Bedrock answer.
     pub content_elsewhere: bool,
+    /// Of searches, and of agents the body gives knowledge bases to.
     pub knowledge_base: Option<KnowledgeBaseFacts>,
 }
 

@@ -1,6 +1,6 @@
 //! InvokeModelWithBidirectionalStream: signed envelopes in, frames out, both at once over HTTP/2. Each event
-//! that comes in goes back as text while the request is still open. No speech is understood, and sessions
-//! have no limit.
+//! that comes in goes back as text, or as the tool calls its text asks for, while the request is still open.
+//! No speech is understood, and sessions have no limit.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -18,7 +18,7 @@ use hardpan_inference::stream::event_stream::{Frame, FrameDecoder, exception};
 
 use crate::answer::BYTES_PER_TOKEN;
 use crate::body::{Broken, Watch};
-use crate::directives::{self, Fault, StreamFault};
+use crate::directives::{self, Fault, StreamFault, ToolCall};
 use crate::frames::{FrameKind, Frames};
 use crate::keyring::now_unix;
 use crate::server::Shared;
@@ -210,12 +210,23 @@ impl Conversation {
             }
             _ => {}
         }
-        let content = match &directives.say {
-            Some(say) => say.clone(),
-            None => format!("You said: {}", directives.echo),
-        };
+        // Only what a user says asks for a call: a text that travels in any other event is data.
+        let calls: &[ToolCall] = if said.is_some() { &directives.tools } else { &[] };
+        if directives.say.is_some() || !directives.echo.is_empty() || calls.is_empty() {
+            let content = match &directives.say {
+                Some(say) => say.clone(),
+                None => format!("You said: {}", directives.echo),
+            };
+            self.speak(&event, said.is_some(), &content, turn);
+        }
+        for call in calls {
+            self.call(&event, call, turn);
+        }
+    }
+
+    fn speak(&mut self, event: &Value, is_answer: bool, content: &str, turn: &mut Turn) {
         self.output_bytes = self.output_bytes.saturating_add(content.len() as u64);
-        let output = if said.is_some() {
+        let output = if is_answer {
             json!({"textOutput": {
                 "promptName": event.pointer("/event/textInput/promptName"),
                 "contentId": format!("{:016x}", self.number),
@@ -226,6 +237,19 @@ impl Conversation {
             // An event no client knows, so that none takes it for speech.
             json!({"echoOutput": {"content": content}})
         };
+        self.send(&output, turn);
+    }
+
+    /// A call in one event, its arguments a text of JSON as they were given.
+    fn call(&mut self, event: &Value, call: &ToolCall, turn: &mut Turn) {
+        self.output_bytes = self.output_bytes.saturating_add(call.json.len() as u64);
+        let output = json!({"toolUse": {
+            "promptName": event.pointer("/event/textInput/promptName"),
+            "contentId": format!("{:016x}", self.number),
+            "toolUseId": format!("tooluse_{:016x}", self.number),
+            "toolName": call.name,
+            "content": call.json
+        }});
         self.send(&output, turn);
     }
 
@@ -318,6 +342,27 @@ mod tests {
         assert_eq!(turn.ending, Some(Ending::Clean));
         let frames = split(&bytes_of(&turn));
         assert!(frames.len() == 1 && frames[0].0.contains(VALIDATION));
+    }
+
+    #[test]
+    fn a_text_may_ask_for_calls_and_other_events_may_not() {
+        let mut conversation = Conversation::new(None);
+        let call = r#"[sim:tool get_weather {"city": "Oslo"}]"#;
+        let sealed = |inner: &Bytes| envelope(NOW * 1000, &[0; 32], inner).unwrap();
+        let turn = conversation.hear(&sealed(&inner(call)), NOW);
+        let answer = chunks(&bytes_of(&turn));
+        assert_eq!(answer.len(), 1);
+        let called = &answer[0]["event"]["toolUse"];
+        assert_eq!(called["toolName"], "get_weather");
+        assert_eq!(called["content"], r#"{"city": "Oslo"}"#);
+        let turn = conversation.hear(&sealed(&inner(&format!("look {call}"))), NOW);
+        let answer = chunks(&bytes_of(&turn));
+        assert_eq!(answer[0]["event"]["textOutput"]["content"], "You said: look");
+        assert!(answer[1]["event"]["toolUse"]["toolUseId"].is_string());
+        let other = json!({"event": {"promptStart": {"promptName": call}}}).to_string();
+        let other = event("chunk", json!({"bytes": STANDARD.encode(other)}).to_string().as_bytes());
+        let turn = conversation.hear(&sealed(&other), NOW);
+        assert!(chunks(&bytes_of(&turn))[0]["event"]["echoOutput"].is_object());
     }
 
     #[test]

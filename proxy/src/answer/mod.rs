@@ -17,6 +17,8 @@ pub struct AnswerContext<'a> {
     pub dialect: Dialect,
     pub vault: &'a Vault,
     pub tools: &'a [DeclaredTool],
+    /// Policy knew that the request offers tools whose calls cannot be read, and let it go on.
+    pub unreadable_tools: bool,
 }
 
 impl AnswerContext<'_> {

@@ -253,7 +253,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                 EventKind::ToolEcho { block, name, arguments } => {
                     self.echo(item, block, name.as_deref(), &arguments)?;
                 }
-                EventKind::UnreadableCall if self.context.guards_tools() => {
+                EventKind::UnreadableCall
+                    if self.context.guards_tools() && !self.context.unreadable_tools =>
+                {
                     return Err(Refusal::AnswerMalformed);
                 }
                 EventKind::UnreadableCall => {}

@@ -31,6 +31,14 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
         }
         Err(_) => return Err(Refusal::AnswerMalformed),
     };
+    // Words may stand where a caller expects JSON that could hold calls; calls may be spelt so that nobody can judge
+    // them, or in two ways at once.
+    let hides_calls = answer.ambiguous_calls
+        || (answer.unreadable_calls && !context.unreadable_tools)
+        || (payload.dialect().is_some() && !context.tools.is_empty());
+    if context.guards_tools() && hides_calls {
+        return Err(Refusal::AnswerMalformed);
+    }
     let mut completion = Completion {
         usage: answer.usage,
         stop_reason: answer.stop_reason.clone(),

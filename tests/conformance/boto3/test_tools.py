@@ -36,7 +36,7 @@ REFUSED = {
         tools("get_weather", required=["city"]),
         "tool_args_invalid",
     ),
-    "no grant": ('[sim:tool http_get {"url": "http://example.com"}]', tools("http_get"), "tool_not_granted"),
+    "no grant": ('[sim:tool http_get {"url": "http://example.com"}]', tools("http_get"), "tool_undeclared"),
     "never offered": (WEATHER, DATABASE, None),
 }
 

@@ -21,8 +21,23 @@ pub fn why_not(operation: Operation, column: Column) -> Option<&'static str> {
 }
 
 /// Proofs that need more than one request and one answer, by the test that holds them.
-pub fn proved_by(_operation: Operation, _column: Column) -> Option<&'static str> {
-    None
+pub fn proved_by(operation: Operation, column: Column) -> Option<&'static str> {
+    if operation != Operation::InvokeModelWithBidirectionalStream {
+        return None;
+    }
+    Some(match column {
+        Column::Identity => "duplex::heads_and_events_that_prove_nothing_are_refused",
+        Column::Policy => "duplex::a_team_without_a_grant_gets_no_conversation",
+        Column::PiiIn => "duplex::personal_data_in_an_event_is_masked",
+        Column::PiiOut => "duplex::masked_values_come_back_in_the_models_events",
+        Column::Injection => "duplex::an_injection_ends_the_conversation_before_it_leaves",
+        Column::Tools => "duplex::a_granted_call_is_released_and_a_forbidden_one_becomes_a_text",
+        Column::Quota => "duplex::a_conversation_beyond_the_limit_is_refused",
+        Column::Cost => "duplex::a_conversation_has_its_tokens_and_its_price",
+        Column::Guardrail => "duplex::a_guardrail_that_cannot_be_attached_refuses_the_conversation",
+        Column::Record => "duplex::a_conversation_leaves_one_record",
+        Column::Cache => return None,
+    })
 }
 
 /// Why tokens are counted but not priced.

@@ -2,6 +2,9 @@
 //! Bedrock runtime API reference). The model that answers is often named on the server alone; what the body names
 //! is told here.
 
+use std::collections::HashSet;
+
+use super::facts::has_member;
 use super::opaque::is_filled;
 use super::shape::{channel_of, list, word};
 use super::texts::{Collector, is_identifier, is_media, is_text_type};
@@ -274,8 +277,61 @@ pub(super) fn knowledge_base(
             Some(searched(document, config, query, facts))
         }
         Operation::AgenticRetrieveStream => Some(agentic(document, root)),
+        Operation::InvokeAgent | Operation::InvokeInlineAgent => agents_own(document, root),
         _ => None,
     }
+}
+
+/// Knowledge bases the body gives to an agent and its collaborators. None where it names none: those the agent was
+/// made with are not known here.
+fn agents_own(document: &Document<'_>, root: ValueId) -> Option<KnowledgeBaseFacts> {
+    let mut bases = list(document, root, "knowledgeBases");
+    for collaborator in list(document, root, "collaborators") {
+        bases.extend(list(document, collaborator, "knowledgeBases"));
+    }
+    for state in ["sessionState", "inlineSessionState"] {
+        let state = document.get(root, state);
+        bases
+            .extend(state.into_iter().flat_map(|state| list(document, state, "knowledgeBaseConfigurations")));
+    }
+    if bases.is_empty() {
+        return None;
+    }
+    let query_chars = document.get(root, "inputText").map_or(0, |text| chars(document, text));
+    let mut facts =
+        KnowledgeBaseFacts { query_chars, has_filter: true, generate: true, ..KnowledgeBaseFacts::default() };
+    let mut seen = HashSet::new();
+    for base in bases {
+        let id = document.string_at(base, &["knowledgeBaseId"]).map(std::borrow::Cow::into_owned);
+        facts.ids.extend(id.filter(|id| seen.insert(id.clone())));
+        let own = searched(document, Some(base), None, KnowledgeBaseFacts::default());
+        facts.results = facts.results.max(own.results);
+        facts.search = facts.search.or(own.search);
+        facts.has_filter &= own.has_filter;
+        facts.implicit_filter |= own.implicit_filter;
+        facts.rerank |= own.rerank;
+    }
+    Some(facts)
+}
+
+/// The Bedrock model a harness is to answer with, where the body names one instead of the harness's own.
+pub(super) fn harness_model(document: &Document<'_>, root: ValueId) -> Option<String> {
+    let named = document.string_at(root, &["model", "bedrockModelConfig", "modelId"]);
+    named.map(std::borrow::Cow::into_owned).filter(|name| !name.is_empty())
+}
+
+/// Whether a harness is to answer with a model of another provider, or behind an address of the caller's choice.
+pub(super) fn harness_leaves_bedrock(document: &Document<'_>, root: ValueId) -> bool {
+    let Some(model) = document.get(root, "model").filter(|model| document.kind(*model) != Kind::Null) else {
+        return false;
+    };
+    let is_other = |(key, value): (ValueId, ValueId)| {
+        document.string(key).is_none_or(|name| name != "bedrockModelConfig")
+            && document.kind(value) != Kind::Null
+    };
+    document.kind(model) != Kind::Object
+        || document.members(model).any(is_other)
+        || ["apiBase", "api_base"].iter().any(|name| has_member(document, model, name))
 }
 
 fn searched(
@@ -474,6 +530,68 @@ mod tests {
             (2, false, true, false)
         );
         assert!(facts(Operation::InvokeAgent, AGENT).is_none());
+    }
+
+    #[test]
+    fn the_knowledge_bases_given_to_an_agent_are_told() {
+        const SEARCH: &str = r#""retrievalConfiguration":{"vectorSearchConfiguration":{"numberOfResults":4,"filter":{"x":1}}}"#;
+        let facts = |operation, body| parse(operation, "", body).facts.knowledge_base;
+        let inline = format!(
+            r#"{{"inputText":"é?","knowledgeBases":[{{"knowledgeBaseId":"KB1",{SEARCH}}}],
+            "collaborators":[{{"knowledgeBases":[{{"knowledgeBaseId":"KB2",{SEARCH}}},{{"knowledgeBaseId":"KB1",{SEARCH}}}]}}],
+            "inlineSessionState":{{"knowledgeBaseConfigurations":[{{"knowledgeBaseId":"KB3",{SEARCH}}}]}}}}"#
+        );
+        let told = facts(Operation::InvokeInlineAgent, inline.as_str()).unwrap();
+        let expected = KnowledgeBaseFacts {
+            ids: ["KB1", "KB2", "KB3"].map(str::to_owned).to_vec(),
+            results: Some(4),
+            query_chars: 2,
+            has_filter: true,
+            generate: true,
+            ..KnowledgeBaseFacts::default()
+        };
+        assert_eq!(told, expected);
+        let state = r#"{"inputText":"x","sessionState":{"knowledgeBaseConfigurations":[
+            {"knowledgeBaseId":"KB4","retrievalConfiguration":{"vectorSearchConfiguration":{"filter":{"x":1}}}},
+            {"knowledgeBaseId":"KB5","retrievalConfiguration":{"vectorSearchConfiguration":{"overrideSearchType":"HYBRID",
+            "implicitFilterConfiguration":{"modelArn":"m"},"rerankingConfiguration":{"type":"x"}}}}]}}"#;
+        for operation in [Operation::InvokeAgent, Operation::InvokeInlineAgent] {
+            let told = facts(operation, state).unwrap();
+            assert_eq!((told.ids.join(" "), told.has_filter), ("KB4 KB5".to_owned(), false));
+            assert_eq!(
+                (told.search.as_deref(), told.implicit_filter, told.rerank),
+                (Some("HYBRID"), true, true)
+            );
+        }
+        for none in ["{}", r#"{"knowledgeBases":[],"sessionState":{}}"#] {
+            assert!(facts(Operation::InvokeInlineAgent, none).is_none(), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_harness_tells_its_model_and_whether_it_is_bedrocks() {
+        for (model, named, elsewhere) in [
+            ("null", None, false),
+            ("{}", None, false),
+            (
+                r#"{"bedrockModelConfig":{"modelId":"amazon.nova-lite-v1:0"}}"#,
+                Some("amazon.nova-lite-v1:0"),
+                false,
+            ),
+            (r#"{"bedrockModelConfig":{"modelId":"m.x"},"openAiModelConfig":null}"#, Some("m.x"), false),
+            (r#"{"bedrockModelConfig":{"modelId":"m.x","apiBase":"https://x"}}"#, Some("m.x"), true),
+            (r#"{"openAiModelConfig":{"modelId":"gpt","apiKeyArn":"a"}}"#, None, true),
+            (r#"{"geminiModelConfig":{"modelId":"gemini","apiKeyArn":"a"}}"#, None, true),
+            (r#"{"liteLlmModelConfig":{"modelId":"x/y","apiBase":"https://x"}}"#, None, true),
+            (r#"{"someNewModelConfig":{"modelId":"x"}}"#, None, true),
+            (r#""gpt""#, None, true),
+        ] {
+            let body = format!(r#"{{"messages":[],"model":{model}}}"#);
+            let request = parse(Operation::InvokeHarness, "", &body);
+            assert_eq!(request.model_named.as_deref(), named, "{body}");
+            assert_eq!(request.facts.content_elsewhere, elsewhere, "{body}");
+        }
+        assert!(parse(Operation::InvokeAgentRuntimeCommand, "", r#"{"model":"x"}"#).model_named.is_none());
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! A whole answer: the tool calls it proposes, its stop reason, its usage, and the texts a value may be restored in.
-//! Streams are read elsewhere.
+//! Calls are read in every shape that stands there, whatever dialect the request was taken for: who writes a request
+//! does not choose how its answer is read. Streams are read elsewhere.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::cut;
 use super::event_change::message_item;
+use super::opaque::is_filled;
 use super::shape::{list, word};
-use super::texts::Collector;
+use super::texts::{Collector, is_signed};
 use crate::edit::Edit;
 use crate::finding::Channel;
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, escape, quote};
@@ -39,8 +41,15 @@ pub struct Restorable {
 
 pub struct Answer<'a> {
     pub document: Document<'a>,
+    /// The request's dialect, or that of the calls the answer shows.
     pub dialect: Dialect,
     pub tool_calls: Vec<ToolCall>,
+    /// Calls stand here in two shapes, so that two readers would carry out different ones. Not all of them can be
+    /// replaced: such an answer is refused as a whole.
+    pub ambiguous_calls: bool,
+    /// The answer holds calls in a spelling whose names or arguments are not known here. They are not all among
+    /// `tool_calls`.
+    pub unreadable_calls: bool,
     pub stop_reason: Option<String>,
     pub usage: Option<TokenUsage>,
     /// What Bedrock Guardrails did, where the body says so.
@@ -54,6 +63,7 @@ impl<'a> Answer<'a> {
     pub fn parse(dialect: Dialect, body: &'a [u8], limits: JsonLimits) -> Result<Self, JsonError> {
         let document = Document::parse(body, limits)?;
         let root = document.root();
+        let Proposals { dialect, calls, ambiguous, unreadable } = Proposals::of(dialect, &document);
         let stop_reason_value = stop_reason_value(dialect, &document);
         let stop_reason = stop_reason_value.and_then(|id| document.string(id)).map(Cow::into_owned);
         let intervened = ["amazon-bedrock-guardrailAction", "guardrailAction"]
@@ -62,7 +72,9 @@ impl<'a> Answer<'a> {
             .any(|action| matches!(&*action, "INTERVENED" | "GUARDRAIL_INTERVENED"));
         Ok(Self {
             dialect,
-            tool_calls: tool_calls(dialect, &document),
+            tool_calls: calls,
+            ambiguous_calls: ambiguous,
+            unreadable_calls: unreadable,
             usage: usage(&document, root),
             service_tier: service_tier(&document, root),
             guardrail_intervened: intervened || stop_reason.as_deref() == Some("guardrail_intervened"),
@@ -185,8 +197,8 @@ impl<'a> Answer<'a> {
 
     /// Blocks the model checks by a signature, or by an encrypted form of the same.
     fn signed(&self) -> Vec<ValueId> {
-        let blocks = content(self.dialect, &self.document).into_iter();
-        let blocks = blocks.flat_map(|content| self.document.elements(content));
+        let contents = BLOCK_DIALECTS.into_iter().filter_map(|dialect| content(dialect, &self.document));
+        let blocks = contents.flat_map(|content| self.document.elements(content));
         blocks.filter(|block| is_reasoning(&self.document, *block)).collect()
     }
 }
@@ -226,33 +238,125 @@ fn is_reasoning(document: &Document<'_>, block: ValueId) -> bool {
     let kind = word(document, block, "type");
     document.get(block, "reasoningContent").is_some()
         || kind.ends_with("thinking")
-        || (kind == "reasoning" && document.get(block, "encrypted_content").is_some())
+        || (kind == "reasoning" && is_signed(document, block, "encrypted_content"))
 }
 
-fn tool_calls(dialect: Dialect, document: &Document<'_>) -> Vec<ToolCall> {
-    if dialect == Dialect::OpenAiChat {
-        let choices = list(document, document.root(), "choices").into_iter();
-        let messages = choices.filter_map(|choice| document.get(choice, "message"));
-        let calls = messages.flat_map(|message| list(document, message, "tool_calls"));
-        return calls.map(|call| chat_call(document, call)).collect();
-    }
-    let blocks = content(dialect, document).into_iter().flat_map(|content| document.elements(content));
-    blocks
-        .filter_map(|block| {
-            let kind = word(document, block, "type");
-            match (dialect, &*kind) {
-                (Dialect::Anthropic, "tool_use") => Some(call(document, block, block, ("id", "input"))),
-                (Dialect::OpenAiResponses, "function_call") => {
-                    Some(call(document, block, block, ("call_id", "arguments")))
-                }
-                (Dialect::Converse | Dialect::Nova, _) => {
-                    let holder = document.get(block, "toolUse")?;
-                    Some(call(document, block, holder, ("toolUseId", "input")))
-                }
-                _ => None,
+/// Dialects whose calls and reasoning stand in a list of blocks, each in a place of its own.
+const BLOCK_DIALECTS: [Dialect; 3] = [Dialect::OpenAiResponses, Dialect::Anthropic, Dialect::Converse];
+
+/// The calls an answer shows, in all shapes, and the dialect they have.
+struct Proposals {
+    dialect: Dialect,
+    calls: Vec<ToolCall>,
+    ambiguous: bool,
+    unreadable: bool,
+}
+
+impl Proposals {
+    fn of(dialect: Dialect, document: &Document<'_>) -> Self {
+        let mut all = Self { dialect, calls: Vec::new(), ambiguous: false, unreadable: false };
+        let blocks = BLOCK_DIALECTS.into_iter().map(|shape| (shape, Found::in_blocks(shape, document)));
+        let mut shapes = Vec::new();
+        for (shape, found) in std::iter::once((Dialect::OpenAiChat, Found::in_chat(document))).chain(blocks) {
+            all.unreadable |= found.unreadable;
+            if !found.calls.is_empty() {
+                shapes.push(shape);
+                all.calls.extend(found.calls);
             }
-        })
-        .collect()
+        }
+        // Nova writes its blocks as Converse does.
+        let is_own =
+            |shape: &Dialect| *shape == dialect || (*shape == Dialect::Converse && dialect == Dialect::Nova);
+        if let (Some(first), false) = (shapes.first(), shapes.iter().any(is_own)) {
+            all.dialect = *first;
+        }
+        all.ambiguous = shapes.len() > 1;
+        all
+    }
+}
+
+/// The calls of one shape.
+#[derive(Default)]
+struct Found {
+    calls: Vec<ToolCall>,
+    unreadable: bool,
+}
+
+impl Found {
+    fn in_chat(document: &Document<'_>) -> Self {
+        let mut found = Self::default();
+        let root = document.root();
+        let has = |holder: ValueId, name: &str| {
+            document.get(holder, name).is_some_and(|value| is_filled(document, value))
+        };
+        for choice in list(document, root, "choices") {
+            // A piece of a stream in a whole answer.
+            let delta = document.get(choice, "delta");
+            found.unreadable |= has(choice, "tool_calls")
+                || delta.is_some_and(|delta| has(delta, "tool_calls") || has(delta, "function_call"));
+            let Some(message) = document.get(choice, "message") else { continue };
+            // What chats had before `tool_calls`.
+            let function = document.get(message, "function_call");
+            found.unreadable |= function.is_some_and(|function| document.kind(function) != Kind::Null);
+            let calls = document.get(message, "tool_calls");
+            found.unreadable |=
+                calls.is_some_and(|calls| document.kind(calls) != Kind::Array && is_filled(document, calls));
+            for block in list(document, message, "tool_calls") {
+                let call = chat_call(document, block);
+                found.unreadable |= call.name.is_empty() || !is_function(document, block);
+                found.calls.push(call);
+            }
+        }
+        // Cohere's two spellings.
+        let message = document.get(root, "message");
+        found.unreadable |=
+            has(root, "tool_calls") || message.is_some_and(|message| has(message, "tool_calls"));
+        found
+    }
+
+    fn in_blocks(shape: Dialect, document: &Document<'_>) -> Self {
+        let mut found = Self::default();
+        let blocks = content(shape, document).into_iter().flat_map(|content| document.elements(content));
+        for block in blocks {
+            let kind = word(document, block, "type");
+            match (shape, &*kind) {
+                (Dialect::Anthropic, "tool_use") => {
+                    found.calls.push(call(document, block, block, ("id", "input")));
+                }
+                (Dialect::OpenAiResponses, "function_call") => {
+                    found.calls.push(call(document, block, block, ("call_id", "arguments")));
+                }
+                // A tool the service has run itself is no call to the caller.
+                (Dialect::Anthropic, "server_tool_use") => {}
+                (Dialect::Anthropic, other) => found.unreadable |= other.ends_with("tool_use"),
+                (Dialect::OpenAiResponses, other) => found.unreadable |= is_other_call(other),
+                _ => {
+                    let holder = document.get(block, "toolUse");
+                    let holder = holder.filter(|holder| document.kind(*holder) != Kind::Null);
+                    found
+                        .calls
+                        .extend(holder.map(|holder| call(document, block, holder, ("toolUseId", "input"))));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether a chat's call is of the kind that has a `function`. Some servers leave the kind out.
+fn is_function(document: &Document<'_>, block: ValueId) -> bool {
+    let kind = document.get(block, "type").filter(|kind| document.kind(*kind) != Kind::Null);
+    kind.is_none_or(|kind| document.string(kind).is_some_and(|kind| kind == "function"))
+}
+
+/// Items of a response that ask for something else than a function, but for the searches and drawings the service has
+/// done itself.
+fn is_other_call(kind: &str) -> bool {
+    match kind {
+        "web_search_call" | "file_search_call" | "code_interpreter_call" | "image_generation_call" => false,
+        "mcp_approval_request" => true,
+        kind => kind.ends_with("_call"),
+    }
 }
 
 fn chat_call(document: &Document<'_>, block: ValueId) -> ToolCall {
@@ -389,6 +493,80 @@ mod tests {
         assert_eq!(value.pointer("/output/2/content/0/text").unwrap(), "no");
         assert_eq!(value.pointer("/output/2/type").unwrap(), "message");
         assert_eq!(value.pointer("/status").unwrap(), "completed");
+    }
+
+    #[test]
+    fn calls_are_found_and_refused_whatever_dialect_the_request_had() {
+        const ANTHROPIC: &str = r#"{"stop_reason":"tool_use","content":[{"type":"server_tool_use","name":"web_search"},
+            {"type":"tool_use","id":"1","name":"f","input":{"a":"b"}}]}"#;
+        for (body, shape, name, text) in [
+            (CHAT, Dialect::OpenAiChat, "f", "/choices/0/message/content"),
+            (RESPONSE, Dialect::OpenAiResponses, "f", "/output/2/content/0/text"),
+            (ANTHROPIC, Dialect::Anthropic, "f", "/content/1/text"),
+            (CONVERSE, Dialect::Converse, "f", "/output/message/content/2/text"),
+        ] {
+            for asked in [
+                Dialect::Anthropic,
+                Dialect::OpenAiChat,
+                Dialect::OpenAiResponses,
+                Dialect::Converse,
+                Dialect::Opaque,
+                Dialect::CohereChat,
+                Dialect::Agent,
+            ] {
+                let answer = parse(asked, body);
+                assert_eq!((answer.dialect, answer.tool_calls[0].name.as_str()), (shape, name), "{asked:?}");
+                assert!(!answer.ambiguous_calls && !answer.unreadable_calls, "{asked:?} {body}");
+                let value = replaced(&answer, body, &[(answer.tool_calls[0].block, "no".to_owned())]);
+                assert_eq!(value.pointer(text).unwrap(), "no", "{asked:?}");
+            }
+        }
+        assert_eq!(parse(Dialect::Nova, CONVERSE).dialect, Dialect::Nova);
+        assert_eq!(parse(Dialect::Anthropic, r#"{"content":[]}"#).dialect, Dialect::Anthropic);
+    }
+
+    #[test]
+    fn calls_in_two_shapes_are_told() {
+        let body = r#"{"content":[{"type":"tool_use","id":"1","name":"f","input":{}}],
+            "choices":[{"message":{"tool_calls":[{"function":{"name":"g","arguments":"{}"}}]}}]}"#;
+        for asked in [Dialect::Anthropic, Dialect::OpenAiChat] {
+            let answer = parse(asked, body);
+            assert!(answer.ambiguous_calls);
+            assert_eq!((answer.dialect, answer.tool_calls.len()), (asked, 2));
+        }
+    }
+
+    #[test]
+    fn calls_nobody_can_judge_are_told() {
+        for (body, unreadable) in [
+            (r#"{"choices":[{"message":{"function_call":{"name":"f","arguments":"{}"}}}]}"#, true),
+            (r#"{"choices":[{"message":{"function_call":null,"tool_calls":null}}]}"#, false),
+            (r#"{"choices":[{"message":{"tool_calls":[]},"delta":{"tool_calls":[]}}]}"#, false),
+            (r#"{"choices":[{"message":{"tool_calls":{"name":"f"}}}]}"#, true),
+            (r#"{"choices":[{"delta":{"tool_calls":[{"function":{"name":"f"}}]}}]}"#, true),
+            (r#"{"choices":[{"message":{"tool_calls":[{"type":null,"function":{"name":"f"}}]}}]}"#, false),
+            (
+                r#"{"choices":[{"message":{"tool_calls":[{"type":"custom","custom":{"name":"f","input":"x"}}]}}]}"#,
+                true,
+            ),
+            (r#"{"choices":[{"message":{"tool_calls":[{"type":"custom","function":{"name":"f"}}]}}]}"#, true),
+            (r#"{"output":[{"type":"custom_tool_call","name":"f","input":"x"}]}"#, true),
+            (r#"{"output":[{"type":"local_shell_call"}]}"#, true),
+            (r#"{"output":[{"type":"computer_call"}]}"#, true),
+            (r#"{"output":[{"type":"mcp_call","name":"f"}]}"#, true),
+            (r#"{"output":[{"type":"mcp_approval_request","name":"f"}]}"#, true),
+            (r#"{"output":[{"type":"web_search_call"},{"type":"message","content":[]}]}"#, false),
+            (r#"{"content":[{"type":"server_tool_use","name":"web_search"}]}"#, false),
+            (r#"{"content":[{"type":"mcp_tool_use","name":"f"}]}"#, true),
+            (r#"{"text":"","tool_calls":[{"name":"f","parameters":{}}]}"#, true),
+            (r#"{"message":{"tool_calls":[{"function":{"name":"f"}}]}}"#, true),
+            (r#"{"tool_calls":null,"message":"x"}"#, false),
+            (r#""tool_calls""#, false),
+        ] {
+            for asked in [Dialect::Anthropic, Dialect::OpenAiChat, Dialect::Opaque] {
+                assert_eq!(parse(asked, body).unreadable_calls, unreadable, "{body}");
+            }
+        }
     }
 
     #[test]

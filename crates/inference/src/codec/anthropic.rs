@@ -2,7 +2,7 @@
 //! Bedrock user guide, "Anthropic Claude Messages API"). Answers are read elsewhere.
 
 use super::shape::{Shape, ToolDeclaration, channel_of, count_role};
-use super::texts::Collector;
+use super::texts::{Collector, is_signed};
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId};
 use crate::request::MessageCounts;
@@ -62,7 +62,7 @@ fn collect_content(collector: &mut Collector<'_, '_>, content: ValueId, channel:
 
 fn collect_block(collector: &mut Collector<'_, '_>, block: ValueId, channel: Channel) {
     let kind = collector.document.string_at(block, &["type"]).unwrap_or_default().into_owned();
-    let signed = collector.document.get(block, "signature").is_some();
+    let signed = is_signed(collector.document, block, "signature");
     for (name, key, value) in collector.named(block) {
         match (kind.as_str(), name.as_str()) {
             (_, "type" | "cache_control" | "id" | "tool_use_id" | "is_error" | "signature") => {}

@@ -2,7 +2,7 @@
 //! user guide, "Complete request schema").
 
 use super::shape::{Shape, ToolDeclaration, channel_of, count_role};
-use super::texts::Collector;
+use super::texts::{Collector, is_signed};
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId};
 use crate::request::{GuardrailRef, MessageCounts};
@@ -122,7 +122,7 @@ fn collect_tool_result(collector: &mut Collector<'_, '_>, result: ValueId) {
 /// The model checks its own reasoning by a signature: such text is read, never changed.
 fn collect_reasoning(collector: &mut Collector<'_, '_>, reasoning: ValueId, channel: Channel) {
     let text = collector.document.get(reasoning, "reasoningText");
-    let signed = text.is_some_and(|text| collector.document.get(text, "signature").is_some());
+    let signed = text.is_some_and(|text| is_signed(collector.document, text, "signature"));
     if let (Some(text), true) = (text.and_then(|text| collector.document.get(text, "text")), signed) {
         collector.signed_text(text, channel);
     } else if let Some(text) = text {

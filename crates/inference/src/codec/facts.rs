@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::shape::{list, whole_number, word};
 use super::{agent, cohere, opaque, openai};
 use crate::json::{Document, Kind, ValueId};
-use crate::operation::BodyShape;
+use crate::operation::{BodyShape, Operation};
 use crate::request::{Dialect, Parameters};
 
 /// Where a dialect's reader looks for its output limit.
@@ -119,7 +119,8 @@ pub(super) fn tools_unreadable(dialect: Dialect, document: &Document<'_>, root: 
         Dialect::OpenAiChat => openai::chat_tools_unreadable(document, root),
         Dialect::OpenAiResponses => openai::responses_tools_unreadable(document, root),
         Dialect::CohereChat => cohere::tools_unreadable(document, root),
-        // An agent's tools run on the server; their calls never reach the caller as such.
+        // An agent's tools run at the service. Those of an action group that returns control come to the caller in
+        // `returnControl` events, which pass as they came: their schemas belong to the agent, not to the body.
         Dialect::Agent => false,
         Dialect::Converse | Dialect::Nova => {
             let more = document.get(root, "additionalModelRequestFields");
@@ -135,11 +136,28 @@ pub(super) fn tools_unreadable(dialect: Dialect, document: &Document<'_>, root: 
                 })
         }
         Dialect::Anthropic => {
+            let tools = document.get(root, "tools");
             document.get(root, "mcp_servers").is_some()
-                || list(document, root, "tools").into_iter().any(|tool| document.get(tool, "name").is_none())
+                || tools.is_some_and(|tools| !matches!(document.kind(tools), Kind::Array | Kind::Null))
+                || list(document, root, "tools").into_iter().any(|tool| !is_callers_own(document, tool))
         }
     }
 }
+
+/// Whether an Anthropic tool is one whose calls the caller carries out, and so come by here. All others, web search,
+/// code execution and MCP toolsets among them, run at the service.
+fn is_callers_own(document: &Document<'_>, tool: ValueId) -> bool {
+    let kind = document.get(tool, "type").filter(|kind| document.kind(*kind) != Kind::Null);
+    document.string_at(tool, &["name"]).is_some()
+        && kind.is_none_or(|kind| {
+            document.string(kind).is_some_and(|kind| {
+                kind == "custom" || CALLERS_OWN_TOOLS.iter().any(|start| kind.starts_with(start))
+            })
+        })
+}
+
+/// How the types of Anthropic's own tools begin that run where the caller is.
+const CALLERS_OWN_TOOLS: [&str; 4] = ["bash_", "text_editor_", "computer_", "memory_"];
 
 /// Whether an object inside `id` has a member of this name.
 pub(super) fn has_member(document: &Document<'_>, id: ValueId, name: &str) -> bool {
@@ -189,17 +207,19 @@ pub(super) fn metadata(document: &Document<'_>, root: ValueId) -> BTreeMap<Strin
         .collect()
 }
 
-/// Whether the body points at content that is not in it. Where an answer is to be put does not count.
-pub(super) fn content_elsewhere(shape: BodyShape, document: &Document<'_>) -> bool {
+/// Whether the body points at content that is not in it, or sends its content where no policy of Bedrock holds.
+/// Where an answer is to be put does not count.
+pub(super) fn content_elsewhere(operation: Operation, document: &Document<'_>) -> bool {
     let root = document.root();
-    let kept_by_the_service = shape == BodyShape::Responses
+    let leaves = operation == Operation::InvokeHarness && agent::harness_leaves_bedrock(document, root);
+    let kept_by_the_service = operation.body() == BodyShape::Responses
         && (["previous_response_id", "conversation"]
             .iter()
             .filter_map(|name| document.get(root, name))
             .any(|id| document.kind(id) != Kind::Null)
             || document.get(root, "background").is_some_and(|id| document.kind(id) == Kind::True)
             || document.path(root, &["prompt", "id"]).is_some());
-    kept_by_the_service || is_tokens(document, root) || points_elsewhere(document, root)
+    leaves || kept_by_the_service || is_tokens(document, root) || points_elsewhere(document, root)
 }
 
 /// A prompt given as token numbers, which nobody reads here.
@@ -301,6 +321,31 @@ mod tests {
         }
         let url = r#"{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"HTTPS://x"}}]}]}"#;
         assert!(parse(Operation::MantleMessages, "", url).facts.content_elsewhere);
+    }
+
+    #[test]
+    fn only_tools_the_caller_carries_out_are_readable_in_an_anthropic_body() {
+        for (tools, unreadable) in [
+            (r#"[{"name":"f","input_schema":{}}]"#, false),
+            (r#"[{"type":null,"name":"f"}]"#, false),
+            (r#"[{"type":"custom","name":"f"}]"#, false),
+            (r#"[{"type":"bash_20250124","name":"bash"}]"#, false),
+            (r#"[{"type":"text_editor_20250728","name":"str_replace_based_edit_tool"}]"#, false),
+            (r#"[{"type":"computer_20250124","name":"computer"}]"#, false),
+            (r#"[{"type":"memory_20250818","name":"memory"}]"#, false),
+            ("null", false),
+            (r#"[{"type":"web_search_20250305","name":"web_search"}]"#, true),
+            (r#"[{"name":"f"},{"type":"code_execution_20250825","name":"code_execution"}]"#, true),
+            (r#"[{"type":"mcp_toolset","mcp_server_name":"x","name":"y"}]"#, true),
+            (r#"[{"type":"function","name":"f"}]"#, true),
+            (r#"[{"type":1,"name":"f"}]"#, true),
+            (r#"[{"name":null}]"#, true),
+            (r#"{"name":"f"}"#, true),
+        ] {
+            let body = format!(r#"{{"messages":[],"tools":{tools}}}"#);
+            let request = parse(Operation::InvokeModel, "anthropic.claude-3-haiku-20240307-v1:0", &body);
+            assert_eq!(request.facts.tools_unreadable, unreadable, "{body}");
+        }
     }
 
     #[test]

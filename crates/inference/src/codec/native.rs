@@ -89,7 +89,50 @@ impl Members<'_, '_> {
     fn says(&self, name: &str, value: &str) -> bool {
         self.document.string_at(self.root, &[name]).is_some_and(|own| own == value)
     }
+
+    /// Whether an element of the list has a member of this name.
+    fn any_has(&self, list: &str, name: &str) -> bool {
+        let list = self.document.get(self.root, list);
+        let mut elements = list.into_iter().flat_map(|list| self.document.elements(list));
+        elements.any(|element| self.document.get(element, name).is_some())
+    }
+
+    /// Whether something here is read by OpenAI's readers alone.
+    fn has_openais_own(&self) -> bool {
+        self.any_has("tools", "function")
+            || self.has_any(&OPENAIS_OWN)
+            || OPENAIS_OWN_IN_MESSAGES.iter().any(|name| self.any_has("messages", name))
+    }
+
+    /// Whether something here is read by Anthropic's readers alone.
+    fn has_anthropics_own(&self) -> bool {
+        self.any_has("tools", "input_schema")
+    }
 }
+
+/// Members of a chat that Anthropic's bodies do not have. Who sends both kinds could have the answer read in one
+/// dialect while the model speaks the other.
+const OPENAIS_OWN: [&str; 17] = [
+    "max_completion_tokens",
+    "functions",
+    "function_call",
+    "parallel_tool_calls",
+    "response_format",
+    "stream_options",
+    "reasoning_effort",
+    "web_search_options",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "stop",
+    "n",
+    "best_of",
+];
+
+const OPENAIS_OWN_IN_MESSAGES: [&str; 3] = ["tool_calls", "tool_call_id", "function_call"];
 
 /// A provider's own body, as InvokeModel takes it.
 fn native(model: Option<&ModelId>, document: &Document<'_>, root: ValueId) -> Dialect {
@@ -154,11 +197,14 @@ fn unknown(members: &Members<'_, '_>) -> Dialect {
         let nova = members.says("schemaVersion", "messages-v1");
         let speaks_openai = !members.has_any(&["system", "schemaVersion", "inferenceConfig", "toolConfig"])
             && !members.has_any(&["max_gen_len", "max_tokens_to_sample", "parameters"])
+            && !members.has_anthropics_own()
             && contents_are_openai(members);
+        let speaks_anthropic =
+            !members.has_any(&["inferenceConfig", "toolConfig"]) && !members.has_openais_own();
         let nova_alone =
             nova && !members.has_any(&["tools", "functions", "max_tokens", "max_completion_tokens"]);
         return match (anthropic, nova) {
-            (true, false) if !members.has_any(&["inferenceConfig", "toolConfig"]) => Dialect::Anthropic,
+            (true, false) if speaks_anthropic => Dialect::Anthropic,
             (false, true) if nova_alone => Dialect::Nova,
             (false, false) if speaks_openai => Dialect::OpenAiChat,
             _ => Dialect::Opaque,
@@ -199,10 +245,11 @@ fn is_anthropics_own(kind: &str) -> bool {
 fn endpoint(document: &Document<'_>, root: ValueId) -> Dialect {
     let members = Members { document, root };
     if members.asks_in("messages") {
+        let neither = members.has_any(&["schemaVersion", "inferenceConfig", "toolConfig"]);
         return match members.has("anthropic_version") {
-            true => Dialect::Anthropic,
-            false if members.has_any(&["schemaVersion", "inferenceConfig", "toolConfig"]) => Dialect::Opaque,
-            false => Dialect::OpenAiChat,
+            true if !members.has_openais_own() => Dialect::Anthropic,
+            false if !neither && !members.has_anthropics_own() => Dialect::OpenAiChat,
+            _ => Dialect::Opaque,
         };
     }
     if members.asks_in("prompt") {
@@ -303,6 +350,29 @@ mod tests {
             assert_eq!(request.facts.dialect, dialect, "{body}");
             assert_eq!(request.facts.parsed, dialect != Dialect::Bytes, "{body}");
         }
+    }
+
+    #[test]
+    fn nobody_chooses_a_reader_by_a_body_of_two_dialects() {
+        const HIDDEN: &str = "arn:aws:bedrock:us-east-1:123456789012:imported-model/abcd1234efgh";
+        const NESTED: &str = r#"{"type":"function","name":"ok","function":{"name":"delete_db"}}"#;
+        const FLAT: &str = r#"{"type":"function","function":{"name":"ok"},"name":"f","input_schema":{}}"#;
+        let both = format!(r#"{{"anthropic_version":"x","messages":[],"tools":[{NESTED}]}}"#);
+        let chat = format!(r#"{{"messages":[],"tools":[{FLAT}]}}"#);
+        let member =
+            r#"{"anthropic_version":"x","messages":[],"parallel_tool_calls":true,"tools":[{"name":"f"}]}"#;
+        let history = r#"{"anthropic_version":"x","messages":[{"role":"assistant","tool_calls":[]}],"tools":[{"name":"f"}]}"#;
+        for body in [both.as_str(), chat.as_str(), member, history] {
+            for (operation, model) in [(Operation::InvokeEndpoint, ""), (Operation::InvokeModel, HIDDEN)] {
+                let request = parse(operation, model, body);
+                assert_eq!(request.facts.dialect, Dialect::Opaque, "{body}");
+                assert!(request.facts.tools_unreadable && request.facts.tools.is_empty(), "{body}");
+            }
+            let configured = try_parse_as(Operation::InvokeEndpoint, "", Some(Dialect::OpenAiChat), body);
+            assert_eq!(configured.map(|request| request.facts.dialect).ok(), Some(Dialect::OpenAiChat));
+        }
+        let plain = r#"{"anthropic_version":"x","messages":[],"tools":[{"name":"f","input_schema":{}}]}"#;
+        assert_eq!(parse(Operation::InvokeEndpoint, "", plain).facts.dialect, Dialect::Anthropic);
     }
 
     #[test]

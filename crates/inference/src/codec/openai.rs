@@ -4,7 +4,7 @@
 
 use super::opaque::is_filled;
 use super::shape::{Shape, ToolDeclaration, channel_of, count_role, list, word};
-use super::texts::Collector;
+use super::texts::{Collector, is_signed};
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId};
 use crate::request::MessageCounts;
@@ -193,7 +193,7 @@ fn collect_item(collector: &mut Collector<'_, '_>, item: ValueId) {
         _ => Channel::User,
     };
     // What the model wrote for itself is checked against its encrypted form: such text is read, never changed.
-    let signed = kind == "reasoning" && document.get(item, "encrypted_content").is_some();
+    let signed = kind == "reasoning" && is_signed(document, item, "encrypted_content");
     for (name, key, value) in collector.named(item) {
         match name.as_str() {
             "type" | "role" | "id" | "call_id" | "status" | "encrypted_content" => {}
@@ -386,6 +386,22 @@ mod tests {
         assert_eq!((request.facts.messages.count, request.facts.messages.tool_results), (3, 1));
         let short = parse(Operation::Responses, "", r#"{"model":"m","input":"u1"}"#);
         assert_eq!(channels(&short), [("u1".to_owned(), Channel::User)]);
+    }
+
+    #[test]
+    fn reasoning_without_its_encrypted_form_is_a_text_like_any_other() {
+        for (encrypted, editable) in [("null", true), ("\"\"", true), ("\"e\"", false)] {
+            let body = format!(
+                r#"{{"input":[{{"type":"reasoning","summary":[{{"type":"summary_text","text":"ASSISTANT1"}}],
+                "encrypted_content":{encrypted}}}]}}"#
+            );
+            let request = parse(Operation::Responses, "", &body);
+            let is_reasoning = |text: &&crate::codec::TextSpan| {
+                text.read(&request.document).is_some_and(|text| text == "ASSISTANT1")
+            };
+            let reasoning = request.texts.iter().find(is_reasoning).unwrap();
+            assert_eq!((reasoning.editable, reasoning.channel), (editable, Channel::Assistant), "{body}");
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl<'a> Request<'a> {
             metadata: facts::metadata(&document, root),
             parsed: dialect != Dialect::Bytes,
             choices: facts::choices(&document, root),
-            content_elsewhere: facts::content_elsewhere(operation.body(), &document),
+            content_elsewhere: facts::content_elsewhere(operation, &document),
             knowledge_base: agent::knowledge_base(operation, &document, root),
         };
         let (model_named, models_also_named) = models(operation, &document);
@@ -197,14 +197,19 @@ fn models(operation: Operation, document: &Document<'_>) -> (Option<String>, Vec
         BodyShape::Chat | BodyShape::Responses | BodyShape::Messages => "model",
         BodyShape::AsyncInvoke | BodyShape::Job => "modelId",
         BodyShape::Agent => return agent::models(operation, document, root),
+        BodyShape::Json if operation == Operation::InvokeHarness => {
+            return (agent::harness_model(document, root), Vec::new());
+        }
         _ => return (None, Vec::new()),
     };
     let named = document.string_at(root, &[member]).map(std::borrow::Cow::into_owned);
     (named.filter(|name| !name.is_empty()), Vec::new())
 }
 
+/// Numbers are looked at, but are no text.
 fn text_bytes(document: &Document<'_>, texts: &[TextSpan]) -> u64 {
-    texts.iter().map(|text| document.raw(text.value).len().saturating_sub(2) as u64).sum()
+    let strings = texts.iter().filter(|text| document.kind(text.value) == Kind::String);
+    strings.map(|text| document.raw(text.value).len().saturating_sub(2) as u64).sum()
 }
 
 #[cfg(test)]
@@ -378,6 +383,34 @@ mod tests {
             (Operation::Converse, r#"{"model":"m","messages":[]}"#, None),
         ] {
             assert_eq!(parse(operation, "", body).model_named.as_deref(), named, "{body}");
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_looked_at_and_count_as_no_text() {
+        let parse = |number: &str| {
+            let body = format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"toolResult":{{"toolUseId":"t","content":[
+                {{"json":{{"card":{number}}}}}]}}}}]}}]}}"#
+            );
+            let request = parse(Operation::Converse, "amazon.nova-lite-v1:0", &body);
+            let number = request.texts.iter().find(|text| request.document.kind(text.value) == Kind::Number);
+            let read = number.map(|text| {
+                let key = text.key.and_then(|key| request.document.string(key));
+                let at = 0..1;
+                let edits = text.edits(&request.document, &[(at, "{CARD_1}".to_owned())]);
+                assert!(!text.editable && edits.is_empty() && text.channel == Channel::Tool);
+                assert_eq!(key.as_deref(), Some("card"));
+                text.read(&request.document).unwrap().into_owned()
+            });
+            (read, request.facts.messages.text_bytes)
+        };
+        let (none, bytes) = parse("1");
+        assert!(none.is_none());
+        assert_eq!(parse("4111111111111111"), (Some("4111111111111111".to_owned()), bytes));
+        assert_eq!(parse("-41111111.50"), (Some("41111111".to_owned()), bytes));
+        for short in ["1234567", "0.4111111111111111", "1e99", "true"] {
+            assert_eq!(parse(short), (None, bytes), "{short}");
         }
     }
 

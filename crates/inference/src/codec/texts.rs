@@ -10,14 +10,15 @@ use crate::edit::Edit;
 use crate::finding::Channel;
 use crate::json::{Document, Kind, ValueId, quote};
 
-/// One string of a body that carries text.
+/// One string of a body that carries text, or a number long enough to be somebody's.
 #[derive(Debug, Clone, Copy)]
 pub struct TextSpan {
     pub value: ValueId,
     /// The member name the text stands under, which may say what it is: `{"ssn": "…"}`.
     pub key: Option<ValueId>,
     pub channel: Channel,
-    /// False where a change would break a signature over the text.
+    /// False where a change would break a signature over the text, and for numbers: what took the place of one would
+    /// be no number.
     pub editable: bool,
     /// A label of the service's own, whose characters it limits: a placeholder there has no braces.
     pub label: bool,
@@ -32,6 +33,9 @@ impl TextSpan {
 
     /// The text as a model reads it.
     pub fn read<'a>(&self, document: &Document<'a>) -> Option<Cow<'a, str>> {
+        if document.kind(self.value) == Kind::Number {
+            return Some(Cow::Borrowed(digits_of(document.raw(self.value))));
+        }
         let text = document.string(self.value)?;
         if !self.base64 {
             return Some(text);
@@ -70,6 +74,21 @@ impl TextSpan {
         let changed = format!("{head}{}", STANDARD.encode(bytes));
         vec![Edit::replace(document.range(self.value), quote(&changed))]
     }
+}
+
+/// The digits of a number before its point or exponent, without its sign.
+fn digits_of(number: &str) -> &str {
+    let number = number.trim_start_matches('-');
+    number.find(|digit: char| !digit.is_ascii_digit()).and_then(|end| number.get(..end)).unwrap_or(number)
+}
+
+/// Numbers of cards, accounts and people have at least so many digits; most others have fewer.
+const NUMBER_DIGITS_MIN: usize = 8;
+
+/// Whether a member holds a signature, or an encrypted form, that a service checks a text against. Null and an empty
+/// string check nothing: a text beside them is one like any other.
+pub(super) fn is_signed(document: &Document<'_>, object: ValueId, name: &str) -> bool {
+    document.string_at(object, &[name]).is_some_and(|signature| !signature.is_empty())
 }
 
 /// What stands before the data of a `data:` URI, and the data; of any other string nothing and all of it.
@@ -156,6 +175,14 @@ impl<'d, 'a> Collector<'d, 'a> {
         }
     }
 
+    /// A number as long as those of cards, accounts and people. Found but never changed.
+    fn number(&mut self, value: ValueId, key: Option<ValueId>, channel: Channel) {
+        let is_number = self.document.kind(value) == Kind::Number;
+        if is_number && digits_of(self.document.raw(value)).len() >= NUMBER_DIGITS_MIN {
+            self.texts.push(TextSpan { editable: false, ..TextSpan::plain(value, key, channel) });
+        }
+    }
+
     /// A text document in base64. What does not decode is no text, and the service refuses it.
     pub fn base64_text(&mut self, value: ValueId, channel: Channel) {
         let span = TextSpan { base64: true, ..TextSpan::plain(value, None, channel) };
@@ -164,12 +191,13 @@ impl<'d, 'a> Collector<'d, 'a> {
         }
     }
 
-    /// A member's value: a string with the name it stands under, anything else as JSON whose shape nobody knows.
+    /// A member's value: a string or a number with the name it stands under, anything else as JSON whose shape nobody
+    /// knows.
     pub fn rest_of(&mut self, key: ValueId, value: ValueId, channel: Channel) {
-        if self.document.kind(value) == Kind::String {
-            self.text(value, Some(key), channel);
-        } else {
-            self.free_json(value, channel);
+        match self.document.kind(value) {
+            Kind::String => self.text(value, Some(key), channel),
+            Kind::Number => self.number(value, Some(key), channel),
+            _ => self.free_json(value, channel),
         }
     }
 
@@ -223,21 +251,24 @@ impl<'d, 'a> Collector<'d, 'a> {
         self.all(id, channel, false);
     }
 
-    /// Every string under `id`, member names included: JSON whose shape the caller chose.
+    /// Every string under `id`, member names included, and every long number: JSON whose shape the caller chose.
     pub fn free_json(&mut self, id: ValueId, channel: Channel) {
         self.all(id, channel, true);
     }
 
-    fn all(&mut self, id: ValueId, channel: Channel, with_keys: bool) {
+    fn all(&mut self, id: ValueId, channel: Channel, is_free: bool) {
         let mut key = None;
         for value in self.document.descendants(id) {
             if self.document.is_key(value) {
                 key = Some(value);
-                if with_keys {
+                if is_free {
                     self.text(value, None, channel);
                 }
             } else {
                 self.text(value, key, channel);
+                if is_free {
+                    self.number(value, key, channel);
+                }
             }
         }
     }
@@ -284,6 +315,32 @@ mod tests {
         ] {
             assert_eq!(is_media(name, text), media, "{name} {text}");
         }
+    }
+
+    #[test]
+    fn only_a_signature_that_says_something_signs() {
+        for (body, signed) in [
+            (r#"{"signature":"s"}"#, true),
+            (r#"{"signature":""}"#, false),
+            (r#"{"signature":null}"#, false),
+            (r#"{"signature":{}}"#, false),
+            ("{}", false),
+        ] {
+            let document = Document::parse(body.as_bytes(), JsonLimits::default()).unwrap();
+            assert_eq!(is_signed(&document, document.root(), "signature"), signed, "{body}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_collected_where_the_caller_chose_the_shape() {
+        let body = r#"{"a":[41111111,1],"b":123456789012}"#;
+        let document = Document::parse(body.as_bytes(), JsonLimits::default()).unwrap();
+        let mut collector = Collector::new(&document);
+        collector.values(document.root(), Channel::User);
+        assert!(collector.texts.is_empty());
+        collector.free_json(document.root(), Channel::User);
+        let read: Vec<_> = collector.texts.iter().filter_map(|text| text.read(&document)).collect();
+        assert_eq!(read, ["a", "41111111", "b", "123456789012"]);
     }
 
     #[test]

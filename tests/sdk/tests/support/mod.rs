@@ -164,5 +164,5 @@ fn free_address() -> SocketAddr {
 }
 
 fn wait_a_little() {
-    std::thread::sleep(Duration::from_millis(20));
+    std::thread::park_timeout(Duration::from_millis(20));
 }
