@@ -88,7 +88,7 @@ impl Talk {
     }
 
     fn error(&self) -> (u16, &str) {
-        (self.status, &self.error_type)
+        (self.status, self.error_type.as_str())
     }
 
     fn say(&mut self, event: &Value) {
@@ -257,8 +257,10 @@ fn masked_values_come_back_in_the_models_events() {
     talk.say_text(&text);
     // While the request is open: nobody waits for its end.
     assert_eq!(talk.hear_event()["textOutput"]["content"], format!("You said: {text}"));
-    // A value keeps its placeholder for as long as the conversation lasts.
-    talk.say_text("[sim:say to {EMAIL_1}]");
+    // What was masked before is still known.
+    talk.say_text(&format!("{ADDRESS} again, and bob@example.org"));
+    let again = talk.hear_event();
+    assert_eq!(again["textOutput"]["content"], format!("You said: {ADDRESS} again, and bob@example.org"));
     talk.conclude();
     assert!(!what_arrived(&hardpan).contains(ADDRESS));
 }
@@ -327,7 +329,8 @@ fn a_conversation_beyond_the_limit_is_refused() {
 #[test]
 fn a_conversation_has_its_tokens_and_its_price() {
     let book = json!({
-        "schema": "hardpan_prices/1", "as_of": "2026-11-13", "source": "the test", "unit": "USD per 1,000,000 tokens",
+        "schema": "hardpan_prices/1", "as_of": "2026-11-13", "source": "the test",
+        "unit": "USD per 1,000,000 tokens",
         "models": {MODEL: {"in_region": {"standard": ["3.4", "13.6"]}}}
     });
     let more = format!("prices: {{ book: \"{}\" }}", written("prices", &book));

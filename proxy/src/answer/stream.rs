@@ -147,10 +147,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     /// Whether a stream of this kind has an event that nothing follows.
     fn has_known_end(&self) -> bool {
-        use hardpan_inference::operation::{Operation, Service};
-        if self.context.asker.operation == Operation::InvokeModelWithResponseStream {
-            return true;
-        }
+        use hardpan_inference::operation::Service;
         let of_bedrock =
             matches!(self.context.asker.operation.service(), Service::BedrockRuntime | Service::Mantle);
         of_bedrock

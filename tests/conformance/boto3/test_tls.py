@@ -1,6 +1,7 @@
 """The TLS listener: boto3 over HTTP/1.1, and a client that chooses HTTP/2 by ALPN, both on one port."""
 
 import ssl
+import subprocess
 
 import boto3
 import harness
@@ -45,6 +46,32 @@ def test_boto3_over_tls(tls, stack):
     assert answer["output"]["message"]["content"][0]["text"] == "You said: mail zoe@example.org"
     events = list(bedrock.converse_stream(modelId="amazon.nova-lite-v1:0", messages=messages)["stream"])
     assert "metadata" in events[-1]
+
+
+def test_boto3_takes_a_bearer_token_over_tls_of_a_local_authority(simulator, tmp_path, monkeypatch):
+    """boto3 sends tokens over TLS only: the authority and the certificate are those `hardpan ca` makes."""
+    folder = tmp_path / "ca"
+    made = subprocess.run(
+        [harness.hardpan_binary(), "ca", "new", "--dir", folder, "--name", "127.0.0.1"], capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+    keys = Credentials(APP_KEY, APP_SECRET)
+    generator = pytest.importorskip("aws_bedrock_token_generator", reason="1.40 sends tokens over plain text too")
+    token = generator.BedrockTokenGenerator().get_token(keys, "us-east-1")
+    monkeypatch.setenv("AWS_BEARER_TOKEN_BEDROCK", token)
+    with harness.Hardpan(
+        "hardpan-bearer",
+        harness.CONFIG / "tls.yaml",
+        simulator,
+        tmp_path,
+        HARDPAN_TLS_CERTIFICATE=str(folder / "server.pem"),
+        HARDPAN_TLS_KEY=str(folder / "server.key"),
+    ) as hardpan:
+        url = f"https://127.0.0.1:{hardpan.port}"
+        bedrock = boto3.Session().client("bedrock-runtime", endpoint_url=url, verify=str(folder / "ca.pem"))
+        messages = [{"role": "user", "content": [{"text": "mail zoe@example.org"}]}]
+        answer = bedrock.converse(modelId="amazon.nova-lite-v1:0", messages=messages)
+        assert answer["output"]["message"]["content"][0]["text"] == "You said: mail zoe@example.org"
 
 
 @pytest.mark.parametrize("http2", [True, False])
