@@ -100,6 +100,9 @@ fn without_calls(operation: Operation) -> Option<&'static str> {
         | Operation::ChatCompletions
         | Operation::MantleChatCompletions
         | Operation::EndpointChatCompletions
+        | Operation::InvokeEndpoint
+        | Operation::InvokeEndpointWithResponseStream
+        | Operation::InvokeInferenceRouter
         | Operation::Responses
         | Operation::MantleResponses
         | Operation::MantleMessages
@@ -116,7 +119,7 @@ fn without_calls(operation: Operation) -> Option<&'static str> {
         _ if operation.service() == Service::SagemakerRuntime
             || operation.service() == Service::InferenceRouter =>
         {
-            Some("the container's own protocol: no tools are offered in a form the service defines")
+            Some("answers go to S3")
         }
         _ if operation.body() == BodyShape::Empty => Some("a control-plane call without a model's answer"),
         _ => Some("the answer holds no calls for the application to run"),

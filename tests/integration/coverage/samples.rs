@@ -74,6 +74,9 @@ pub fn of(operation: Operation, form: Form) -> Vec<Sample> {
 pub fn with_tools(operation: Operation, form: Form) -> Vec<Sample> {
     let families: &[&str] = match operation {
         Operation::InvokeModel | Operation::InvokeModelWithResponseStream => &["anthropic", "openai"],
+        Operation::InvokeEndpoint
+        | Operation::InvokeEndpointWithResponseStream
+        | Operation::InvokeInferenceRouter => &["chat"],
         _ => &[""],
     };
     let offering = |family: &&str| {
@@ -369,6 +372,13 @@ fn offering_tools(operation: Operation, form: Form, family: &str) -> Option<Stri
             chat(&format!(r#""model":"{OPENAI_DECODED}","#), streams, &chat_tools())
         }
         Operation::EndpointChatCompletions => chat(r#""model":"","#, streams, &chat_tools()),
+        Operation::InvokeEndpoint
+        | Operation::InvokeEndpointWithResponseStream
+        | Operation::InvokeInferenceRouter
+            if family == "chat" =>
+        {
+            chat("", streams, &chat_tools())
+        }
         Operation::Responses | Operation::MantleResponses => {
             responses(streams, &format!(r#","tools":[{}]"#, tools("parameters", typed_tool)))
         }
