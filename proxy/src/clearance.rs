@@ -74,6 +74,18 @@ impl Clearance {
         self.obligations.drop_tools.contains(tool)
     }
 
+    /// What cannot be set any more once a conversation has begun with a limit.
+    pub fn beyond_a_conversation(&self, max_tokens: u64) -> Option<&'static str> {
+        let obligations = &self.obligations;
+        if obligations.guardrail.is_some() {
+            return Some("guardrail");
+        }
+        if !obligations.drop_tools.is_empty() {
+            return Some("drop_tools");
+        }
+        obligations.max_tokens.is_some_and(|limit| limit < max_tokens).then_some("max_tokens")
+    }
+
     pub fn redact(&self) -> Option<&hardpan_policies::Redact> {
         self.obligations.redact.as_ref()
     }

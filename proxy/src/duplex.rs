@@ -281,6 +281,10 @@ impl Session<'_> {
         let request = self.asker.parse(&payload)?;
         let document = &request.document;
         let Some(body) = document.get(document.root(), "event") else { return Err(Refusal::UnknownEvent) };
+        // One member says what an event is; a second one could be the one that counts.
+        if document.members(body).count() != 1 {
+            return Err(Refusal::UnknownEvent);
+        }
         if document.get(body, "audioInput").is_some() {
             return Ok(frame.raw().clone());
         }
@@ -290,6 +294,9 @@ impl Session<'_> {
         if !inspection.signals.findings.is_empty() || inspection.signals.injection > 0.0 {
             draft.inspection(&inspection, snapshot.config.guards.injection);
             let clearance = self.asker.clear(&request, &inspection, draft)?;
+            if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens) {
+                return Err(Refusal::Unenforceable { obligation });
+            }
             if let Some(redact) = clearance.redact() {
                 let masked =
                     mask_into(&mut self.vault, &request, &inspection, |kind| redact.types.contains(kind));
@@ -360,7 +367,7 @@ impl Session<'_> {
         let Some(event) = event_bytes(frame) else { return Ok(frame.raw().clone()) };
         let document = Document::parse(&event, limits).map_err(|_| Refusal::AnswerMalformed)?;
         let Some(body) = document.get(document.root(), "event") else { return Ok(frame.raw().clone()) };
-        if document.get(body, "audioOutput").is_some() {
+        if document.get(body, "audioOutput").is_some() && document.members(body).count() == 1 {
             self.completion.content_bytes += event.len() as u64 / 64;
             return Ok(frame.raw().clone());
         }

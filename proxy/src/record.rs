@@ -165,11 +165,12 @@ impl Draft {
 
     pub fn inspection(&mut self, inspection: &Inspection, scored: bool) {
         for (kind, count) in &inspection.signals.findings {
-            self.findings.insert(kind.name(), *count);
+            *self.findings.entry(kind.name()).or_default() += count;
             metrics::pii_found(*kind, *count);
         }
         if scored {
-            self.injection_score = Some(inspection.signals.injection);
+            let before = self.injection_score.unwrap_or_default();
+            self.injection_score = Some(inspection.signals.injection.max(before));
             metrics::injection_score(inspection.signals.injection);
         }
     }

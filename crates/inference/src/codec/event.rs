@@ -110,7 +110,33 @@ impl<'a> Event<'a> {
             | Dialect::Bytes => event.opaque(root),
         }
         event.metrics(root);
+        event.foreign_calls(dialect, root);
         Ok(event)
+    }
+
+    /// A call told in the words of another dialect than the request's: containers answer as they please.
+    fn foreign_calls(&mut self, dialect: Dialect, root: ValueId) {
+        let document = &self.document;
+        let chat = || {
+            let choices = document.get(root, "choices").into_iter().flat_map(|list| document.elements(list));
+            let said = choices.filter_map(|choice| {
+                document.get(choice, "delta").or_else(|| document.get(choice, "message"))
+            });
+            let calls = said.filter_map(|said| document.get(said, "tool_calls"));
+            calls.into_iter().any(|calls| document.elements(calls).next().is_some())
+        };
+        let anthropic =
+            || document.string_at(root, &["content_block", "type"]).is_some_and(|kind| kind == "tool_use");
+        let converse = || document.path(root, &["contentBlockStart", "start", "toolUse"]).is_some();
+        let responses =
+            || document.string_at(root, &["item", "type"]).is_some_and(|kind| kind == "function_call");
+        let is_foreign = (dialect != Dialect::OpenAiChat && chat())
+            || (dialect != Dialect::Anthropic && anthropic())
+            || (!matches!(dialect, Dialect::Nova | Dialect::Converse) && converse())
+            || (dialect != Dialect::OpenAiResponses && responses());
+        if is_foreign {
+            self.kinds.push(EventKind::UnreadableCall);
+        }
     }
 
     fn nova(&mut self, root: ValueId) {
@@ -562,6 +588,24 @@ mod tests {
             r#"{"type":"response.output_text.done","output_index":0,"text":"whole"}"#,
         );
         assert!(done.texts.iter().all(|text| text.lane.is_none()));
+    }
+
+    #[test]
+    fn a_call_in_another_dialects_words_is_noticed() {
+        for (dialect, json) in [
+            (
+                Dialect::Opaque,
+                r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f"}}]}}]}"#,
+            ),
+            (
+                Dialect::OpenAiChat,
+                r#"{"type":"content_block_start","content_block":{"type":"tool_use","name":"f"}}"#,
+            ),
+            (Dialect::Anthropic, r#"{"contentBlockStart":{"start":{"toolUse":{"name":"f"}}}}"#),
+            (Dialect::Opaque, r#"{"type":"response.output_item.added","item":{"type":"function_call"}}"#),
+        ] {
+            assert_eq!(parse(dialect, "", json).kinds, [EventKind::UnreadableCall], "{json}");
+        }
     }
 
     #[test]
