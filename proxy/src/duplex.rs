@@ -288,7 +288,7 @@ impl Session<'_> {
         if document.get(body, "audioInput").is_some() {
             return Ok(frame.raw().clone());
         }
-        self.completion_of_tools(document, body);
+        self.learn_tools(document, body);
         let mut edits = self.session_limits(document, body);
         let inspection = snapshot.inspector.inspect(&request, None);
         if !inspection.signals.findings.is_empty() || inspection.signals.injection > 0.0 {
@@ -311,8 +311,8 @@ impl Session<'_> {
         Ok(reframed(frame, &changed))
     }
 
-    /// Tools the prompt offers, whose calls are judged by them.
-    fn completion_of_tools(&mut self, document: &Document<'_>, event: ValueId) {
+    /// The tools the prompt offers: calls are judged by their schemas.
+    fn learn_tools(&mut self, document: &Document<'_>, event: ValueId) {
         let tools = document.path(event, &["promptStart", "toolConfiguration", "tools"]);
         for tool in tools.into_iter().flat_map(|list| document.elements(list)) {
             let Some(name) = document.string_at(tool, &["toolSpec", "name"]) else { continue };
