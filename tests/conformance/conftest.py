@@ -142,10 +142,15 @@ class Records:
         return self.take(1)[0]
 
     def ending(self, count):
-        """The last `count` of however many there are by now."""
+        """The last `count` of however many there are, once no more come: a record is written after its answer."""
         deadline = time.monotonic() + RECORD_SECONDS
-        while len(self._lines()) < self.mark + count and time.monotonic() < deadline:
-            time.sleep(0.01)
+        seen = -1
+        while time.monotonic() < deadline:
+            now = len(self._lines()) - self.mark
+            if now >= count and now == seen:
+                break
+            seen = now
+            time.sleep(0.5)
         records = [json.loads(line) for line in self._lines()[self.mark :]]
         return sorted(records, key=lambda record: record["time"])[-count:]
 
