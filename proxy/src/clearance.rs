@@ -40,7 +40,7 @@ pub struct Asker<'a> {
     pub model_behind: Option<ModelId>,
     /// Other models the body names.
     pub more_models: &'a [ModelId],
-    /// The caller's headers.
+    /// Those of the caller's headers that travel on.
     pub headers: &'a HeaderMap,
     pub ip: Option<IpAddr>,
     pub now_unix: i64,

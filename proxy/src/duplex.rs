@@ -56,7 +56,7 @@ pub async fn exchange(
     let request = exchange::parse(snapshot, target, &model, &payload)?;
     draft.request(&model, &request.facts);
     let metadata = exchange::label(&mut principal, claim, downstream, &request, draft);
-    let headers = downstream.headers().clone();
+    let headers = forward::passing(target.operation.service(), downstream.headers());
     let asker = Asker {
         snapshot,
         operation: target.operation,

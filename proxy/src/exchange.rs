@@ -60,7 +60,7 @@ pub async fn exchange(
     draft.inspection(&inspection, snapshot.config.guards.injection);
     draft.stage("inspection");
 
-    let headers = downstream.headers().clone();
+    let headers = forward::passing(target.operation.service(), downstream.headers());
     let asker = Asker {
         snapshot,
         operation: target.operation,

@@ -97,6 +97,12 @@ fn signed_names(service: Service) -> impl Iterator<Item = &'static str> {
     SIGNED.iter().chain(own).copied()
 }
 
+/// What of a caller's head travels on. Its credentials and transport headers go no further than its verification.
+pub fn passing(service: Service, headers: &HeaderMap) -> HeaderMap {
+    let names = signed_names(service).chain(UNSIGNED);
+    names.filter_map(|name| Some((HeaderName::from_static(name), headers.get(name)?.clone()))).collect()
+}
+
 /// The header in which a caller's words travel beside the body, where the service has one.
 pub fn labels(service: Service, headers: &HeaderMap) -> Option<&str> {
     let name = match service {

@@ -122,7 +122,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     pub fn finish(&mut self) -> Result<Bytes, Refusal> {
         let mut torn = false;
         while let Some(unit) = self.units.finish()? {
-            torn |= unit.is_sse();
+            torn |= unit.is_event();
             self.unit(unit)?;
         }
         self.overhear()?;

@@ -279,8 +279,9 @@ impl Unit {
         Self::line(Bytes::new())
     }
 
-    pub fn is_sse(&self) -> bool {
-        matches!(self.carrier, Carrier::Sse(_))
+    /// Whether this is an event, rather than blank lines or a comment.
+    pub fn is_event(&self) -> bool {
+        matches!(&self.carrier, Carrier::Sse(event) if event.data().is_some())
     }
 
     pub fn is_frame(&self) -> bool {
