@@ -5,6 +5,7 @@ make it talk to Hardpan, as in a deployment. The tests run one after another; a 
 wire starts where its test starts.
 """
 
+import datetime
 import json
 import time
 
@@ -116,43 +117,53 @@ def confidential():
 
 
 class Records:
-    """The audit records written since the test began."""
+    """The audit records of the requests that began since this was made.
+
+    A record is written after its answer, so one of an earlier test's may come late: what counts is when
+    its request began.
+    """
 
     def __init__(self, path):
         self.path = path
-        self.mark = len(self._lines())
+        self.began = datetime.datetime.now(datetime.timezone.utc)
+        self.taken = 0
 
-    def _lines(self):
+    def _records(self):
+        """Those not yet taken, by when their requests began."""
         if not self.path.exists():
             return []
         # The last line counts once it is whole.
-        return self.path.read_text(encoding="utf-8").split("\n")[:-1]
+        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1]
+        records = sorted((json.loads(line) for line in lines), key=lambda record: record["time"])
+        # The record's time has milliseconds.
+        began = self.began - datetime.timedelta(milliseconds=1)
+        since = [record for record in records if datetime.datetime.fromisoformat(record["time"]) >= began]
+        return since[self.taken :]
 
     def take(self, count):
-        """Exactly `count` new records, by when their requests began: a record is written after its answer."""
+        """Exactly `count` new records."""
         deadline = time.monotonic() + RECORD_SECONDS
-        while len(self._lines()) < self.mark + count and time.monotonic() < deadline:
+        while len(self._records()) < count and time.monotonic() < deadline:
             time.sleep(0.01)
-        lines = self._lines()[self.mark :]
-        self.mark += len(lines)
-        assert len(lines) == count, f"{len(lines)} records, expected {count}"
-        return sorted((json.loads(line) for line in lines), key=lambda record: record["time"])
+        records = self._records()
+        self.taken += len(records)
+        assert len(records) == count, f"{len(records)} records, expected {count}"
+        return records
 
     def one(self):
         return self.take(1)[0]
 
     def ending(self, count):
-        """The last `count` of however many there are, once no more come: a record is written after its answer."""
+        """The last `count` of however many there are, once no more come."""
         deadline = time.monotonic() + RECORD_SECONDS
         seen = -1
         while time.monotonic() < deadline:
-            now = len(self._lines()) - self.mark
+            now = len(self._records())
             if now >= count and now == seen:
                 break
             seen = now
             time.sleep(0.5)
-        records = [json.loads(line) for line in self._lines()[self.mark :]]
-        return sorted(records, key=lambda record: record["time"])[-count:]
+        return self._records()[-count:]
 
 
 @pytest.fixture
