@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 macro_rules! pii_types {
-    ($($variant:ident = $name:literal),+ $(,)?) => {
+    ($($(#[$note:meta])* $variant:ident = $name:literal),+ $(,)?) => {
         /// A kind of personal or secret value, named as Bedrock Guardrails names it where it has the type.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum PiiType { $($variant),+ }
+        pub enum PiiType { $($(#[$note])* $variant),+ }
 
         impl PiiType {
             pub const ALL: &[PiiType] = &[$(PiiType::$variant),+];
@@ -23,20 +23,67 @@ macro_rules! pii_types {
 }
 
 pii_types! {
+    // Format or checksum decides.
     Email = "EMAIL",
     Phone = "PHONE",
     CreditDebitCardNumber = "CREDIT_DEBIT_CARD_NUMBER",
     UsSocialSecurityNumber = "US_SOCIAL_SECURITY_NUMBER",
+    UsIndividualTaxIdentificationNumber = "US_INDIVIDUAL_TAX_IDENTIFICATION_NUMBER",
     InternationalBankAccountNumber = "INTERNATIONAL_BANK_ACCOUNT_NUMBER",
     IpAddress = "IP_ADDRESS",
+    MacAddress = "MAC_ADDRESS",
+    UsBankRoutingNumber = "US_BANK_ROUTING_NUMBER",
+    CaSocialInsuranceNumber = "CA_SOCIAL_INSURANCE_NUMBER",
+    UkNationalHealthServiceNumber = "UK_NATIONAL_HEALTH_SERVICE_NUMBER",
+    UkNationalInsuranceNumber = "UK_NATIONAL_INSURANCE_NUMBER",
+    /// A national identity or tax number of a person outside the US, Canada and the UK.
+    NationalId = "NATIONAL_ID",
+    CryptoAddress = "CRYPTO_ADDRESS",
+    VehicleIdentificationNumber = "VEHICLE_IDENTIFICATION_NUMBER",
+    // Words nearby decide.
+    UsBankAccountNumber = "US_BANK_ACCOUNT_NUMBER",
+    /// Not of the US.
+    BankAccountNumber = "BANK_ACCOUNT_NUMBER",
+    UsPassportNumber = "US_PASSPORT_NUMBER",
+    /// Not of the US.
+    PassportNumber = "PASSPORT_NUMBER",
+    DriverId = "DRIVER_ID",
+    LicensePlate = "LICENSE_PLATE",
+    CreditDebitCardCvv = "CREDIT_DEBIT_CARD_CVV",
+    CreditDebitCardExpiry = "CREDIT_DEBIT_CARD_EXPIRY",
+    Pin = "PIN",
+    UkUniqueTaxpayerReferenceNumber = "UK_UNIQUE_TAXPAYER_REFERENCE_NUMBER",
+    CaHealthNumber = "CA_HEALTH_NUMBER",
+    SwiftCode = "SWIFT_CODE",
+    MedicalRecordNumber = "MEDICAL_RECORD_NUMBER",
+    /// A number of a medical provider or insured person: NPI, DEA, MBI.
+    MedicalId = "MEDICAL_ID",
+    DateOfBirth = "DATE_OF_BIRTH",
+    /// An employer's or company's tax number, such as an EIN.
+    TaxId = "TAX_ID",
+    Age = "AGE",
+    Username = "USERNAME",
+    // Credentials.
     AwsAccessKey = "AWS_ACCESS_KEY",
     AwsSecretKey = "AWS_SECRET_KEY",
+    ApiKey = "API_KEY",
+    Jwt = "JWT",
+    PrivateKey = "PRIVATE_KEY",
+    Password = "PASSWORD",
 }
 
 impl PiiType {
     /// Credentials rather than personal data: policy counts them apart.
     pub fn is_secret(self) -> bool {
-        matches!(self, PiiType::AwsAccessKey | PiiType::AwsSecretKey)
+        matches!(
+            self,
+            PiiType::AwsAccessKey
+                | PiiType::AwsSecretKey
+                | PiiType::ApiKey
+                | PiiType::Jwt
+                | PiiType::PrivateKey
+                | PiiType::Password
+        )
     }
 }
 

@@ -29,21 +29,61 @@ mod numbers;
 mod phone;
 mod social_security;
 
-/// What a candidate starts with. The order is the priority where two anchors start at the same byte.
-const ANCHORS: [&str; 6] = [
+/// One way a value announces itself, and the code that decides whether it is one.
+struct Recogniser {
+    /// ASCII, in byte mode, and few bytes: what a candidate or the word that promises one starts with.
+    anchor: &'static str,
+    examine: fn(&mut Search<'_, '_>, Anchor) -> usize,
+}
+
+/// Where an anchor was found.
+#[derive(Clone, Copy)]
+struct Anchor {
+    start: usize,
+    end: usize,
+}
+
+/// The order is the priority where two anchors start at the same byte. `examine` returns where to go on.
+const RECOGNISERS: &[Recogniser] = &[
     // Seven digits with at most three separators between neighbours, or a dotted quad with fewer.
-    r"[0-9](?:[ .()\-]{0,3}[0-9]){6}|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}",
-    r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
-    r"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
-    r"A[KS]IA[A-Z2-7]{16}",
-    r"(?:@|%40)[A-Za-z0-9\x80-\xFF]",
-    r"(?i:aws|secret[ _\-]?(?:access[ _\-]?)?key)",
+    Recogniser {
+        anchor: r"[0-9](?:[ .()\-]{0,3}[0-9]){6}|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}",
+        examine: |search, anchor| numbers::examine(search.field, anchor.start, search.groups, search.found),
+    },
+    Recogniser {
+        anchor: r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
+        examine: |search, anchor| ip::examine_v6(search.field, anchor.start, search.found),
+    },
+    Recogniser {
+        anchor: r"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
+        examine: |search, anchor| iban::examine(search.field, anchor.start, search.found),
+    },
+    Recogniser {
+        anchor: r"A[KS]IA[A-Z2-7]{16}",
+        examine: |search, anchor| {
+            aws::examine_access_key(search.field, anchor.start, anchor.end, &mut search.secrets, search.found)
+        },
+    },
+    Recogniser {
+        anchor: r"(?:@|%40)[A-Za-z0-9\x80-\xFF]",
+        examine: |search, anchor| {
+            email::examine(search.field, anchor.start, anchor.end, &mut search.email_floor, search.found)
+        },
+    },
+    Recogniser {
+        anchor: r"(?i:aws|secret[ _\-]?(?:access[ _\-]?)?key)",
+        examine: |search, anchor| search.secrets.examine_after(search.field, anchor.end, search.found),
+    },
 ];
-const NUMBER: usize = 0;
-const IPV6: usize = 1;
-const IBAN: usize = 2;
-const AWS_ACCESS_KEY: usize = 3;
-const EMAIL: usize = 4;
+
+/// What one search keeps from anchor to anchor.
+struct Search<'t, 's> {
+    field: Field<'t>,
+    groups: &'s mut Vec<Group>,
+    found: &'s mut Vec<Finding>,
+    secrets: aws::SecretSearch,
+    email_floor: usize,
+}
 
 /// The lazy DFA thrashes on texts dense with digits under the default of 2 MiB. Memory is taken as states
 /// are met, so ordinary traffic stays far below this.
@@ -78,7 +118,7 @@ impl PiiDetector {
         let anchors = Regex::builder()
             .configure(config)
             .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build_many(&ANCHORS)
+            .build_many(&RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect::<Vec<_>>())
             .map_err(|error| BuildError(Box::new(error)))?;
         Ok(Self { anchors })
     }
@@ -109,28 +149,22 @@ impl PiiDetector {
         field: Field<'_>,
         cache: &mut Cache,
         groups: &mut Vec<Group>,
-        candidates: &mut Vec<Finding>,
+        found: &mut Vec<Finding>,
     ) {
-        let mut secrets = aws::SecretSearch::default();
-        secrets.examine_keyed(field, candidates);
-        let mut email_floor = 0;
+        let secrets = aws::SecretSearch::default();
+        let mut search = Search { field, groups, found, secrets, email_floor: 0 };
+        search.secrets.examine_keyed(field, search.found);
         let mut position = 0;
         while position < field.len() {
             let input = Input::new(field.bytes()).range(position..);
             let Some(anchor) = self.anchors.search_with(cache, &input) else {
                 break;
             };
-            let (start, end) = (anchor.start(), anchor.end());
-            let next = match anchor.pattern().as_usize() {
-                NUMBER => numbers::examine(field, start, groups, candidates),
-                IPV6 => ip::examine_v6(field, start, candidates),
-                IBAN => iban::examine(field, start, candidates),
-                AWS_ACCESS_KEY => aws::examine_access_key(field, start, end, &mut secrets, candidates),
-                EMAIL => email::examine(field, start, end, &mut email_floor, candidates),
-                // The sixth anchor: words that announce an AWS secret key.
-                _ => secrets.examine_after(field, end, candidates),
-            };
-            position = next.max(start + 1);
+            let place = Anchor { start: anchor.start(), end: anchor.end() };
+            let next = RECOGNISERS
+                .get(anchor.pattern().as_usize())
+                .map_or(place.end, |recogniser| (recogniser.examine)(&mut search, place));
+            position = next.max(place.start + 1);
         }
     }
 }
