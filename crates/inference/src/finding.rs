@@ -87,6 +87,34 @@ impl PiiType {
     }
 }
 
+/// What stands in a value's place, weakest first: where rules differ the strictest holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RedactMode {
+    /// A numbered placeholder, `{EMAIL_1}`; put back in the answer.
+    Mask,
+    /// A made-up value of the same format; put back in the answer.
+    Fake,
+    /// A keyed hash, the same for the same value and app: can be joined on, never put back.
+    Hash,
+    /// A token that is the same for the same value within a conversation; put back in the answer.
+    Token,
+    /// The bare name of the type, `{EMAIL}`, as Bedrock Guardrails writes it: never put back.
+    Label,
+    /// Nothing at all.
+    Drop,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RedactPlace {
+    /// Any text on its way to the model, tool results among them.
+    Request,
+    /// The model's text on its way to the app.
+    Response,
+    /// Arguments of tool calls on their way to the app, and tool results on their way to the model.
+    Tool,
+}
+
 /// A value found in one decoded text; `range` is in bytes of that text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
