@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::edit::Edit;
+use crate::stops::Stops;
 
 /// Bounds of one document.
 #[derive(Debug, Clone, Copy)]
@@ -16,10 +17,6 @@ pub struct JsonLimits {
     pub depth_max: usize,
     pub values_max: usize,
 }
-
-/// Longer strings are scanned block by block.
-const SHORT_STRING_BYTES: usize = 64;
-const BLOCK_BYTES: usize = 128;
 
 impl Default for JsonLimits {
     fn default() -> Self {
@@ -79,11 +76,18 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     pub fn parse(bytes: &'a [u8], limits: JsonLimits) -> Result<Self, JsonError> {
-        let text = std::str::from_utf8(bytes).map_err(|error| JsonError::Utf8 { at: error.valid_up_to() })?;
+        let text = utf8(bytes)?;
         if u32::try_from(bytes.len()).is_err() {
             return Err(JsonError::Length);
         }
-        let mut scanner = Scanner { bytes, at: 0, nodes: Vec::with_capacity(64), limits };
+        let mut scanner = Scanner {
+            bytes,
+            at: 0,
+            stops: Stops::new(),
+            nodes: Vec::with_capacity(64),
+            limits,
+            names: Vec::new(),
+        };
         scanner.document()?;
         Ok(Self { text, nodes: scanner.nodes })
     }
@@ -176,7 +180,8 @@ impl<'a> Document<'a> {
         if node.escaped {
             self.string(key).is_some_and(|key| key == name)
         } else {
-            self.text.get(node.start as usize + 1..node.end as usize - 1) == Some(name)
+            let inside = self.text.as_bytes().get(node.start as usize + 1..node.end as usize - 1);
+            inside == Some(name.as_bytes())
         }
     }
 
@@ -199,11 +204,26 @@ impl<'a> Document<'a> {
     }
 }
 
+/// The fast check says whether, the slow one where.
+fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
+    simdutf8::basic::from_utf8(bytes).map_err(|_| {
+        let valid = std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+        JsonError::Utf8 { at: valid }
+    })
+}
+
+/// The letters that make an escape of two bytes, a bit each.
+const ESCAPES: u128 =
+    1 << b'"' | 1 << b'\\' | 1 << b'/' | 1 << b'b' | 1 << b'f' | 1 << b'n' | 1 << b'r' | 1 << b't';
+
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
+    stops: Stops,
     nodes: Vec<Node>,
     limits: JsonLimits,
+    /// The member names of the object that has just ended, kept for their memory.
+    names: Vec<(Cow<'a, [u8]>, u32)>,
 }
 
 /// An object or array that is still open.
@@ -212,7 +232,7 @@ struct Open {
     is_object: bool,
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     fn document(&mut self) -> Result<(), JsonError> {
         let mut open: Vec<Open> = Vec::new();
         self.blank();
@@ -300,34 +320,28 @@ impl Scanner<'_> {
         if container.kind == Kind::Object { self.reject_duplicates(node) } else { Ok(()) }
     }
 
-    fn reject_duplicates(&self, object: usize) -> Result<(), JsonError> {
-        let mut keys: Vec<(Cow<'_, [u8]>, u32)> = Vec::new();
+    fn reject_duplicates(&mut self, object: usize) -> Result<(), JsonError> {
         let end = self.nodes.get(object).map_or(0, |node| node.next as usize);
+        let mut names = std::mem::take(&mut self.names);
+        names.clear();
         let mut at = object + 1;
         while at < end {
             let (Some(key), Some(value)) = (self.nodes.get(at), self.nodes.get(at + 1)) else { break };
-            let raw = self.bytes.get(key.start as usize + 1..key.end as usize - 1).unwrap_or_default();
-            let name = if key.escaped {
-                Cow::Owned(decode(std::str::from_utf8(raw).unwrap_or_default()).into_bytes())
-            } else {
-                Cow::Borrowed(raw)
-            };
-            keys.push((name, key.start));
+            names.push((self.name(key), key.start));
             at = value.next as usize;
         }
-        // Few members are compared in place; many are sorted, so that the work stays n log n.
-        let duplicate = if keys.len() <= 8 {
-            keys.iter().enumerate().find_map(|(index, (name, start))| {
-                keys.iter().take(index).any(|(other, _)| other == name).then_some(*start)
-            })
-        } else {
-            keys.sort_unstable();
-            keys.windows(2).find_map(|pair| match pair {
-                [(first, _), (second, start)] if first == second => Some(*start),
-                _ => None,
-            })
-        };
+        let duplicate = duplicate(&mut names);
+        self.names = names;
         duplicate.map_or(Ok(()), |start| Err(JsonError::DuplicateKey { at: start as usize }))
+    }
+
+    fn name(&self, key: &Node) -> Cow<'a, [u8]> {
+        let raw = self.bytes.get(key.start as usize + 1..key.end as usize - 1).unwrap_or_default();
+        if key.escaped {
+            Cow::Owned(decode(std::str::from_utf8(raw).unwrap_or_default()).into_bytes())
+        } else {
+            Cow::Borrowed(raw)
+        }
     }
 
     fn key(&mut self) -> Result<(), JsonError> {
@@ -349,13 +363,13 @@ impl Scanner<'_> {
         let mut escaped = false;
         self.at += 1;
         loop {
-            self.at += plain_run(self.bytes.get(self.at..).unwrap_or_default());
+            self.at = self.stops.next(self.bytes, self.at);
             match self.bytes.get(self.at) {
-                Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
                 }
+                Some(b'"') => break,
                 _ => return Err(self.syntax()),
             }
         }
@@ -363,18 +377,18 @@ impl Scanner<'_> {
         self.push(Kind::String, start, self.at, is_key, escaped)
     }
 
+    /// Which letter it is is looked up, not branched on: in prose it cannot be foreseen.
     fn escape(&mut self) -> Result<(), JsonError> {
-        match self.bytes.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') => {
-                let digits = self.bytes.get(self.at + 2..self.at + 6);
-                if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.syntax());
-                }
-                self.at += 6;
-            }
-            _ => return Err(self.syntax()),
+        let letter = self.bytes.get(self.at + 1).copied().unwrap_or_default();
+        if letter.is_ascii() && ESCAPES >> letter & 1 == 1 {
+            self.at += 2;
+            return Ok(());
         }
+        let digits = self.bytes.get(self.at + 2..self.at + 6);
+        if letter != b'u' || !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            return Err(self.syntax());
+        }
+        self.at += 6;
         Ok(())
     }
 
@@ -452,50 +466,33 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-/// Length of the run that holds neither quote, backslash nor control byte. Short strings are looked at eight bytes at a
-/// time; what goes on after that, block by block, which the compiler turns into vector instructions.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (first, rest) = bytes.split_at(bytes.len().min(SHORT_STRING_BYTES));
-    let at = plain_words(first);
-    if at < first.len() {
-        return at;
+/// Where a name stands that stood before. Few are compared in place; many are sorted, so that the work stays n log n.
+fn duplicate(names: &mut [(Cow<'_, [u8]>, u32)]) -> Option<u32> {
+    const FEW: usize = 8;
+    if names.len() <= FEW {
+        return names.iter().enumerate().find_map(|(index, (name, start))| {
+            names.iter().take(index).any(|(other, _)| other == name).then_some(*start)
+        });
     }
-    let stops = |byte: &u8| u8::from(*byte < 0x20) | u8::from(*byte == b'"') | u8::from(*byte == b'\\');
-    let is_plain = |block: &&[u8]| block.iter().fold(0, |seen, byte| seen | stops(byte)) == 0;
-    let blocks = rest.chunks_exact(BLOCK_BYTES).take_while(is_plain).count() * BLOCK_BYTES;
-    at + blocks + plain_words(rest.get(blocks..).unwrap_or_default())
-}
-
-fn plain_words(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let mut at = 0;
-    for chunk in bytes.chunks_exact(8) {
-        let word = u64::from_le_bytes(chunk.try_into().unwrap_or_default());
-        let quote = word ^ (ONES * 0x22);
-        let slash = word ^ (ONES * 0x5c);
-        let stop = (quote.wrapping_sub(ONES) & !quote)
-            | (slash.wrapping_sub(ONES) & !slash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let stop = stop & HIGH;
-        if stop != 0 {
-            return at + (stop.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let tail = bytes.get(at..).unwrap_or_default();
-    at + tail.iter().take_while(|byte| **byte >= 0x20 && **byte != b'"' && **byte != b'\\').count()
+    names.sort_unstable();
+    names.windows(2).find_map(|pair| match pair {
+        [(first, _), (second, start)] if first == second => Some(*start),
+        _ => None,
+    })
 }
 
 /// Decodes the inside of a string whose escapes the scanner has checked. A lone surrogate becomes U+FFFD.
 fn decode(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    for (_, piece) in Pieces::new(raw) {
-        match piece {
-            Piece::Plain(text) => out.push_str(text),
-            Piece::Char(decoded) => out.push(decoded),
-        }
+    let mut rest = raw;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (plain, escaped) = rest.split_at(at);
+        out.push_str(plain);
+        let (character, length) = unescape(escaped);
+        out.push(character);
+        rest = escaped.get(length..).unwrap_or_default();
     }
+    out.push_str(rest);
     out
 }
 
@@ -542,11 +539,6 @@ impl<'a> Pieces<'a> {
     fn new(raw: &'a str) -> Self {
         Self { raw, at: 0 }
     }
-
-    fn unit(&self, at: usize) -> Option<u32> {
-        let digits = self.raw.get(at..at + 6)?.strip_prefix("\\u")?;
-        u32::from_str_radix(digits, 16).ok()
-    }
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -560,33 +552,43 @@ impl<'a> Iterator for Pieces<'a> {
             self.at += length;
             return Some((start, Piece::Plain(rest.get(..length)?)));
         }
-        let (character, length) = match rest.as_bytes().get(1)? {
-            b'b' => ('\u{8}', 2),
-            b'f' => ('\u{c}', 2),
-            b'n' => ('\n', 2),
-            b'r' => ('\r', 2),
-            b't' => ('\t', 2),
-            b'u' => {
-                let high = self.unit(start)?;
-                let low = self.unit(start + 6).filter(|low| (0xdc00..0xe000).contains(low));
-                match (high, low) {
-                    (0xd800..0xdc00, Some(low)) => {
-                        let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-                        (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
-                    }
-                    _ => (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
-                }
-            }
-            byte => (char::from(*byte), 2),
-        };
+        let (character, length) = unescape(rest);
         self.at += length;
         Some((start, Piece::Char(character)))
     }
 }
 
+/// What the escape at the start of a text stands for, and its length. Two halves of a surrogate pair are one.
+fn unescape(text: &str) -> (char, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    match text.as_bytes().get(1) {
+        Some(b'n') => ('\n', 2),
+        Some(b't') => ('\t', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{c}', 2),
+        Some(b'u') => {
+            let high = unit(0).unwrap_or_default();
+            let low = unit(6).filter(|low| (0xdc00..0xe000).contains(low));
+            match (high, low) {
+                (0xd800..0xdc00, Some(low)) => {
+                    let code = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
+                    (char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER), 12)
+                }
+                _ => (char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER), 6),
+            }
+        }
+        Some(byte) => (char::from(*byte), 2),
+        None => (char::REPLACEMENT_CHARACTER, 1),
+    }
+}
+
 /// The inside of a JSON string that decodes to `text`.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if plain_run(text.as_bytes()) == text.len() {
+    if Stops::new().next(text.as_bytes(), 0) == text.len() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);

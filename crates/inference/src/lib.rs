@@ -9,5 +9,6 @@ pub mod model_id;
 pub mod operation;
 pub mod principal;
 pub mod request;
+mod stops;
 pub mod stream;
 pub mod usage;

@@ -18,7 +18,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
         find("tools").map(|tools| collector.document.elements(tools).collect::<Vec<_>>()).unwrap_or_default()
     {
         for (name, _, value) in collector.named(tool) {
-            if !matches!(name.as_str(), "name" | "type" | "cache_control") {
+            if !matches!(name.as_ref(), "name" | "type" | "cache_control") {
                 collector.values(value, Channel::System);
             }
         }
@@ -27,7 +27,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
     for message in messages.unwrap_or_default() {
         let role = collector.document.string_at(message, &["role"]).unwrap_or_default().into_owned();
         for (name, _, value) in collector.named(message) {
-            match name.as_str() {
+            match name.as_ref() {
                 "role" => {}
                 "content" => collect_content(collector, value, channel_of(&role)),
                 _ => collector.free_json(value, channel_of(&role)),
@@ -35,7 +35,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
         }
     }
     for (name, key, value) in &members {
-        match name.as_str() {
+        match name.as_ref() {
             "system" | "tools" | "messages" | "anthropic_version" | "anthropic_beta" | "tool_choice" => {}
             // Bodies of the Messages API itself name the model and ask for a stream.
             "model" | "stream" => {}
@@ -64,7 +64,7 @@ fn collect_block(collector: &mut Collector<'_, '_>, block: ValueId, channel: Cha
     let kind = collector.document.string_at(block, &["type"]).unwrap_or_default().into_owned();
     let signed = is_signed(collector.document, block, "signature");
     for (name, key, value) in collector.named(block) {
-        match (kind.as_str(), name.as_str()) {
+        match (kind.as_str(), name.as_ref()) {
             (_, "type" | "cache_control" | "id" | "tool_use_id" | "is_error" | "signature") => {}
             ("tool_use" | "server_tool_use", "name") => {}
             ("redacted_thinking", "data") => {}
@@ -88,7 +88,7 @@ fn collect_source(collector: &mut Collector<'_, '_>, source: ValueId, channel: C
     let media_type = collector.document.string_at(source, &["media_type"]);
     let is_text = media_type.is_some_and(|kind| kind.starts_with("text/"));
     for (name, key, value) in collector.named(source) {
-        match name.as_str() {
+        match name.as_ref() {
             "type" | "media_type" => {}
             "data" if base64 && is_text => collector.base64_text(value, channel),
             "data" if base64 => {}

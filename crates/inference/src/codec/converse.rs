@@ -23,7 +23,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
         }
     }
     for (name, key, value) in &members {
-        match name.as_str() {
+        match name.as_ref() {
             "system" | "toolConfig" | "messages" => {}
             "guardrailConfig" | "performanceConfig" | "serviceTier" | "schemaVersion" => {}
             "outputConfig" => collector.values(*value, Channel::System),
@@ -40,7 +40,7 @@ fn collect_message(collector: &mut Collector<'_, '_>, message: ValueId) {
     let role = collector.document.string_at(message, &["role"]).unwrap_or_default().into_owned();
     let channel = channel_of(&role);
     for (name, _, value) in collector.named(message) {
-        match name.as_str() {
+        match name.as_ref() {
             "role" => {}
             "content" => collect_content(collector, value, channel),
             _ => collector.free_json(value, channel),
@@ -64,7 +64,7 @@ fn collect_content(collector: &mut Collector<'_, '_>, content: ValueId, channel:
 
 fn collect_block(collector: &mut Collector<'_, '_>, block: ValueId, channel: Channel) {
     for (name, key, value) in collector.named(block) {
-        match name.as_str() {
+        match name.as_ref() {
             "text" => collector.text(value, None, channel),
             "cachePoint" => {}
             "image" | "video" | "audio" => collect_media(collector, value, channel),
@@ -90,7 +90,7 @@ fn collect_media(collector: &mut Collector<'_, '_>, media: ValueId, channel: Cha
     let is_text = channel == Channel::Tool
         && format.is_none_or(|format| matches!(format.as_ref(), "txt" | "md" | "csv" | "html"));
     for (name, key, value) in collector.named(media) {
-        match name.as_str() {
+        match name.as_ref() {
             "format" => {}
             "name" => collector.labels(value, channel),
             "source" => {
@@ -111,7 +111,7 @@ fn collect_media(collector: &mut Collector<'_, '_>, media: ValueId, channel: Cha
 
 fn collect_tool_result(collector: &mut Collector<'_, '_>, result: ValueId) {
     for (name, _, value) in collector.named(result) {
-        match name.as_str() {
+        match name.as_ref() {
             "toolUseId" | "status" | "type" => {}
             "content" => collect_content(collector, value, Channel::Tool),
             _ => collector.free_json(value, Channel::Tool),
@@ -137,7 +137,7 @@ fn collect_members_but(
     channel: Channel,
 ) {
     for (name, key, value) in collector.named(object) {
-        if identifiers.contains(&name.as_str()) {
+        if identifiers.contains(&&*name) {
             continue;
         }
         if collector.document.kind(value) == Kind::String {

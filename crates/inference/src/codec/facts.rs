@@ -1,6 +1,7 @@
 //! Facts that several dialects tell: limits, sampling, system prompts, labels, and whether all content is in the
 //! body at all. No text leaves this module but as a hash.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
@@ -235,20 +236,21 @@ fn points_elsewhere(document: &Document<'_>, id: ValueId) -> bool {
     match document.kind(id) {
         Kind::Array => document.elements(id).any(|element| points_elsewhere(document, element)),
         Kind::Object => {
-            // What a model once gave a tool is no content the model is to read from there.
             let kind = word(document, id, "type");
-            let url = document.get(id, "url").filter(|_| kind == "url");
-            kind == "item_reference"
-                || url.is_some_and(|url| is_remote(document, url))
-                || document.members(id).any(|(key, value)| {
-                    let name = document.string(key).unwrap_or_default();
-                    match &*name {
-                        "outputDataConfig" | "toolUse" | "json" => false,
-                        "input" if kind == "tool_use" => false,
-                        name if is_words(name) && document.kind(value) == Kind::String => false,
-                        name => is_pointer(document, name, value) || points_elsewhere(document, value),
-                    }
-                })
+            if kind == "item_reference" {
+                return true;
+            }
+            document.members(id).any(|(key, value)| {
+                let name = document.string(key).unwrap_or_default();
+                match &*name {
+                    // What a model once gave a tool is no content the model is to read from there.
+                    "outputDataConfig" | "toolUse" | "json" => false,
+                    "input" if kind == "tool_use" => false,
+                    name if is_words(name) && document.kind(value) == Kind::String => false,
+                    "url" if kind == "url" && is_remote(document, value) => true,
+                    name => is_pointer(document, name, value) || points_elsewhere(document, value),
+                }
+            })
         }
         Kind::String => is_s3(document, id),
         _ => false,
@@ -288,7 +290,12 @@ fn is_words(name: &str) -> bool {
 
 /// A whole value that is an S3 address, not a sentence that mentions one.
 fn is_s3(document: &Document<'_>, id: ValueId) -> bool {
-    document.string(id).is_some_and(|text| has_scheme(&text, "s3://") && !text.contains(char::is_whitespace))
+    let is_address = |text: Cow<'_, str>| has_scheme(&text, "s3://") && !text.contains(char::is_whitespace);
+    // Only what begins like an address, or with an escape that may hide one, is decoded.
+    let start = document.raw(id).as_bytes().get(1..6).unwrap_or_default();
+    let may_be_one =
+        start.contains(&b'\\') || start.get(..3).is_some_and(|s3| s3.eq_ignore_ascii_case(b"s3:"));
+    may_be_one && document.string(id).is_some_and(is_address)
 }
 
 #[cfg(test)]
@@ -305,6 +312,7 @@ mod tests {
             ),
             (r#"{"messages":[{"role":"user","content":[{"text":"s3://bucket/key"}]}]}"#, false),
             (r#"{"messages":[],"x":["S3://bucket/key"]}"#, true),
+            (r#"{"messages":[],"x":["\u00733:\/\/bucket/key"]}"#, true),
             (r#"{"messages":[],"x":["s3://bucket/key is full"]}"#, false),
             (
                 r#"{"messages":[{"role":"assistant","content":[{"toolUse":{"input":{"s3Uri":"s3://a/b"}}}]}]}"#,

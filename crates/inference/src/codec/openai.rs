@@ -17,7 +17,7 @@ pub(super) fn collect_chat(collector: &mut Collector<'_, '_>, root: ValueId) {
         collect_message(collector, message);
     }
     for (name, key, value) in collector.named(root) {
-        match name.as_str() {
+        match name.as_ref() {
             "tools" if document.kind(value) == Kind::Array => {}
             "messages" | "model" | "stream" | "tool_choice" => {}
             "functions" | "response_format" => collector.free_json(value, Channel::System),
@@ -48,7 +48,7 @@ pub(super) fn collect_responses(collector: &mut Collector<'_, '_>, root: ValueId
         }
     }
     for (name, key, value) in collector.named(root) {
-        match name.as_str() {
+        match name.as_ref() {
             "tools" if document.kind(value) == Kind::Array => {}
             "instructions" | "input" | "model" | "stream" | "store" | "tool_choice" => {}
             "previous_response_id" | "conversation" | "include" => {}
@@ -69,7 +69,7 @@ fn collect_tools(collector: &mut Collector<'_, '_>, root: ValueId) {
             collector.free_json(tool, Channel::System);
         }
         for (name, key, value) in collector.named(tool) {
-            match name.as_str() {
+            match name.as_ref() {
                 "type" | "name" => {}
                 "function" => collect_function(collector, value, Channel::System),
                 _ => collector.rest_of(key, value, Channel::System),
@@ -82,7 +82,7 @@ fn collect_message(collector: &mut Collector<'_, '_>, message: ValueId) {
     let document = collector.document;
     let channel = channel_of(&word(document, message, "role"));
     for (name, key, value) in collector.named(message) {
-        match name.as_str() {
+        match name.as_ref() {
             "role" | "tool_call_id" => {}
             "content" => collect_content(collector, value, channel),
             "tool_calls" if document.kind(value) == Kind::Array => {
@@ -101,7 +101,7 @@ fn collect_call(collector: &mut Collector<'_, '_>, call: ValueId, channel: Chann
         return collector.free_json(call, channel);
     }
     for (name, key, value) in collector.named(call) {
-        match name.as_str() {
+        match name.as_ref() {
             "id" | "type" | "index" => {}
             "function" => collect_function(collector, value, channel),
             _ => collector.rest_of(key, value, channel),
@@ -140,7 +140,7 @@ fn collect_content(collector: &mut Collector<'_, '_>, content: ValueId, channel:
 
 fn collect_part(collector: &mut Collector<'_, '_>, part: ValueId, channel: Channel) {
     for (name, key, value) in collector.named(part) {
-        match name.as_str() {
+        match name.as_ref() {
             "type" | "cache_control" | "detail" => {}
             "text" | "refusal" => collector.rest_of(key, value, channel),
             "image_url" | "video_url" | "audio_url" => collect_media(collector, key, value, channel),
@@ -149,7 +149,7 @@ fn collect_part(collector: &mut Collector<'_, '_>, part: ValueId, channel: Chann
             }
             "input_audio" => {
                 for (name, key, value) in collector.named(value) {
-                    if !matches!(name.as_str(), "data" | "format") {
+                    if !matches!(name.as_ref(), "data" | "format") {
                         collector.rest_of(key, value, channel);
                     }
                 }
@@ -171,7 +171,7 @@ fn collect_media(collector: &mut Collector<'_, '_>, key: ValueId, media: ValueId
         return collector.data_uri(media, key, channel);
     }
     for (name, key, value) in collector.named(media) {
-        match name.as_str() {
+        match name.as_ref() {
             "detail" | "format" => {}
             _ => collector.data_uri(value, key, channel),
         }
@@ -195,7 +195,7 @@ fn collect_item(collector: &mut Collector<'_, '_>, item: ValueId) {
     // What the model wrote for itself is checked against its encrypted form: such text is read, never changed.
     let signed = kind == "reasoning" && is_signed(document, item, "encrypted_content");
     for (name, key, value) in collector.named(item) {
-        match name.as_str() {
+        match name.as_ref() {
             "type" | "role" | "id" | "call_id" | "status" | "encrypted_content" => {}
             "name" if kind == "function_call" => {}
             "summary" | "content" if signed => {
