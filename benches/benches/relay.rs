@@ -1,15 +1,19 @@
 //! Handing an event stream on: the decoder and the governor that no guard asks anything of, beside a pump that only
-//! hands the same pieces on, and one that copies them once, which is the least a decoder can do. One core, no
-//! sockets: what the network costs is the load comparison's affair.
+//! hands the same pieces on. First in memory, where the pump does next to nothing; then between two TCP sockets, a
+//! frame per read and write as a model's stream arrives, in processor time of the one thread that relays.
 #![allow(clippy::expect_used, reason = "a bench whose set-up fails has nothing to measure")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use cpu_time::ThreadTime;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use hardpan::answer::AnswerContext;
 use hardpan::answer::stream::StreamGovernor;
@@ -32,6 +36,7 @@ use hardpan_benches::bodies::{Dice, MODEL, prose};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const FRAMES: usize = 64;
+const CONTENT_TYPE: &str = "application/vnd.amazon.eventstream";
 /// Checksums, headers and the JSON around a delta's text.
 const AROUND_TEXT_BYTES: usize = 160;
 
@@ -77,12 +82,42 @@ fn decoded(pieces: &[Bytes]) -> usize {
 }
 
 fn governed(context: &AnswerContext<'_>, pieces: &[Bytes]) -> usize {
-    let mut governor = StreamGovernor::new(context, "application/vnd.amazon.eventstream");
+    let mut governor = StreamGovernor::new(context, CONTENT_TYPE);
     let mut bytes = 0;
     for piece in pieces {
         bytes += black_box(governor.push(piece).expect("nothing is refused")).len();
     }
     bytes + black_box(governor.finish().expect("the stream is whole")).len()
+}
+
+/// Relays the stream from one connection to another as often as asked, and says what processor time that took.
+fn between_sockets(pieces: &[Bytes], rounds: u64, mut relay: impl FnMut(&Bytes) -> Bytes) -> Duration {
+    let (mut source, mut reader) = connection();
+    let (mut writer, mut sink) = connection();
+    let whole = pieces.concat();
+    let total = whole.len() as u64 * rounds;
+    let feeder = std::thread::spawn(move || (0..rounds).try_for_each(|_| source.write_all(&whole)));
+    let drain = std::thread::spawn(move || std::io::copy(&mut (&mut sink).take(total), &mut std::io::sink()));
+    let start = ThreadTime::now();
+    for _ in 0..rounds {
+        for piece in pieces {
+            let mut arrived = BytesMut::zeroed(piece.len());
+            reader.read_exact(&mut arrived).expect("the source feeds");
+            writer.write_all(&relay(&arrived.freeze())).expect("the sink drains");
+        }
+    }
+    let taken = start.elapsed();
+    assert_eq!(drain.join().expect("the sink's thread").expect("the sink reads"), total);
+    feeder.join().expect("the source's thread").expect("the source writes");
+    taken
+}
+
+fn connection() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let near = TcpStream::connect(listener.local_addr().expect("its address")).expect("a connection");
+    let (far, _) = listener.accept().expect("the connection");
+    near.set_nodelay(true).expect("an option of TCP");
+    (near, far)
 }
 
 fn relay(criterion: &mut Criterion) {
@@ -131,6 +166,23 @@ fn relay(criterion: &mut Criterion) {
         measure("pump that copies", &copied);
         measure("decoder", &decoded);
         measure("decoder and governor", &|pieces| governed(&context, pieces));
+        group.bench_function("sockets: pump", |bencher| {
+            bencher.iter_custom(|rounds| between_sockets(&pieces, rounds, Bytes::clone));
+        });
+        group.bench_function("sockets: decoder and governor", |bencher| {
+            bencher.iter_custom(|rounds| {
+                let mut governor = StreamGovernor::new(&context, CONTENT_TYPE);
+                let mut left = 0;
+                between_sockets(&pieces, rounds, |piece| {
+                    if left == 0 {
+                        governor = StreamGovernor::new(&context, CONTENT_TYPE);
+                        left = pieces.len();
+                    }
+                    left -= 1;
+                    governor.push(piece).expect("nothing is refused")
+                })
+            });
+        });
         group.finish();
     }
 }

@@ -84,7 +84,7 @@ impl ChainVerifier {
             self.ended = true;
             return Err(ChainError::Unsigned);
         };
-        self.verify(*date_ms, signature, envelope.payload(), now_unix)?;
+        self.verify(date_ms, &signature, envelope.payload(), now_unix)?;
         if envelope.payload().is_empty() {
             return Ok(None);
         }
@@ -277,7 +277,7 @@ mod tests {
         let inner = hardpan_inference::stream::event_stream::event("chunk", b"{\"bytes\":\"\"}");
         let sealed = signer.seal(1_795_358_455_999, &inner).unwrap();
         let sealed = Frame::parse(Bytes::from(sealed)).unwrap();
-        assert_eq!(sealed.header_value(DATE), Some(&HeaderValue::Timestamp(1_795_358_455_000)));
+        assert_eq!(sealed.header_value(DATE), Some(HeaderValue::Timestamp(1_795_358_455_000)));
         let opened = checker.open(&sealed, 1_795_358_455).unwrap().unwrap();
         assert_eq!(opened.raw(), &inner);
         let end = signer.seal(1_795_358_456_000, b"").unwrap();

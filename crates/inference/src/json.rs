@@ -729,18 +729,4 @@ mod tests {
             assert_eq!(reference, text);
         }
     }
-
-    #[test]
-    fn the_run_finder_agrees_with_a_plain_loop() {
-        for stop in [b'"', b'\\', 0x00, 0x1f] {
-            for length in 0..40 {
-                let mut bytes = vec![b'a'; 40];
-                bytes[length] = stop;
-                assert_eq!(plain_run(&bytes), length, "{stop} {length}");
-            }
-        }
-        for fill in [0x20, 0x21, 0x23, 0x5b, 0x5d, 0x7f, 0x80, 0xa2, 0xff] {
-            assert_eq!(plain_run(&[fill; 33]), 33, "{fill:#x}");
-        }
-    }
 }

@@ -8,6 +8,8 @@ use bytes::{Bytes, BytesMut};
 /// Largest payload and header block the format allows (AWS, "Event stream encoding").
 pub const PAYLOAD_BYTES_MAX: usize = 25_165_824;
 pub const HEADERS_BYTES_MAX: usize = 131_072;
+/// Services send three to six; names are compared with one another.
+const HEADERS_MAX: usize = 64;
 
 /// Largest string or byte value of a header.
 const VALUE_BYTES_MAX: u16 = 32_767;
@@ -60,11 +62,10 @@ pub struct Header {
     pub value: HeaderValue,
 }
 
-/// A checked frame: its bytes as they came, and where its parts lie. No `Debug`: it holds content.
+/// A checked frame: its bytes as they came. Headers are read where they lie. No `Debug`: it holds content.
 #[derive(Clone)]
 pub struct Frame {
     raw: Bytes,
-    headers: Vec<Header>,
     payload_start: usize,
 }
 
@@ -74,8 +75,13 @@ impl Frame {
         &self.raw
     }
 
-    pub fn headers(&self) -> &[Header] {
-        &self.headers
+    pub fn headers(&self) -> Vec<Header> {
+        RawHeaders(self.header_block())
+            .filter_map(|header| {
+                let RawHeader { name, kind, value } = header.ok()?;
+                Some(Header { name: name.to_owned(), value: read_value(kind, value).ok()? })
+            })
+            .collect()
     }
 
     pub fn payload(&self) -> &[u8] {
@@ -84,20 +90,30 @@ impl Frame {
 
     /// The value of a string header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|header| header.name == name).and_then(|header| header.value.as_str())
+        let header = self.raw_header(name).filter(|header| header.kind == STRING)?;
+        std::str::from_utf8(header.value).ok()
     }
 
     /// The value of a header of any type.
-    pub fn header_value(&self, name: &str) -> Option<&HeaderValue> {
-        self.headers.iter().find(|header| header.name == name).map(|header| &header.value)
+    pub fn header_value(&self, name: &str) -> Option<HeaderValue> {
+        let header = self.raw_header(name)?;
+        read_value(header.kind, header.value).ok()
+    }
+
+    fn raw_header(&self, name: &str) -> Option<RawHeader<'_>> {
+        RawHeaders(self.header_block()).filter_map(Result::ok).find(|header| header.name == name)
+    }
+
+    fn header_block(&self) -> &[u8] {
+        self.raw.get(PRELUDE_BYTES..self.payload_start).unwrap_or_default()
     }
 
     /// The same frame with another payload: headers byte for byte, lengths and checksums anew.
     pub fn with_payload(&self, payload: &[u8]) -> Frame {
-        let headers = self.raw.get(PRELUDE_BYTES..self.payload_start).unwrap_or_default();
+        let headers = self.header_block();
         let mut out = Vec::with_capacity(OVERHEAD_BYTES + headers.len() + payload.len());
         assemble(headers, payload, &mut out);
-        Frame { raw: Bytes::from(out), headers: self.headers.clone(), payload_start: self.payload_start }
+        Frame { raw: Bytes::from(out), payload_start: self.payload_start }
     }
 
     /// Reads one frame that is all of `raw`.
@@ -111,8 +127,8 @@ impl Frame {
             return Err(FrameError::MessageChecksum);
         }
         let payload_start = PRELUDE_BYTES + be_u32(&raw, 4)? as usize;
-        let block = raw.slice(PRELUDE_BYTES..payload_start);
-        Ok(Frame { headers: read_headers(&block)?, raw, payload_start })
+        check_headers(raw.get(PRELUDE_BYTES..payload_start).ok_or(FrameError::Length)?)?;
+        Ok(Frame { raw, payload_start })
     }
 }
 
@@ -256,53 +272,94 @@ fn frame_length(bytes: &[u8]) -> Result<Option<usize>, FrameError> {
     Ok(Some(total))
 }
 
-fn read_headers(block: &Bytes) -> Result<Vec<Header>, FrameError> {
-    let mut headers: Vec<Header> = Vec::with_capacity(3);
-    let mut at = 0;
-    let mut take = |count: usize| {
-        let range = at..at + count;
-        at += count;
-        (block.len() >= range.end).then(|| block.slice(range)).ok_or(FrameError::Headers)
-    };
-    let mut left = block.len();
-    while left > 0 {
-        let name_length = usize::from(*take(1)?.first().ok_or(FrameError::Headers)?);
-        let name = String::from_utf8(take(name_length)?.to_vec()).map_err(|_| FrameError::Headers)?;
-        if name.is_empty() || headers.iter().any(|header| header.name == name) {
+/// Every header is whole, its value is one of its type, and no name stands twice.
+fn check_headers(block: &[u8]) -> Result<(), FrameError> {
+    for (index, header) in RawHeaders(block).enumerate() {
+        let RawHeader { name, kind, value } = header?;
+        let before = || RawHeaders(block).take(index).filter_map(Result::ok);
+        if index >= HEADERS_MAX || before().any(|other| other.name == name) {
             return Err(FrameError::Headers);
         }
-        let kind = *take(1)?.first().ok_or(FrameError::Headers)?;
-        let width = match kind {
-            0 | 1 => 0,
-            2 => 1,
-            3 => 2,
-            4 => 4,
-            5 | 8 => 8,
-            9 => 16,
-            6 | 7 => {
-                let length = take(2)?;
-                left = left.checked_sub(2).ok_or(FrameError::Headers)?;
-                usize::from(u16::from_be_bytes(fixed(&length)?))
-            }
-            _ => return Err(FrameError::Headers),
-        };
-        let bytes = take(width)?;
-        left = left.checked_sub(2 + name_length + width).ok_or(FrameError::Headers)?;
-        let value = match kind {
-            0 => HeaderValue::Bool(true),
-            1 => HeaderValue::Bool(false),
-            2 => HeaderValue::Byte(i8::from_be_bytes(fixed(&bytes)?)),
-            3 => HeaderValue::Short(i16::from_be_bytes(fixed(&bytes)?)),
-            4 => HeaderValue::Integer(i32::from_be_bytes(fixed(&bytes)?)),
-            5 => HeaderValue::Long(i64::from_be_bytes(fixed(&bytes)?)),
-            6 => HeaderValue::Bytes(bytes),
-            7 => HeaderValue::String(String::from_utf8(bytes.to_vec()).map_err(|_| FrameError::Headers)?),
-            8 => HeaderValue::Timestamp(i64::from_be_bytes(fixed(&bytes)?)),
-            _ => HeaderValue::Uuid(fixed(&bytes)?),
-        };
-        headers.push(Header { name, value });
+        if kind == STRING && std::str::from_utf8(value).is_err() {
+            return Err(FrameError::Headers);
+        }
     }
-    Ok(headers)
+    Ok(())
+}
+
+const STRING: u8 = 7;
+
+/// A header where it lies.
+struct RawHeader<'b> {
+    name: &'b str,
+    kind: u8,
+    value: &'b [u8],
+}
+
+/// The headers of a block one after another. After an error there are no more.
+struct RawHeaders<'b>(&'b [u8]);
+
+impl<'b> Iterator for RawHeaders<'b> {
+    type Item = Result<RawHeader<'b>, FrameError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut rest = std::mem::take(&mut self.0);
+        if rest.is_empty() {
+            return None;
+        }
+        let header = read_header(&mut rest);
+        if header.is_ok() {
+            self.0 = rest;
+        }
+        Some(header)
+    }
+}
+
+fn read_header<'b>(rest: &mut &'b [u8]) -> Result<RawHeader<'b>, FrameError> {
+    let name_length = usize::from(byte(rest)?);
+    let name = std::str::from_utf8(take(rest, name_length)?).map_err(|_| FrameError::Headers)?;
+    if name.is_empty() {
+        return Err(FrameError::Headers);
+    }
+    let kind = byte(rest)?;
+    let width = match kind {
+        0 | 1 => 0,
+        2 => 1,
+        3 => 2,
+        4 => 4,
+        5 | 8 => 8,
+        9 => 16,
+        6 | STRING => usize::from(u16::from_be_bytes(fixed(take(rest, 2)?)?)),
+        _ => return Err(FrameError::Headers),
+    };
+    Ok(RawHeader { name, kind, value: take(rest, width)? })
+}
+
+fn read_value(kind: u8, bytes: &[u8]) -> Result<HeaderValue, FrameError> {
+    Ok(match kind {
+        0 => HeaderValue::Bool(true),
+        1 => HeaderValue::Bool(false),
+        2 => HeaderValue::Byte(i8::from_be_bytes(fixed(bytes)?)),
+        3 => HeaderValue::Short(i16::from_be_bytes(fixed(bytes)?)),
+        4 => HeaderValue::Integer(i32::from_be_bytes(fixed(bytes)?)),
+        5 => HeaderValue::Long(i64::from_be_bytes(fixed(bytes)?)),
+        6 => HeaderValue::Bytes(Bytes::copy_from_slice(bytes)),
+        STRING => {
+            HeaderValue::String(std::str::from_utf8(bytes).map_err(|_| FrameError::Headers)?.to_owned())
+        }
+        8 => HeaderValue::Timestamp(i64::from_be_bytes(fixed(bytes)?)),
+        _ => HeaderValue::Uuid(fixed(bytes)?),
+    })
+}
+
+fn take<'b>(rest: &mut &'b [u8], count: usize) -> Result<&'b [u8], FrameError> {
+    let (taken, left) = rest.split_at_checked(count).ok_or(FrameError::Headers)?;
+    *rest = left;
+    Ok(taken)
+}
+
+fn byte(rest: &mut &[u8]) -> Result<u8, FrameError> {
+    take(rest, 1)?.first().copied().ok_or(FrameError::Headers)
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], FrameError> {
@@ -403,8 +460,36 @@ mod tests {
         let frame = Frame::parse(Bytes::from(raw)).unwrap();
         assert_eq!(frame.headers(), headers);
         assert_eq!(frame.payload(), b"payload");
-        assert_eq!(frame.header_value("h8"), Some(&HeaderValue::Timestamp(1_795_358_455_000)));
+        assert_eq!(frame.header_value("h8"), Some(HeaderValue::Timestamp(1_795_358_455_000)));
         assert_eq!(frame.header_value("h10"), None);
+    }
+
+    #[test]
+    fn headers_that_are_cut_twice_there_or_too_many_are_refused() {
+        let block = |headers: &[(&str, &str)]| {
+            let mut raw = Vec::new();
+            encode(headers, b"{}", &mut raw);
+            Frame::parse(Bytes::from(raw)).map(|_| ())
+        };
+        assert_eq!(block(&[("a", "1"), ("b", "1")]), Ok(()));
+        assert_eq!(block(&[("a", "1"), ("a", "2")]), Err(FrameError::Headers));
+        assert_eq!(block(&[("", "1")]), Err(FrameError::Headers));
+        let names: Vec<String> = (0..=HEADERS_MAX).map(|number| number.to_string()).collect();
+        let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "")).collect();
+        assert_eq!(block(&many), Err(FrameError::Headers));
+        assert_eq!(block(&many[..HEADERS_MAX]), Ok(()));
+        for bytes in [
+            &b"\x01a\x07\x00\x05ab"[..],
+            b"\x05a",
+            b"\x01a",
+            b"\x01a\x0a",
+            b"\x01\xff\x00",
+            b"\x01a\x07\x00\x01\xff",
+        ] {
+            let mut raw = Vec::new();
+            assemble(bytes, b"{}", &mut raw);
+            assert_eq!(Frame::parse(Bytes::from(raw)).err(), Some(FrameError::Headers));
+        }
     }
 
     #[test]
