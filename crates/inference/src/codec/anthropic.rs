@@ -9,7 +9,7 @@ use crate::request::MessageCounts;
 
 /// Texts in the order a model reads them: system, tools, messages, then whatever else the body holds.
 pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
-    let members = collector.named(root);
+    let members: Vec<_> = collector.named(root).collect();
     let find = |name: &str| members.iter().find(|(member, ..)| member == name).map(|(.., value)| *value);
     if let Some(system) = find("system") {
         collect_content(collector, system, Channel::System);
@@ -52,7 +52,7 @@ fn collect_content(collector: &mut Collector<'_, '_>, content: ValueId, channel:
     match collector.document.kind(content) {
         Kind::String => collector.text(content, None, channel),
         Kind::Array => {
-            for block in collector.document.elements(content).collect::<Vec<_>>() {
+            for block in collector.document.elements(content) {
                 collect_block(collector, block, channel);
             }
         }

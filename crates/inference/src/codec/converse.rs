@@ -9,7 +9,7 @@ use crate::request::{GuardrailRef, MessageCounts};
 
 /// Texts in the order a model reads them: system, tools, messages, then whatever else the body holds.
 pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
-    let members = collector.named(root);
+    let members: Vec<_> = collector.named(root).collect();
     let find = |name: &str| members.iter().find(|(member, ..)| member == name).map(|(.., value)| *value);
     if let Some(system) = find("system") {
         collect_content(collector, system, Channel::System);
@@ -18,7 +18,7 @@ pub(super) fn collect(collector: &mut Collector<'_, '_>, root: ValueId) {
         collect_tools(collector, tools);
     }
     if let Some(messages) = find("messages") {
-        for message in collector.document.elements(messages).collect::<Vec<_>>() {
+        for message in collector.document.elements(messages) {
             collect_message(collector, message);
         }
     }
@@ -53,7 +53,7 @@ fn collect_content(collector: &mut Collector<'_, '_>, content: ValueId, channel:
     if collector.document.kind(content) != Kind::Array {
         return collector.free_json(content, channel);
     }
-    for block in collector.document.elements(content).collect::<Vec<_>>() {
+    for block in collector.document.elements(content) {
         if collector.document.kind(block) == Kind::Object {
             collect_block(collector, block, channel);
         } else {

@@ -286,11 +286,12 @@ impl<'d, 'a> Collector<'d, 'a> {
     }
 
     /// The members of an object with their decoded names, for a match on them.
-    pub fn named(&self, object: ValueId) -> Vec<(Cow<'a, str>, ValueId, ValueId)> {
-        self.document
-            .members(object)
-            .map(|(key, value)| (self.document.string(key).unwrap_or_default(), key, value))
-            .collect()
+    pub fn named(
+        &self,
+        object: ValueId,
+    ) -> impl Iterator<Item = (Cow<'a, str>, ValueId, ValueId)> + use<'d, 'a> {
+        let document = self.document;
+        document.members(object).map(|(key, value)| (document.string(key).unwrap_or_default(), key, value))
     }
 }
 
