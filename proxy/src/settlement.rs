@@ -95,6 +95,16 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     }
 }
 
+/// A count that came with the beginning of a stream knows nothing of what was written after it.
+fn counted(usage: TokenUsage, completion: &Completion) -> (TokenUsage, UsageSource) {
+    let is_final = !completion.streamed || completion.complete || completion.stop_reason.is_some();
+    let seen = Tokens(completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN));
+    if is_final || usage.output >= seen {
+        return (usage, UsageSource::Reported);
+    }
+    (TokenUsage { output: seen, ..usage }, UsageSource::Estimated)
+}
+
 /// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. An
 /// answer of which nothing was seen may have been as long as it was allowed to be.
 fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
@@ -104,7 +114,7 @@ fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, U
             let input = Tokens(cleared.est_input_tokens);
             return (TokenUsage { input, ..usage }, UsageSource::Estimated);
         }
-        Some(usage) => return (usage, UsageSource::Reported),
+        Some(usage) => return counted(usage, completion),
         None => {}
     }
     let seen = completion.content_bytes > 0 || (completion.streamed && !completion.unanswered);

@@ -1,7 +1,8 @@
 //! Where AWS is and how to reach it: endpoint URLs, name resolution, the connection pool, one call.
 //!
-//! A call that could not be written whole to a connection taken from the pool is sent once more: the service closes
-//! idle connections. Once a request went out whole it is never sent again, since it may have been paid for.
+//! A call that could not be written whole is sent once more: the service closes idle connections. So is one that the
+//! service says, in HTTP/2's words, it has not looked at. Once a request went out whole it is otherwise never sent
+//! again, since it may have been paid for.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ use crate::config::{Endpoints, HttpVersion, Limits};
 /// How long a resolved address is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(30);
 const EARLY_ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often a request that was not taken is sent in all.
+const SENT_MAX: u32 = 2;
 /// Below the idle time AWS closes connections after.
 const IDLE_FOR: Duration = Duration::from_secs(50);
 
@@ -167,13 +170,13 @@ impl Upstream {
         loop {
             attempts += 1;
             let connected = self.connector.get_http_session(&peer).await;
-            let Ok((session, reused)) = connected else {
+            let Ok((session, _)) = connected else {
                 self.forget(&endpoint.host(&call.region));
                 return Err(UpstreamError::Connect);
             };
             match self.exchange(session, endpoint, call).await {
                 Ok(session) => return Ok(UpstreamAnswer::new(session, peer, attempts)),
-                Err(UpstreamError::Unsent) if reused && attempts == 1 => {}
+                Err(UpstreamError::Unsent) if attempts < SENT_MAX => {}
                 Err(error) => return Err(error),
             }
         }
@@ -205,6 +208,7 @@ impl Upstream {
         match read_head(&mut session).await {
             Ok(()) => Ok(session),
             Err(error) if is_timeout(&error) => Err(UpstreamError::Timeout),
+            Err(error) if is_untouched(&error) => Err(UpstreamError::Unsent),
             Err(_) => Err(UpstreamError::Broken),
         }
     }
@@ -372,6 +376,16 @@ impl UpstreamAnswer {
             .await
             .map_err(|error| if is_timeout(&error) { UpstreamError::Timeout } else { UpstreamError::Broken })
     }
+}
+
+/// Whether an HTTP/2 peer says of a request that it has done nothing with it: its connection was closing, or it would
+/// not open the stream.
+fn is_untouched(error: &pingora_core::Error) -> bool {
+    let Some(error) = error.root_cause().downcast_ref::<h2::Error>() else { return false };
+    let reason = error.reason();
+    error.is_remote()
+        && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+            || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM))
 }
 
 fn is_timeout(error: &pingora_core::Error) -> bool {
