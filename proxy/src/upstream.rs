@@ -471,15 +471,16 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("hardpan-endpoints-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         let private = "vpce-0123456789abcdef0-abcdefgh.bedrock-runtime.us-east-1.vpce.amazonaws.com";
+        let private_url = format!("https://{private}");
         for (url, host, certified) in [
             (
                 Service::BedrockRuntime.public_endpoint(true),
                 "bedrock-runtime-fips.us-east-1.amazonaws.com",
                 true,
             ),
-            (&format!("https://{private}"), private, true),
+            (private_url.as_str(), private, true),
             // The public name's certificate is not the private one's.
-            (&format!("https://{private}"), private, false),
+            (private_url.as_str(), private, false),
         ] {
             let name = if certified { host } else { "bedrock-runtime.us-east-1.amazonaws.com" };
             let key = rcgen::KeyPair::generate().unwrap();
@@ -502,7 +503,7 @@ mod tests {
             let port = simulator.addr().port();
             let endpoint = Endpoint::parse(&format!("{url}:{port}")).unwrap();
             let endpoints = Endpoints::from([(Service::BedrockRuntime, endpoint.clone())]);
-            let upstream = Upstream::new(endpoints, HttpVersion::H2, Some(&certificate), limits());
+            let upstream = Upstream::new(endpoints, HttpVersion::H2, Some(certificate.as_path()), limits());
             // In place of the name's look-up.
             upstream.resolved.lock().unwrap().insert(host.to_owned(), (simulator.addr(), Instant::now()));
             let sent = upstream.send(&call(&endpoint)).await;

@@ -97,8 +97,11 @@ fn act(mut stream: TcpStream, acts: &Mutex<VecDeque<Act>>, heads: &Mutex<Vec<Str
         let mut body = vec![0; length.map_or(0, |length| length.trim().parse().unwrap())];
         heads.lock().unwrap().push(head);
         let next = acts.lock().unwrap().pop_front().expect("a request too many");
-        // A reset is what the system makes of a close with bytes unread.
-        if !matches!(next, Act::Reset(_)) && stream.read_exact(&mut body).is_err() {
+        // A reset is what the system makes of a close with bytes unread; all were written by then.
+        if matches!(next, Act::Reset(_)) {
+            body.pop();
+        }
+        if stream.read_exact(&mut body).is_err() {
             return;
         }
         let said = match &next {
@@ -116,7 +119,7 @@ fn act(mut stream: TcpStream, acts: &Mutex<VecDeque<Act>>, heads: &Mutex<Vec<Str
     }
 }
 
-/// Byte by byte, so that nothing after the head is read. None when the connection ended.
+/// In lower case, and read byte by byte, so that nothing after it is. None when the connection ended.
 fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     let mut byte = [0];
@@ -126,7 +129,7 @@ fn read_head(stream: &mut TcpStream) -> Option<String> {
             _ => return None,
         }
     }
-    Some(String::from_utf8(head).unwrap())
+    Some(String::from_utf8(head).unwrap().to_ascii_lowercase())
 }
 
 /// So many callers at the same time, each with a text of its own.

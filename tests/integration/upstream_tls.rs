@@ -117,7 +117,7 @@ fn the_protocol_is_agreed_on_by_alpn_under_an_authority_of_the_configuration() {
         ("localhost", "h2", &["http/1.1"], Version::HTTP_11),
         ("localhost", "h2", &[], Version::HTTP_11),
         ("localhost", "h1", BOTH, Version::HTTP_11),
-        (&address, "h2", BOTH, Version::HTTP_2),
+        (address.as_str(), "h2", BOTH, Version::HTTP_2),
     ] {
         if host.contains(':') {
             // Addresses of IPv6 are no hosts of endpoints.
