@@ -336,13 +336,15 @@ async fn send(
     let prepare = || {
         forward::prepare(snapshot, asker.target, asker.region, asker.headers, clearance, cleared, reservation)
     };
-    let answer = forward::send(snapshot, &prepare()?).await?;
-    if !forward::repaired(snapshot, &answer).await {
+    let prepared = prepare()?;
+    let answer = forward::send(snapshot, &prepared).await?;
+    if !forward::repaired(snapshot, prepared.signed(), &answer).await {
         return Ok(answer);
     }
+    let attempts = answer.attempts;
     drop(answer);
     let mut answer = forward::send(snapshot, &prepare()?).await?;
-    answer.attempts += 1;
+    answer.attempts += attempts;
     Ok(answer)
 }
 

@@ -4,8 +4,10 @@
 //! takes only what it made. The caller's credentials, transport headers and anything not on the list below stay behind.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use aws_credential_types::Credentials;
 use bytes::Bytes;
 use hardpan_aws::event_signing::ChainSigner;
 use hardpan_aws::signer::{self, Outgoing};
@@ -120,8 +122,15 @@ pub fn shaping_headers(service: Service, headers: &HeaderMap) -> Vec<(&'static s
         .collect()
 }
 
-/// A signed request. Only [`prepare`] makes one.
-pub struct Prepared(Call);
+/// A signed request, and what it was signed with: a later refusal is judged by that, not by what is current then.
+pub struct Signed {
+    pub call: Call,
+    credentials: Arc<Credentials>,
+    skew_s: i64,
+}
+
+/// A signed request of a caller's. Only [`prepare`] makes one.
+pub struct Prepared(Signed);
 
 /// Builds and signs the request.
 pub fn prepare(
@@ -172,22 +181,22 @@ pub fn prepare(
         headers,
         body: cleared.body().clone(),
     };
-    let mut call = sign_hashed(snapshot, call, cleared.body_sha256())?;
+    let mut signed = sign_hashed(snapshot, call, cleared.body_sha256())?;
     for name in UNSIGNED {
         if let Some(value) = caller_headers.get(name) {
-            call.headers.insert(HeaderName::from_static(name), value.clone());
+            signed.call.headers.insert(HeaderName::from_static(name), value.clone());
         }
     }
-    Ok(Prepared(call))
+    Ok(Prepared(signed))
 }
 
 /// Signs a call of Hardpan's own.
-pub fn sign(snapshot: &Snapshot, call: Call) -> Result<Call, Refusal> {
+pub fn sign(snapshot: &Snapshot, call: Call) -> Result<Signed, Refusal> {
     let hash = Sha256::digest(&call.body).into();
     sign_hashed(snapshot, call, &hash)
 }
 
-fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> Result<Call, Refusal> {
+fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> Result<Signed, Refusal> {
     let host = snapshot.upstream.endpoint(call.service)?.authority(&call.region);
     let signed: Vec<(&str, &str)> =
         call.headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
@@ -197,7 +206,7 @@ fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> R
     let credentials = snapshot.credentials.current().ok_or(Refusal::Credentials)?;
     let outgoing =
         Outgoing { method: call.method, host: &host, path: &call.path, headers: &signed, body_sha256 };
-    let now = snapshot.skew.corrected(SystemTime::now());
+    let (now, skew_s) = snapshot.skew.corrected(SystemTime::now());
     let added = signer::sign_headers(&outgoing, &credentials, &call.region, call.service.signing_name(), now)
         .map_err(|_| Refusal::Signing)?;
     for (name, value) in added {
@@ -207,7 +216,7 @@ fn sign_hashed(snapshot: &Snapshot, mut call: Call, body_sha256: &[u8; 32]) -> R
         call.headers.insert(name, value);
     }
     call.headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(call)
+    Ok(Signed { call, credentials, skew_s })
 }
 
 /// Opens a conversation: its head signed, and the chain that its events will be signed in.
@@ -233,7 +242,7 @@ pub async fn open(
         body_sha256: &[0; 32],
     };
     let credentials = snapshot.credentials.current().ok_or(Refusal::Credentials)?;
-    let now = snapshot.skew.corrected(SystemTime::now());
+    let (now, _) = snapshot.skew.corrected(SystemTime::now());
     let (added, seed) =
         signer::sign_streaming_head(&outgoing, &credentials, region, service.signing_name(), now)
             .map_err(|_| Refusal::Signing)?;
@@ -255,23 +264,29 @@ pub async fn open(
 
 /// Whether AWS refused Hardpan's own signature for a reason that passes: the credentials have expired, or the clock
 /// is wrong. What can be done about it is done, and the request may be signed and sent anew: nothing of it was run.
-pub async fn repaired(snapshot: &Snapshot, answer: &UpstreamAnswer) -> bool {
+pub async fn repaired(snapshot: &Snapshot, signed: &Signed, answer: &UpstreamAnswer) -> bool {
     if !matches!(answer.status, 400 | 401 | 403) {
         return false;
     }
     let text =
         |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = text("x-amzn-errortype").split(':').next().unwrap_or_default();
+    let kind = kind.rsplit('#').next().unwrap_or_default();
     if matches!(kind, "ExpiredTokenException" | "ExpiredToken") {
-        let Some(rejected) = snapshot.credentials.current() else { return false };
-        return snapshot.credentials.refresh_now(&rejected).await.is_ok();
+        return snapshot.credentials.refresh_now(&signed.credentials).await.is_ok();
     }
-    is_skew_error(kind) && snapshot.skew.observe(text("date"), SystemTime::now())
+    is_skew_error(kind) && snapshot.skew.observe(text("date"), SystemTime::now(), signed.skew_s)
+}
+
+impl Prepared {
+    pub fn signed(&self) -> &Signed {
+        &self.0
+    }
 }
 
 /// Sends it. One call: nothing is retried after a byte of an answer came.
 pub async fn send(snapshot: &Snapshot, prepared: &Prepared) -> Result<UpstreamAnswer, Refusal> {
-    snapshot.upstream.send(&prepared.0).await.map_err(|error| {
+    snapshot.upstream.send(&prepared.0.call).await.map_err(|error| {
         metrics::upstream_failed(error.reason());
         error.into()
     })

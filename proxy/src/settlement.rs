@@ -1,6 +1,6 @@
 //! What a request may use at most, and what it used in the end: the figures of reservation, bill and record.
 
-use hardpan_inference::operation::Asks;
+use hardpan_inference::operation::{Asks, Streams};
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
 use hardpan_pricing::{Tier, cost};
 use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
@@ -56,7 +56,8 @@ pub fn settle(
         ledger.settle(reservation, Spend { tokens: Tokens(0), nano_usd: 0 });
         return;
     }
-    let (usage, source) = usage_of(completion, cleared);
+    let counts_as_it_goes = asker.operation.streams() == Streams::Both;
+    let (usage, source) = usage_of(completion, cleared, counts_as_it_goes);
     draft.usage = usage;
     draft.usage_source = source;
     let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
@@ -95,16 +96,31 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     }
 }
 
+/// A count that came with the beginning of a stream knows nothing of what was written after it.
+fn counted(usage: TokenUsage, completion: &Completion) -> (TokenUsage, UsageSource) {
+    let is_final = !completion.streamed || completion.complete || completion.stop_reason.is_some();
+    let seen = Tokens(completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN));
+    if is_final || usage.output >= seen {
+        return (usage, UsageSource::Reported);
+    }
+    (TokenUsage { output: seen, ..usage }, UsageSource::Estimated)
+}
+
 /// The service's own count, else an estimate: what was sent was read, and of a stream what came was generated. An
 /// answer of which nothing was seen may have been as long as it was allowed to be.
-fn usage_of(completion: &Completion, cleared: &ClearedRequest) -> (TokenUsage, UsageSource) {
+fn usage_of(
+    completion: &Completion,
+    cleared: &ClearedRequest,
+    counts_as_it_goes: bool,
+) -> (TokenUsage, UsageSource) {
     match completion.usage {
         // Some containers count only what they wrote.
         Some(usage) if usage.input.0 == 0 && usage.cache_read.0 == 0 && cleared.est_input_tokens > 0 => {
             let input = Tokens(cleared.est_input_tokens);
             return (TokenUsage { input, ..usage }, UsageSource::Estimated);
         }
-        Some(usage) => return (usage, UsageSource::Reported),
+        Some(usage) if counts_as_it_goes => return (usage, UsageSource::Reported),
+        Some(usage) => return counted(usage, completion),
         None => {}
     }
     let seen = completion.content_bytes > 0 || (completion.streamed && !completion.unanswered);

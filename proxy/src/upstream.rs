@@ -1,7 +1,8 @@
 //! Where AWS is and how to reach it: endpoint URLs, name resolution, the connection pool, one call.
 //!
-//! A call that could not be written whole to a connection taken from the pool is sent once more: the service closes
-//! idle connections. Once a request went out whole it is never sent again, since it may have been paid for.
+//! A call that could not be written whole is sent once more: the service closes idle connections. So is one that the
+//! service says, in HTTP/2's words, it has not looked at. Once a request went out whole it is otherwise never sent
+//! again, since it may have been paid for.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ use crate::config::{Endpoints, HttpVersion, Limits};
 /// How long a resolved address is used.
 const RESOLVED_FOR: Duration = Duration::from_secs(30);
 const EARLY_ANSWER_WITHIN: Duration = Duration::from_secs(1);
+/// How often a request that was not taken is sent in all.
+const SENT_MAX: u32 = 2;
 /// Below the idle time AWS closes connections after.
 const IDLE_FOR: Duration = Duration::from_secs(50);
 
@@ -167,13 +170,13 @@ impl Upstream {
         loop {
             attempts += 1;
             let connected = self.connector.get_http_session(&peer).await;
-            let Ok((session, reused)) = connected else {
+            let Ok((session, _)) = connected else {
                 self.forget(&endpoint.host(&call.region));
                 return Err(UpstreamError::Connect);
             };
             match self.exchange(session, endpoint, call).await {
                 Ok(session) => return Ok(UpstreamAnswer::new(session, peer, attempts)),
-                Err(UpstreamError::Unsent) if reused && attempts == 1 => {}
+                Err(UpstreamError::Unsent) if attempts < SENT_MAX => {}
                 Err(error) => return Err(error),
             }
         }
@@ -205,6 +208,7 @@ impl Upstream {
         match read_head(&mut session).await {
             Ok(()) => Ok(session),
             Err(error) if is_timeout(&error) => Err(UpstreamError::Timeout),
+            Err(error) if is_untouched(&error) => Err(UpstreamError::Unsent),
             Err(_) => Err(UpstreamError::Broken),
         }
     }
@@ -374,6 +378,16 @@ impl UpstreamAnswer {
     }
 }
 
+/// Whether an HTTP/2 peer says of a request that it has done nothing with it: its connection was closing, or it would
+/// not open the stream.
+fn is_untouched(error: &pingora_core::Error) -> bool {
+    let Some(error) = error.root_cause().downcast_ref::<h2::Error>() else { return false };
+    let reason = error.reason();
+    error.is_remote()
+        && (error.is_go_away() && reason == Some(h2::Reason::NO_ERROR)
+            || error.is_reset() && reason == Some(h2::Reason::REFUSED_STREAM))
+}
+
 fn is_timeout(error: &pingora_core::Error) -> bool {
     use pingora_core::ErrorType::{ConnectTimedout, ReadTimedout, WriteTimedout};
     matches!(error.etype(), ConnectTimedout | ReadTimedout | WriteTimedout)
@@ -390,6 +404,11 @@ mod tests {
             ("http://127.0.0.1:9000/", "127.0.0.1:9000"),
             ("https://vpce-1.example:8443", "vpce-1.example:8443"),
             ("http://localhost:80", "localhost"),
+            (Service::BedrockRuntime.public_endpoint(true), "bedrock-runtime-fips.eu-west-1.amazonaws.com"),
+            (
+                "https://vpce-0123456789abcdef0-abcdefgh.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+                "vpce-0123456789abcdef0-abcdefgh.bedrock-runtime.us-east-1.vpce.amazonaws.com",
+            ),
         ] {
             assert_eq!(Endpoint::parse(url).unwrap().authority("eu-west-1"), authority);
         }
@@ -402,5 +421,106 @@ mod tests {
         ] {
             assert_eq!(Endpoint::parse(url), Err(error), "{url}");
         }
+    }
+
+    fn limits() -> Limits {
+        let second = Duration::from_secs(1);
+        Limits {
+            body_bytes_max: 1 << 20,
+            json: hardpan_inference::json::JsonLimits::default(),
+            head_timeout: second * 10,
+            body_timeout: second * 10,
+            write_timeout: second * 10,
+            upstream_connect_timeout: second * 10,
+            upstream_read_timeout: second * 10,
+            answer_bytes_max: 1 << 20,
+            held_stream_bytes_max: 1 << 20,
+            drain_bytes_max: 1 << 20,
+            drain_timeout: second,
+            in_flight_max: 16,
+            in_flight_bytes_max: 1 << 20,
+            clock_skew_max_s: 300,
+        }
+    }
+
+    /// A signed Converse to wherever an endpoint is.
+    fn call(endpoint: &Endpoint) -> Call {
+        use sha2::{Digest as _, Sha256};
+        let body = Bytes::from_static(br#"{"messages":[{"role":"user","content":[{"text":"hello"}]}]}"#);
+        let host = endpoint.authority("us-east-1");
+        let path = "/model/amazon.nova-lite-v1%3A0/converse".to_owned();
+        let credentials = aws_credential_types::Credentials::new("AKID", "secret", None, None, "test");
+        let outgoing = hardpan_aws::signer::Outgoing {
+            method: "POST",
+            host: &host,
+            path: &path,
+            headers: &[],
+            body_sha256: &Sha256::digest(&body).into(),
+        };
+        let now = std::time::SystemTime::now();
+        let added = hardpan_aws::signer::sign_headers(&outgoing, &credentials, "us-east-1", "bedrock", now);
+        let headers = added.unwrap().into_iter().map(|(name, value)| {
+            (http::HeaderName::try_from(name).unwrap(), http::HeaderValue::try_from(value).unwrap())
+        });
+        let (service, region) = (Service::BedrockRuntime, "us-east-1".to_owned());
+        Call { service, method: "POST", path, region, headers: headers.collect(), body }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn fips_and_private_endpoints_are_asked_for_by_the_names_they_are_configured_by() {
+        let folder = std::env::temp_dir().join(format!("hardpan-endpoints-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let private = "vpce-0123456789abcdef0-abcdefgh.bedrock-runtime.us-east-1.vpce.amazonaws.com";
+        let private_url = format!("https://{private}");
+        for (url, host, certified) in [
+            (
+                Service::BedrockRuntime.public_endpoint(true),
+                "bedrock-runtime-fips.us-east-1.amazonaws.com",
+                true,
+            ),
+            (private_url.as_str(), private, true),
+            // The public name's certificate is not the private one's.
+            (private_url.as_str(), private, false),
+        ] {
+            let name = if certified { host } else { "bedrock-runtime.us-east-1.amazonaws.com" };
+            let key = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let (certificate, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
+            std::fs::write(&certificate, params.self_signed(&key).unwrap().pem()).unwrap();
+            std::fs::write(&key_file, key.serialize_pem()).unwrap();
+            let tls = hardpan_simulator::Tls {
+                certificate: certificate.clone(),
+                key: key_file,
+                protocols: vec!["h2", "http/1.1"],
+            };
+            let options = hardpan_simulator::Options {
+                keys: vec![("AKID".to_owned(), "secret".to_owned())],
+                record_max: 1,
+                tls: Some(tls),
+                ..hardpan_simulator::Options::default()
+            };
+            let simulator = hardpan_simulator::Simulator::start(options).await.unwrap();
+            let port = simulator.addr().port();
+            let endpoint = Endpoint::parse(&format!("{url}:{port}")).unwrap();
+            let endpoints = Endpoints::from([(Service::BedrockRuntime, endpoint.clone())]);
+            let upstream = Upstream::new(endpoints, HttpVersion::H2, Some(certificate.as_path()), limits());
+            // In place of the name's look-up.
+            upstream.resolved.lock().unwrap().insert(host.to_owned(), (simulator.addr(), Instant::now()));
+            let sent = upstream.send(&call(&endpoint)).await;
+            if certified {
+                assert_eq!(sent.map(|answer| answer.status).ok(), Some(200), "{host}");
+                let received = simulator.received();
+                let received = received.first().unwrap();
+                assert_eq!(received.server_name.as_deref(), Some(host));
+                assert_eq!(received.signature, hardpan_simulator::SignatureCheck::Valid);
+                let authority = (":authority".to_owned(), format!("{host}:{port}"));
+                assert_eq!(received.headers.first(), Some(&authority));
+            } else {
+                assert!(matches!(sent, Err(UpstreamError::Connect)), "{host}");
+                assert_eq!(simulator.request_count(), 0);
+            }
+            simulator.shutdown().await;
+        }
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

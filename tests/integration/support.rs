@@ -13,7 +13,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub const KEY: (&str, &str) = ("AKIDTEST", "integration-secret-000000");
-const UPSTREAM_KEY: (&str, &str) = ("AKIDUPSTREAM", "upstream-secret-000000");
+pub const UPSTREAM_KEY: (&str, &str) = ("AKIDUPSTREAM", "upstream-secret-000000");
 pub const NOVA: &str = "amazon.nova-lite-v1%3A0";
 pub const CLAUDE: &str = "us.anthropic.claude-sonnet-4-20250514-v1%3A0";
 
@@ -34,6 +34,10 @@ pub struct Setup {
     pub limits: &'static str,
     pub more: &'static str,
     pub upstream: Option<SocketAddr>,
+    /// Where AWS is, in place of the simulator.
+    pub endpoint: Option<String>,
+    /// More of the section `aws`: a comma before each member.
+    pub aws: &'static str,
     /// Take AWS credentials from a profile by the default chain, rather than from the environment alone.
     pub profile: bool,
 }
@@ -46,6 +50,8 @@ impl Default for Setup {
             limits: "{}",
             more: MODELS_BEHIND,
             upstream: None,
+            endpoint: None,
+            aws: "",
             profile: false,
         }
     }
@@ -64,7 +70,7 @@ impl Hardpan {
     pub fn start(setup: Setup) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = setup.upstream.is_none().then(|| {
+        let simulator = (setup.upstream.is_none() && setup.endpoint.is_none()).then(|| {
             let options = Options {
                 keys: vec![(UPSTREAM_KEY.0.to_owned(), UPSTREAM_KEY.1.to_owned())],
                 record_max: 64,
@@ -73,7 +79,10 @@ impl Hardpan {
             };
             runtime.block_on(Simulator::start(options)).unwrap()
         });
-        let upstream = setup.upstream.unwrap_or_else(|| simulator.as_ref().unwrap().addr());
+        let upstream = setup.endpoint.unwrap_or_else(|| {
+            let address = setup.upstream.unwrap_or_else(|| simulator.as_ref().unwrap().addr());
+            format!("http://{address}")
+        });
         let folder = std::env::temp_dir().join(format!("hardpan-test-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         let (address, admin) = (free_address(), free_address());
@@ -82,11 +91,12 @@ impl Hardpan {
         let config = format!(
             "listen: {address}\nadmin: {{ listen: \"{admin}\" }}\nlimits: {}\nkeys:\n  - {{ access_key_id: {}, \
              secret_access_key: {}, app: orders-bot, team: payments }}\naws: {{ region: us-east-1, endpoint: \
-             \"http://{upstream}\", credentials: {credentials} }}\npolicy: {}\nquota: {}\nrecords: {{ path: \
+             \"{upstream}\", credentials: {credentials}{} }}\npolicy: {}\nquota: {}\nrecords: {{ path: \
              records.jsonl, user_salt: salt }}\n{}\n",
             setup.limits,
             KEY.0,
             KEY.1,
+            setup.aws,
             setup.policy.replace("EXAMPLES", examples),
             setup.quota,
             setup.more,

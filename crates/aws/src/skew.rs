@@ -28,25 +28,26 @@ impl ClockSkew {
         Self::default()
     }
 
-    /// Learns from the `Date` header of an answer for which `is_skew_error` holds. True when the correction changed
-    /// enough for a request signed anew to fare better.
-    pub fn observe(&self, date_header: &str, now: SystemTime) -> bool {
+    /// Learns from the `Date` header of an answer for which `is_skew_error` holds, to a request that was signed with a
+    /// correction of `signed_with_s`. True when one signed anew would fare better: the correction has changed enough
+    /// since, be it that another answer changed it.
+    pub fn observe(&self, date_header: &str, now: SystemTime, signed_with_s: i64) -> bool {
         let Some(server) = http_date(date_header) else { return false };
         let offset = server.saturating_sub(unix(now));
         if offset.abs() > CORRECTION_MAX_S {
             return false;
         }
         let offset = if offset.abs() < NOTICED_MIN_S { 0 } else { offset };
-        let before = self.seconds.swap(offset, Ordering::Relaxed);
-        before.abs_diff(offset) >= NOTICED_MIN_S.unsigned_abs()
+        self.seconds.store(offset, Ordering::Relaxed);
+        signed_with_s.abs_diff(offset) >= NOTICED_MIN_S.unsigned_abs()
     }
 
-    /// The time to sign with.
-    pub fn corrected(&self, now: SystemTime) -> SystemTime {
+    /// The time to sign with, and the correction in it.
+    pub fn corrected(&self, now: SystemTime) -> (SystemTime, i64) {
         let seconds = self.seconds();
         let by = Duration::from_secs(seconds.unsigned_abs());
         let moved = if seconds < 0 { now.checked_sub(by) } else { now.checked_add(by) };
-        moved.unwrap_or(now)
+        moved.map_or((now, 0), |moved| (moved, seconds))
     }
 
     /// The correction in use.
@@ -82,14 +83,23 @@ mod tests {
     #[test]
     fn a_clock_ahead_or_behind_is_corrected_and_corrected_back() {
         let skew = ClockSkew::new();
-        assert_eq!(skew.corrected(at(5)), at(5));
-        assert!(skew.observe(DATE, at(DATE_UNIX - 600)));
-        assert_eq!(skew.corrected(at(DATE_UNIX - 600)), at(DATE_UNIX));
-        assert!(!skew.observe(DATE, at(DATE_UNIX - 601)), "nothing new");
-        assert!(skew.observe(DATE, at(DATE_UNIX + 900)));
-        assert_eq!(skew.corrected(at(DATE_UNIX + 900)), at(DATE_UNIX));
-        assert!(skew.observe(DATE, at(DATE_UNIX)));
+        assert_eq!(skew.corrected(at(5)), (at(5), 0));
+        assert!(skew.observe(DATE, at(DATE_UNIX - 600), 0));
+        assert_eq!(skew.corrected(at(DATE_UNIX - 600)), (at(DATE_UNIX), 600));
+        assert!(!skew.observe(DATE, at(DATE_UNIX - 601), 600), "nothing new");
+        assert!(skew.observe(DATE, at(DATE_UNIX + 900), 601));
+        assert_eq!(skew.corrected(at(DATE_UNIX + 900)), (at(DATE_UNIX), -900));
+        assert!(skew.observe(DATE, at(DATE_UNIX), -900));
         assert_eq!(skew.seconds(), 0);
+    }
+
+    #[test]
+    fn requests_refused_side_by_side_all_learn_of_the_correction() {
+        let skew = ClockSkew::new();
+        for _ in 0..3 {
+            assert!(skew.observe(DATE, at(DATE_UNIX - 600), 0));
+        }
+        assert!(!skew.observe(DATE, at(DATE_UNIX - 600), 600), "signed anew, and refused all the same");
     }
 
     #[test]
@@ -102,10 +112,10 @@ mod tests {
             (DATE, DATE_UNIX + 86_401),
             (DATE, DATE_UNIX + 29),
         ] {
-            assert!(!skew.observe(date, at(now)), "{date}");
+            assert!(!skew.observe(date, at(now), 0), "{date}");
             assert_eq!(skew.seconds(), 0);
         }
-        assert!(skew.observe(DATE, at(DATE_UNIX - 86_400)));
+        assert!(skew.observe(DATE, at(DATE_UNIX - 86_400), 0));
     }
 
     #[test]

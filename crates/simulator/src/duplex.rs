@@ -20,7 +20,6 @@ use crate::answer::BYTES_PER_TOKEN;
 use crate::body::{Broken, Watch};
 use crate::directives::{self, Fault, StreamFault, ToolCall};
 use crate::frames::{FrameKind, Frames};
-use crate::keyring::now_unix;
 use crate::server::Shared;
 use crate::text::all_texts;
 
@@ -83,7 +82,7 @@ impl Duplex {
             match ready!(Pin::new(&mut self.incoming).poll_frame(context)) {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        let turn = self.conversation.hear(&data, now_unix());
+                        let turn = self.conversation.hear(&data, self.shared.keyring.now_unix());
                         self.take(turn);
                     }
                 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, DATE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use hardpan_inference::operation::{self, Operation, RouteError, Target};
 
@@ -17,10 +19,11 @@ use crate::body::AnswerBody;
 use crate::control::Lookup;
 use crate::duplex::Duplex;
 use crate::frames::Wire;
-use crate::keyring::{Verdict, scoped_service};
+use crate::keyring::{Keyring, Verdict, scoped_service};
 use crate::received::Received;
 use crate::reply::{BODY_BYTES_MAX, Content, Reply, Setting, reply};
 use crate::server::Shared;
+use crate::tls::AskedFor;
 
 /// Of a body that is too large, so much is read and thrown away, so that the client gets to read its
 /// refusal.
@@ -111,7 +114,8 @@ async fn converse_both_ways(
     if !shared.latency.is_zero() {
         tokio::time::sleep(shared.latency).await;
     }
-    let mut headers = HeaderMap::with_capacity(2);
+    let mut headers = HeaderMap::with_capacity(3);
+    date(&mut headers, &shared.keyring);
     insert_text(&mut headers, REQUEST_ID, &request_id(shared.answers.fetch_add(1, Ordering::Relaxed)));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(Wire::Events.content_type()));
     let duplex = Duplex::new(body, chain, shared, record);
@@ -207,12 +211,14 @@ fn received(head: &Parts, body: Option<Bytes>, call: &Routed, verdict: &Verdict)
         operation,
         model: model.map(|model| model.as_str().to_owned()).unwrap_or_default(),
         signature: verdict.as_check(),
+        server_name: head.extensions.get::<AskedFor>().map(|AskedFor(name)| name.to_string()),
     }
 }
 
 /// Puts the reply into a response.
 fn answer(shared: &Shared, reply: Reply) -> Result<Response<AnswerBody>, Hangup> {
     let mut headers = HeaderMap::with_capacity(8);
+    date(&mut headers, &shared.keyring);
     insert_text(&mut headers, REQUEST_ID, &request_id(shared.answers.fetch_add(1, Ordering::Relaxed)));
     let aborted = || Arc::clone(&shared.aborted);
     let (status, body) = match reply.content {
@@ -244,6 +250,20 @@ fn answer(shared: &Shared, reply: Reply) -> Result<Response<AnswerBody>, Hangup>
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// Dates an answer where the clock is set wrong; hyper dates the others.
+fn date(headers: &mut HeaderMap, keyring: &Keyring) {
+    if !keyring.is_off() {
+        return;
+    }
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    let now = OffsetDateTime::from_unix_timestamp(keyring.now_unix());
+    if let Some(text) = now.ok().and_then(|now| now.format(format).ok()) {
+        headers.extend(HeaderValue::try_from(text).ok().map(|value| (DATE, value)));
+    }
 }
 
 /// Inserts a text that can stand in a header; another is left out.
@@ -331,6 +351,20 @@ mod tests {
         assert!(response.headers().contains_key(REQUEST_ID));
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, "{\"message\":\"a \\\"message\\\"\"}");
+    }
+
+    #[test]
+    fn answers_are_dated_by_a_clock_that_is_off() {
+        let shared = Shared::new(Options::default());
+        let dated = || {
+            let response = answer(&shared, Reply::validation("no")).unwrap();
+            response.headers().get(DATE).map(|date| date.to_str().unwrap().to_owned())
+        };
+        assert_eq!(dated(), None);
+        // 30 October 2003, whenever this runs.
+        shared.keyring.set_ahead_s(1_067_500_000 - shared.keyring.now_unix());
+        let date = dated().unwrap();
+        assert!(date.ends_with(" GMT") && date.contains(" Oct 2003 "), "{date}");
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Checks a request's SigV4 signature against the keys the simulator accepts, and says what AWS would answer
-//! to a bad one. Knows no bearer tokens and no presigned URLs.
+//! Checks a request's SigV4 signature against the keys the simulator accepts, by a clock that may be set wrong, and
+//! says what AWS would answer to a bad one. Knows no bearer tokens and no presigned URLs.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
@@ -18,9 +20,17 @@ use crate::reply::Reply;
 /// The age AWS accepts, in either direction.
 const SKEW_MAX_S: i64 = 15 * 60;
 
-/// Access key ids and their secrets. Has no `Debug`.
+/// Access key ids, their secrets, and the time. Has no `Debug`.
 pub(crate) struct Keyring {
-    secrets: HashMap<String, String>,
+    keys: RwLock<HashMap<String, Key>>,
+    /// Seconds the simulator's clock is ahead of the machine's.
+    ahead_s: AtomicI64,
+}
+
+#[derive(Clone)]
+struct Key {
+    secret: String,
+    has_expired: bool,
 }
 
 /// What the check found; finer than [`SignatureCheck`] because AWS answers an unknown key by another name.
@@ -28,12 +38,42 @@ pub(crate) enum Verdict {
     Valid,
     Absent,
     UnknownKey,
+    ExpiredKey,
     Invalid(String),
 }
 
 impl Keyring {
     pub(crate) fn new(keys: Vec<(String, String)>) -> Self {
-        Keyring { secrets: keys.into_iter().collect() }
+        let key = |(id, secret)| (id, Key { secret, has_expired: false });
+        Keyring { keys: RwLock::new(keys.into_iter().map(key).collect()), ahead_s: AtomicI64::new(0) }
+    }
+
+    /// Accepts one more key from now on, or an old one again.
+    pub(crate) fn accept(&self, id: &str, secret: &str) {
+        let key = Key { secret: secret.to_owned(), has_expired: false };
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), key);
+    }
+
+    /// From now on a key is known and has expired.
+    pub(crate) fn expire(&self, id: &str) {
+        if let Some(key) = self.keys.write().unwrap_or_else(PoisonError::into_inner).get_mut(id) {
+            key.has_expired = true;
+        }
+    }
+
+    pub(crate) fn set_ahead_s(&self, seconds: i64) {
+        self.ahead_s.store(seconds, Ordering::Relaxed);
+    }
+
+    /// Whether the clock shows another time than the machine's.
+    pub(crate) fn is_off(&self) -> bool {
+        self.ahead_s.load(Ordering::Relaxed) != 0
+    }
+
+    pub(crate) fn now_unix(&self) -> i64 {
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let machine = i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
+        machine.saturating_add(self.ahead_s.load(Ordering::Relaxed))
     }
 
     /// `service` is the one the operation's signatures are scoped to.
@@ -44,7 +84,7 @@ impl Keyring {
         };
         let body_sha256: [u8; 32] = Sha256::digest(body).into();
         let request = signed_request(head, raw_target, &body_sha256);
-        verdict(verifier::verify(&authorization, secret, &request, now_unix(), SKEW_MAX_S))
+        verdict(verifier::verify(&authorization, &secret, &request, self.now_unix(), SKEW_MAX_S))
     }
 
     /// The same for a request whose frames are signed one by one; a valid head begins their chain.
@@ -61,13 +101,13 @@ impl Keyring {
         let request = signed_request(head, raw_target, &[0; 32]);
         let verdict = verdict(verifier::verify_streaming_seed(
             &authorization,
-            secret,
+            &secret,
             &request,
-            now_unix(),
+            self.now_unix(),
             SKEW_MAX_S,
         ));
-        let chain =
-            matches!(verdict, Verdict::Valid).then(|| ChainVerifier::new(secret, &authorization, SKEW_MAX_S));
+        let chain = matches!(verdict, Verdict::Valid)
+            .then(|| ChainVerifier::new(&secret, &authorization, SKEW_MAX_S));
         (verdict, chain)
     }
 
@@ -77,19 +117,22 @@ impl Keyring {
         head: &Parts,
         raw_target: &str,
         service: &str,
-    ) -> Result<(Authorization, &str), Verdict> {
+    ) -> Result<(Authorization, String), Verdict> {
         if !head.headers.contains_key(AUTHORIZATION) {
             return Err(Verdict::Absent);
         }
         let authorization = verifier::parse(&head.headers, raw_target.as_bytes())
             .map_err(|error| Verdict::Invalid(error.to_string()))?;
-        let secret =
-            self.secrets.get(&authorization.access_key_id).map(String::as_str).ok_or(Verdict::UnknownKey)?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(&authorization.access_key_id).cloned().ok_or(Verdict::UnknownKey)?;
+        if key.has_expired {
+            return Err(Verdict::ExpiredKey);
+        }
         if authorization.service != service {
             let reason = format!("the credential should be scoped to the service {service}");
             return Err(Verdict::Invalid(reason));
         }
-        Ok((authorization, secret))
+        Ok((authorization, key.secret))
     }
 }
 
@@ -124,6 +167,7 @@ impl Verdict {
             Verdict::Valid => SignatureCheck::Valid,
             Verdict::Absent => SignatureCheck::Absent,
             Verdict::UnknownKey => SignatureCheck::Invalid("the access key id is not known".to_owned()),
+            Verdict::ExpiredKey => SignatureCheck::Invalid("the access key has expired".to_owned()),
             Verdict::Invalid(reason) => SignatureCheck::Invalid(reason.clone()),
         }
     }
@@ -136,19 +180,20 @@ impl Verdict {
             Verdict::UnknownKey => {
                 ("UnrecognizedClientException", "The security token included in the request is invalid.")
             }
+            Verdict::ExpiredKey => {
+                ("ExpiredTokenException", "The security token included in the request is expired")
+            }
             Verdict::Invalid(reason) => ("InvalidSignatureException", reason.as_str()),
         };
         Some(Reply::refusal(http::StatusCode::FORBIDDEN, kind, message))
     }
 }
 
-pub(crate) fn now_unix() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use hardpan_aws::signer::{Outgoing, sign_headers};
     use http::Request;
 
     use crate::reply::Content;
@@ -161,6 +206,7 @@ mod tests {
             (Verdict::Valid, None),
             (Verdict::Absent, Some("MissingAuthenticationTokenException")),
             (Verdict::UnknownKey, Some("UnrecognizedClientException")),
+            (Verdict::ExpiredKey, Some("ExpiredTokenException")),
             (Verdict::Invalid("reason".to_owned()), Some("InvalidSignatureException")),
         ] {
             let kind = verdict.refusal().map(|reply| match reply.content {
@@ -183,6 +229,54 @@ mod tests {
             Request::post("/").header(AUTHORIZATION, "nonsense").body(()).unwrap().into_parts();
         assert!(matches!(keyring.check(&garbage, "/", b"", "bedrock"), Verdict::Invalid(_)));
     }
+
+    /// A head signed with a key, at a time.
+    fn signed(id: &str, secret: &str, at: SystemTime) -> Parts {
+        let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "test");
+        let body_sha256: [u8; 32] = Sha256::digest(b"").into();
+        let outgoing = Outgoing {
+            method: "POST",
+            host: "simulator",
+            path: "/",
+            headers: &[],
+            body_sha256: &body_sha256,
+        };
+        let mut request = Request::post("/").header("host", "simulator");
+        for (name, value) in sign_headers(&outgoing, &credentials, "us-east-1", "bedrock", at).unwrap() {
+            request = request.header(name, value);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn keys_come_and_expire_while_it_runs() {
+        let keyring = Keyring::new(vec![("AKID".to_owned(), "secret".to_owned())]);
+        let check = |id: &str, secret: &str| {
+            keyring.check(&signed(id, secret, SystemTime::now()), "/", b"", "bedrock")
+        };
+        assert!(matches!(check("AKID", "secret"), Verdict::Valid));
+        assert!(matches!(check("AKID2", "secret2"), Verdict::UnknownKey));
+        keyring.accept("AKID2", "secret2");
+        keyring.expire("AKID");
+        assert!(matches!(check("AKID2", "secret2"), Verdict::Valid));
+        assert!(matches!(check("AKID", "secret"), Verdict::ExpiredKey));
+    }
+
+    #[test]
+    fn signatures_are_judged_by_its_own_clock() {
+        let keyring = Keyring::new(vec![("AKID".to_owned(), "secret".to_owned())]);
+        let now = SystemTime::now();
+        let hour = Duration::from_secs(3600);
+        let check = |at| keyring.check(&signed("AKID", "secret", at), "/", b"", "bedrock");
+        assert!(!keyring.is_off());
+        for (ahead_s, at) in [(3600, now + hour), (-3600, now - hour)] {
+            keyring.set_ahead_s(ahead_s);
+            assert!(keyring.is_off());
+            assert!(matches!(check(now), Verdict::Invalid(_)), "{ahead_s}");
+            assert!(matches!(check(at), Verdict::Valid), "{ahead_s}");
+        }
+    }
+
     #[test]
     fn the_scope_tells_the_service() {
         let mut headers = HeaderMap::new();

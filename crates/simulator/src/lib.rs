@@ -30,7 +30,9 @@ mod reply;
 mod responses;
 mod server;
 mod text;
+mod tls;
 mod vectors;
 
 pub use received::{Received, SignatureCheck};
 pub use server::{Options, Simulator};
+pub use tls::Tls;

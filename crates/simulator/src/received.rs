@@ -28,6 +28,8 @@ pub struct Received {
     /// The model id in the path, decoded; empty when the path named none.
     pub model: String,
     pub signature: SignatureCheck,
+    /// The name the TLS handshake asked for; none over plain text, or where it asked for an address.
+    pub server_name: Option<String>,
 }
 
 /// What the signature proved.
@@ -129,6 +131,7 @@ mod tests {
             operation: "Converse",
             model: "m".to_owned(),
             signature: SignatureCheck::Absent,
+            server_name: None,
         }
     }
 

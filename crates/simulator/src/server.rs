@@ -1,5 +1,5 @@
-//! The listener: one port for HTTP/1.1 and HTTP/2 by prior knowledge, and the handle tests hold on to. What
-//! is answered is decided in `exchange`; nothing here reads a request.
+//! The listener: one port for HTTP/1.1 and HTTP/2, by prior knowledge or over TLS, and the handle tests hold on
+//! to. What is answered is decided in `exchange`; nothing here reads a request.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,16 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::Request;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use crate::exchange;
 use crate::keyring::Keyring;
 use crate::received::{Log, Received};
+use crate::tls::{self, AskedFor, Tls};
 
 /// Connections served at once; one more is closed unanswered.
 const CONNECTIONS_MAX: usize = 16_384;
@@ -49,6 +54,8 @@ pub struct Options {
     /// Ids or ARNs of inference profiles, prompt routers, provisioned, imported and deployed models, and the
     /// ARN of the model behind each. Others are not found.
     pub profiles: Vec<(String, String)>,
+    /// Serves TLS, and nothing in plain text.
+    pub tls: Option<Tls>,
 }
 
 impl Default for Options {
@@ -62,6 +69,7 @@ impl Default for Options {
             frame_interval: Duration::ZERO,
             transport_chunk: None,
             profiles: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -69,6 +77,7 @@ impl Default for Options {
 /// A running simulator. Dropping it stops it as well, without waiting.
 pub struct Simulator {
     addr: SocketAddr,
+    is_tls: bool,
     shared: Arc<Shared>,
     stop: oneshot::Sender<()>,
     accepting: JoinHandle<()>,
@@ -78,10 +87,12 @@ impl Simulator {
     pub async fn start(options: Options) -> io::Result<Simulator> {
         let listener = TcpListener::bind(options.listen).await?;
         let addr = listener.local_addr()?;
+        let acceptor = options.tls.as_ref().map(tls::acceptor).transpose()?;
+        let is_tls = acceptor.is_some();
         let shared = Arc::new(Shared::new(options));
         let (stop, stopped) = oneshot::channel();
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
-        Ok(Simulator { addr, shared, stop, accepting })
+        let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared), stopped));
+        Ok(Simulator { addr, is_tls, shared, stop, accepting })
     }
 
     pub fn addr(&self) -> SocketAddr {
@@ -89,7 +100,24 @@ impl Simulator {
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
+    /// Sets the clock so many seconds ahead of the machine's, or behind it: signatures are judged and answers dated
+    /// by it.
+    pub fn set_clock_ahead_s(&self, seconds: i64) {
+        self.shared.keyring.set_ahead_s(seconds);
+    }
+
+    /// Accepts one more key from now on.
+    pub fn accept_key(&self, access_key_id: &str, secret: &str) {
+        self.shared.keyring.accept(access_key_id, secret);
+    }
+
+    /// Refuses a key from now on as one that has expired.
+    pub fn expire_key(&self, access_key_id: &str) {
+        self.shared.keyring.expire(access_key_id);
     }
 
     /// The requests kept, oldest first.
@@ -157,7 +185,12 @@ impl Shared {
 }
 
 /// Accepts until told to stop; leaving drops the set, which ends every connection with it.
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot::Receiver<()>) {
+async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    shared: Arc<Shared>,
+    mut stopped: oneshot::Receiver<()>,
+) {
     let builder = Arc::new(connection_builder());
     let mut connections = JoinSet::new();
     loop {
@@ -165,7 +198,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: oneshot
             _ = &mut stopped => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() < CONNECTIONS_MAX => {
-                    connections.spawn(serve(stream, Arc::clone(&builder), Arc::clone(&shared)));
+                    let (builder, shared) = (Arc::clone(&builder), Arc::clone(&shared));
+                    connections.spawn(serve(stream, acceptor.clone(), builder, shared));
                 }
                 Ok(_) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_RETRY).await,
@@ -186,10 +220,35 @@ fn connection_builder() -> Builder<TokioExecutor> {
     builder
 }
 
-async fn serve(stream: TcpStream, builder: Arc<Builder<TokioExecutor>>, shared: Arc<Shared>) {
+async fn serve(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    builder: Arc<Builder<TokioExecutor>>,
+    shared: Arc<Shared>,
+) {
     // Frames are small and each matters at once: none may wait for the acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| exchange::respond(Arc::clone(&shared), request));
+    let Some(acceptor) = acceptor else { return speak(stream, None, &builder, shared).await };
+    // Who cannot agree on a handshake gets no answer, and is no request.
+    if let Some((stream, asked_for)) = tls::shake_hands(&acceptor, stream).await {
+        speak(stream, asked_for, &builder, shared).await;
+    }
+}
+
+async fn speak<S>(
+    stream: S,
+    asked_for: Option<AskedFor>,
+    builder: &Builder<TokioExecutor>,
+    shared: Arc<Shared>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(asked_for) = asked_for.clone() {
+            request.extensions_mut().insert(asked_for);
+        }
+        exchange::respond(Arc::clone(&shared), request)
+    });
     // A connection that ends badly is the client's affair, or was asked for by a directive.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

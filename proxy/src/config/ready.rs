@@ -15,6 +15,9 @@ use hardpan_inference::operation::Service;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Mode, Settings, Source};
 use hardpan_quotas::{Limit, Scope, Unit, Window};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 use super::problem::{ConfigError, Problem};
@@ -224,7 +227,7 @@ impl Builder<'_> {
         });
         let book = written.prices.book.filter(|book| book.0 != "shipped");
         let price_book = book.map(|book| self.file("prices.book", &book));
-        let ca = written.aws.ca.as_ref().map(|ca| self.file("aws.ca", ca));
+        let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
         let path = written.records.path.0;
         Some(Config {
             listen: listen?,
@@ -292,6 +295,25 @@ impl Builder<'_> {
                 "no such file",
                 "name a file that exists, relative to the configuration file",
             );
+        }
+        path
+    }
+
+    /// A file of certificates and nothing else, each of them usable.
+    fn authority(&mut self, place: &str, text: &Text) -> PathBuf {
+        let path = self.file(place, text);
+        if path.is_file() {
+            let certificates = CertificateDer::pem_file_iter(&path).ok();
+            let certificates = certificates.and_then(|all| all.collect::<Result<Vec<_>, _>>().ok());
+            let mut roots = RootCertStore::empty();
+            let usable = |all: Vec<_>| !all.is_empty() && all.into_iter().all(|one| roots.add(one).is_ok());
+            let only = std::fs::read_to_string(&path).is_ok_and(|text| {
+                text.lines().all(|line| !line.starts_with("-----BEGIN ") || line.contains("CERTIFICATE"))
+            });
+            if !only || !certificates.is_some_and(usable) {
+                let fix = "name a PEM file of CA certificates, without keys";
+                self.problem(place, "not a file of certificates", fix);
+            }
         }
         path
     }
