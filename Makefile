@@ -18,13 +18,15 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # The last generation of boto3 with other retries than today's, in an environment of its own.
 VENV_LEGACY := .venv-1.40
+# Rivals of the detectors, for `detect-peers` alone.
+VENV_PEERS := .venv-detect
 PYTEST := -m pytest -q --color=no
 JS := tests/conformance/js
-RUNNERS := unit coverage rego boto3 legacy providers js replay
+RUNNERS := unit coverage rego boto3 legacy providers js replay detect
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: cmake ## simulator, Hardpan and sample traffic as a tour
@@ -111,6 +113,18 @@ replay: build $(VENV)/.stamp ## recorded traffic, guards off and on
 	@mkdir -p $(LOGS)
 	$(PYTHON) tests/conformance/replay.py 2>&1 | tee $(LOGS)/replay.log
 
+# Figures do not depend on how the binary was built; speed is the benches' matter.
+.PHONY: detect
+detect: build ## the detectors on labelled texts, against their floors (WRITE=1 writes them)
+	@mkdir -p $(LOGS)
+	python3 tests/detection/detect.py $(if $(WRITE),--write) 2>&1 | tee $(LOGS)/detect.log
+
+.PHONY: detect-peers
+detect-peers: $(VENV_PEERS)/.stamp ## rivals of the detectors on the same texts, for a look
+	cargo build --release --locked -p hardpan
+	HARDPAN_BIN=$(abspath $(TARGET)/release/hardpan) $(VENV_PEERS)/bin/python tests/detection/peers.py \
+		$(if $(ROWS),--rows $(ROWS))
+
 # The runners' own words, once more and together.
 .PHONY: totals
 totals:
@@ -151,6 +165,11 @@ $(VENV_LEGACY)/.stamp: tests/conformance/boto3/requirements-1.40.txt
 	$(VENV_LEGACY)/bin/python -m pip install -q -r $<
 	@touch $@
 
+$(VENV_PEERS)/.stamp: tests/detection/requirements.txt
+	python3 -m venv $(VENV_PEERS)
+	$(VENV_PEERS)/bin/python -m pip install -q --upgrade -r $<
+	@touch $@
+
 $(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
 	@command -v npm >/dev/null || { echo "the JavaScript suite needs Node 20.15 or newer and npm" >&2; exit 1; }
 	cd $(JS) && npm ci --no-progress
@@ -158,5 +177,5 @@ $(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
 
 .PHONY: clean
 clean: ## remove everything built or fetched
-	rm -rf $(VENV) $(VENV_LEGACY) $(JS)/node_modules
+	rm -rf $(VENV) $(VENV_LEGACY) $(VENV_PEERS) $(JS)/node_modules
 	cargo clean

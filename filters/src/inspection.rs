@@ -11,6 +11,7 @@ use hardpan_inference::request::Signals;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
+use crate::custom::Customisation;
 use crate::injection::InjectionScorer;
 use crate::pii::{PiiDetector, Scratch};
 use crate::vault::Vault;
@@ -39,6 +40,7 @@ pub struct BuildError(String);
 pub struct Inspector {
     pii: Option<PiiDetector>,
     injection: Option<InjectionScorer>,
+    custom: Arc<Customisation>,
     /// Search state kept between requests: it is large and warm.
     scratch: Mutex<Vec<Scratch>>,
     /// What was found in texts seen before: a chat sends its history again with every turn.
@@ -76,7 +78,13 @@ impl Inspector {
             .build();
         let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()];
         let secret = Sha256::digest(secret.concat()).into();
-        Ok(Self { pii, injection, scratch: Mutex::new(Vec::new()), seen, secret })
+        let custom = Arc::default();
+        Ok(Self { pii, injection, custom, scratch: Mutex::new(Vec::new()), seen, secret })
+    }
+
+    /// The same detectors with what an operator changed about them.
+    pub fn customised(self, custom: Arc<Customisation>) -> Self {
+        Self { custom, ..self }
     }
 
     /// The same detectors without a memo of texts seen before.
@@ -123,11 +131,7 @@ impl Inspector {
     }
 
     fn examine(&self, text: &str, key: Option<&str>, channel: Channel) -> Seen {
-        let mut findings = Vec::new();
-        self.with_scratch(|detector, scratch| match key {
-            Some(key) => detector.find_keyed(key, text, scratch, &mut findings),
-            None => detector.find(text, scratch, &mut findings),
-        });
+        let findings = self.find(key.unwrap_or_default(), text);
         let untrusted = matches!(channel, Channel::User | Channel::Tool);
         let scorer = self.injection.as_ref().filter(|_| untrusted);
         Seen { findings, injection: scorer.map(|scorer| scorer.score(text, channel)).unwrap_or_default() }
@@ -136,14 +140,21 @@ impl Inspector {
     /// The signals of one text alone, for a tool's arguments.
     pub fn signals(&self, text: &str) -> Signals {
         let mut signals = Signals::default();
-        self.with_scratch(|detector, scratch| {
-            let mut found = Vec::new();
-            detector.find(text, scratch, &mut found);
-            for finding in found {
-                *signals.findings.entry(finding.kind).or_default() += 1;
-            }
-        });
+        for finding in self.find("", text) {
+            *signals.findings.entry(finding.kind).or_default() += 1;
+        }
         signals
+    }
+
+    /// What shall be reported of one text: sorted, and never overlapping. `key` is the name of the JSON member whose
+    /// value it is, or empty.
+    pub fn find(&self, key: &str, text: &str) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.with_scratch(|detector, scratch| {
+            detector.find_keyed(key, text, scratch, &mut findings);
+            self.custom.refine(key, text, &mut findings);
+        });
+        findings
     }
 
     fn with_scratch(&self, work: impl FnOnce(&PiiDetector, &mut Scratch)) {

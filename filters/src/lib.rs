@@ -1,8 +1,10 @@
 //! Finding personal data, secrets and prompt injection in texts, and masking what was found so that it can be put
 //! back. Detectors report; what a finding means is policy's to say.
 
+pub mod custom;
 pub mod holdback;
 pub mod injection;
 pub mod inspection;
 pub mod pii;
+pub mod scan;
 pub mod vault;

@@ -69,7 +69,8 @@ pub fn load_policy(config: &Config) -> Result<Option<PolicySet>, LoadError> {
 impl Snapshot {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
-        let inspector = Inspector::new(config.guards.pii, config.guards.injection)?;
+        let inspector = Inspector::new(config.guards.pii, config.guards.injection)?
+            .customised(Arc::clone(&config.custom));
         let policy = load_policy(&config)?;
         let prices = match &config.price_book {
             None => PriceBook::shipped()?,

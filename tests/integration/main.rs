@@ -20,6 +20,7 @@ mod guards;
 mod identity;
 mod properties;
 mod records;
+mod scan;
 mod smuggling;
 mod streams;
 mod support;

@@ -6,6 +6,7 @@ mod demo;
 mod keys;
 mod policy;
 mod run;
+mod scan;
 mod simulate;
 
 use std::io::Write as _;
@@ -30,6 +31,8 @@ enum Command {
     Check(check::Check),
     /// Test policies.
     Policy(policy::Policy),
+    /// Find personal data, secrets and prompt injection in files, and write texts without them.
+    Scan(scan::Scan),
     /// Issue, list and revoke callers' keys, and mint API keys from them.
     Keys(keys::Keys),
     /// Make a local certificate authority and certificates for the listener and its callers.
@@ -53,6 +56,8 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Check(check) => check.run(),
             Command::Policy(policy) => policy.run(),
+            // It tells bad input from failure by its exit status.
+            Command::Scan(scan) => return scan.run(),
             Command::Keys(keys) => keys.run(),
             Command::Ca(ca) => ca.run(),
             Command::Simulate(simulate) => simulate.run(),

@@ -1,14 +1,17 @@
 //! The configuration as it runs: validated, with every default filled in and every path resolved. All mistakes are
 //! reported together.
 
+mod detection;
 mod identity;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hardpan_aws::credentials::CredentialSource;
+use hardpan_filters::custom::Customisation;
 use hardpan_inference::json::JsonLimits;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Service;
@@ -44,6 +47,8 @@ pub struct Config {
     pub ca: Option<PathBuf>,
     pub policy: Option<PolicyConfig>,
     pub guards: GuardSwitches,
+    /// What is changed about the detectors.
+    pub custom: Arc<Customisation>,
     pub quota: QuotaConfig,
     pub cache: Option<CacheConfig>,
     pub price_book: Option<PathBuf>,
@@ -220,6 +225,7 @@ impl Builder<'_> {
             injection: written.injection.mode == written::Switch::On,
             tools: written.tools.mode == written::Switch::On,
         };
+        let custom = Arc::new(self.customisation(written.pii));
         let exact = written.cache.exact;
         let cache = (exact.mode == written::Switch::On).then(|| CacheConfig {
             bytes_max: exact.bytes_max.unwrap_or(64 << 20),
@@ -258,6 +264,7 @@ impl Builder<'_> {
             ca,
             policy,
             guards,
+            custom,
             quota,
             cache,
             price_book,

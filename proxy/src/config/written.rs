@@ -31,7 +31,7 @@ pub struct Written {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
-    pub pii: Switchable,
+    pub pii: Pii,
     #[serde(default)]
     pub injection: Switchable,
     #[serde(default)]
@@ -303,6 +303,45 @@ pub enum Switch {
 #[serde(deny_unknown_fields, default)]
 pub struct Switchable {
     pub mode: Switch,
+}
+
+/// What counts as personal data or a secret.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pii {
+    pub mode: Switch,
+    /// Which types are reported. Defaults to all.
+    pub types: Option<Vec<Text>>,
+    /// Whole values that are never reported.
+    pub allow: Vec<Text>,
+    pub recognisers: Vec<Recogniser>,
+}
+
+/// A recogniser of the operator's own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recogniser {
+    #[serde(rename = "type")]
+    pub kind: Text,
+    /// Without interpolation: `$` means something else here.
+    pub pattern: String,
+    #[serde(default)]
+    pub context: Vec<Text>,
+    pub validator: Option<Text>,
+    pub confidence: Option<u8>,
+    #[serde(default)]
+    pub denylist: Vec<Text>,
+    #[serde(default)]
+    pub examples: Examples,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Examples {
+    #[serde(rename = "match")]
+    pub matches: Vec<String>,
+    #[serde(rename = "no_match")]
+    pub no_matches: Vec<String>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
