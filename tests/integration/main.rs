@@ -17,6 +17,7 @@ mod duplex;
 mod errors;
 mod guards;
 mod identity;
+mod leak;
 mod properties;
 mod records;
 mod smuggling;
