@@ -18,6 +18,7 @@ mod duplex;
 mod errors;
 mod guards;
 mod identity;
+mod leak;
 mod properties;
 mod records;
 mod scan;

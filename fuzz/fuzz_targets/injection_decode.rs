@@ -1,0 +1,6 @@
+//! Encoded attacks. States nothing itself: the property is in `hardpan_fuzz::filters`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| hardpan_fuzz::filters::encodings_do_not_hide(data));

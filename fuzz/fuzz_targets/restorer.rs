@@ -1,0 +1,6 @@
+//! Restoring in pieces. States nothing itself: the property is in `hardpan_fuzz::filters`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| hardpan_fuzz::filters::restoring_does_not_depend_on_cuts(data));
