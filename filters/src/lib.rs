@@ -5,4 +5,5 @@ pub mod holdback;
 pub mod injection;
 pub mod inspection;
 pub mod pii;
+pub mod replacement;
 pub mod vault;

@@ -31,7 +31,7 @@ pub struct Written {
     #[serde(default)]
     pub policy: Policy,
     #[serde(default)]
-    pub pii: Switchable,
+    pub pii: Pii,
     #[serde(default)]
     pub injection: Switchable,
     #[serde(default)]
@@ -303,6 +303,14 @@ pub enum Switch {
 #[serde(deny_unknown_fields, default)]
 pub struct Switchable {
     pub mode: Switch,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pii {
+    pub mode: Switch,
+    /// What tokens, hashes and made-up values follow from. Defaults to one of this process alone.
+    pub key: Option<Text>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
