@@ -19,6 +19,7 @@ mod guards;
 mod identity;
 mod properties;
 mod records;
+mod redaction;
 mod smuggling;
 mod streams;
 mod support;
