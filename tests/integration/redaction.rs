@@ -47,7 +47,8 @@ impl Running {
     /// The texts of the last message that arrived.
     fn seen(&self) -> String {
         let sent: Value = serde_json::from_str(&self.hardpan.last_received_text()).unwrap();
-        let content = sent["messages"].as_array().unwrap().last().unwrap()["content"].as_array().unwrap().clone();
+        let content =
+            sent["messages"].as_array().unwrap().last().unwrap()["content"].as_array().unwrap().clone();
         content.iter().filter_map(|block| block["text"].as_str()).collect()
     }
 }
@@ -123,7 +124,13 @@ fn tokens_and_made_up_values_keep_through_a_conversation_and_hashes_beyond_it() 
             value_in(&running.seen())
         };
         let first = seen_of(&["I am ann@mail.test now"]);
-        let later = seen_of(&["I am ann@mail.test now", "Hello", "Bob is bob@mail.test", "Well", "Ask ann@mail.test then"]);
+        let later = seen_of(&[
+            "I am ann@mail.test now",
+            "Hello",
+            "Bob is bob@mail.test",
+            "Well",
+            "Ask ann@mail.test then",
+        ]);
         assert_eq!(first, later, "{mode}");
         let elsewhere = seen_of(&["Another talk of ann@mail.test begins"]);
         assert_eq!(first == elsewhere, mode == "hash", "{mode}");
@@ -157,12 +164,12 @@ apply contains {"redact": {"types": ["PHONE", "IP_ADDRESS"], "mode": "hash"}} if
         {"role": "user", "content": [{"text": "who is it?"}]},
         {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t1", "name": "look_up", "input": {"of": "bob@mail.test"}}}]},
         {"role": "user", "content": [
-            {"toolResult": {"toolUseId": "t1", "content": [{"json": {"mail": "<ann@mail.test>"}}]}},
+            {"toolResult": {"toolUseId": "t1", "content": [{"text": "it is <ann@mail.test>"}]}},
             {"text": "so ann@mail.test?"}]},
     ]});
     assert_eq!(running.converse(&body).status, 200);
     let sent: Value = serde_json::from_str(&running.hardpan.last_received_text()).unwrap();
-    assert_eq!(sent.pointer("/messages/2/content/0/toolResult/content/0/json/mail").unwrap(), "<>");
+    assert_eq!(sent.pointer("/messages/2/content/0/toolResult/content/0/text").unwrap(), "it is <>");
     assert_eq!(sent.pointer("/messages/1/content/0/toolUse/input/of").unwrap(), "{EMAIL_1}");
     assert_eq!(sent.pointer("/messages/2/content/1/text").unwrap(), "so {EMAIL_2}?");
 }
@@ -186,9 +193,13 @@ fn a_number_is_hidden_where_it_can_be_and_refuses_the_request_where_not() {
         }
         let answer = running.converse(&in_parameter);
         assert_eq!(running.hardpan.simulator().request_count(), sent, "{mode}");
-        assert!(running.hardpan.received().iter().all(|received| {
-            !String::from_utf8_lossy(&received.body).contains(&number.to_string())
-        }));
+        assert!(
+            running
+                .hardpan
+                .received()
+                .iter()
+                .all(|received| { !String::from_utf8_lossy(&received.body).contains(&number.to_string()) })
+        );
         if mode != "fake" {
             assert_eq!(answer.error(), (403, "AccessDeniedException"), "{mode}");
             assert_eq!(running.hardpan.records(2)[1]["error"], "obligation_unenforceable");
@@ -199,7 +210,8 @@ fn a_number_is_hidden_where_it_can_be_and_refuses_the_request_where_not() {
 #[test]
 fn signed_reasoning_that_holds_a_value_is_left_out_or_refused() {
     let running = Running::with_settings(&json!({}));
-    let reasoning = |text: &str| json!({"reasoningContent": {"reasoningText": {"text": text, "signature": "c2ln"}}});
+    let reasoning =
+        |text: &str| json!({"reasoningContent": {"reasoningText": {"text": text, "signature": "c2ln"}}});
     let body = |content: Value| {
         json!({"messages": [{"role": "user", "content": [{"text": "I am ann@mail.test"}]},
             {"role": "assistant", "content": content}, {"role": "user", "content": [{"text": "go on"}]}]})
