@@ -15,7 +15,8 @@ use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
 use hardpan_filters::holdback::Holdback;
-use hardpan_filters::inspection::{Inspector, mask};
+use hardpan_filters::inspection::{Inspector, redact};
+use hardpan_filters::replacement::Treatment;
 use hardpan_filters::vault::Vault;
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::edit;
@@ -207,7 +208,9 @@ fn masking(criterion: &mut Criterion) {
     group.throughput(Throughput::BytesDecimal(body.len() as u64));
     group.bench_function("8 KB dense with PII", |bencher| {
         bencher.iter(|| {
-            let (edits, vault) = mask(&request, &inspection, |_| true);
+            let mut vault = Vault::default();
+            let masked = redact(&mut vault, &request, &inspection, |_, _| Some(Treatment::MASK));
+            let edits = masked.expect("every text can be changed").edits;
             let changed = edit::apply(body.as_bytes(), edits).expect("findings do not overlap");
             black_box((changed.len(), vault.len()))
         });

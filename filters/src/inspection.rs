@@ -1,4 +1,4 @@
-//! Running the detectors over every text of a request, and turning what policy wants masked into edits of its bytes.
+//! Running the detectors over every text of a request, and turning what policy wants hidden into edits of its bytes.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hardpan_inference::codec::{Request, TextSpan};
 use hardpan_inference::edit::Edit;
-use hardpan_inference::finding::{Channel, Finding, InjectionScore, PiiType};
+use hardpan_inference::finding::{Channel, Finding, InjectionScore, PiiType, RedactMode};
+use hardpan_inference::json::{Kind, ValueId};
 use hardpan_inference::request::Signals;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::custom::Customisation;
 use crate::injection::InjectionScorer;
 use crate::pii::{PiiDetector, Scratch};
+use crate::replacement::Treatment;
 use crate::vault::Vault;
 
 /// A finding and the text it stands in.
@@ -169,59 +171,140 @@ impl Inspector {
     }
 }
 
-/// The edits that mask the findings whose type is wanted, and the vault that undoes them.
-pub fn mask(
-    request: &Request<'_>,
-    inspection: &Inspection,
-    wanted: impl Fn(PiiType) -> bool,
-) -> (Vec<Edit>, Vault) {
-    let mut vault = Vault::default();
-    let edits = mask_into(&mut vault, request, inspection, wanted);
-    (edits, vault)
+/// What replacing came to.
+#[derive(Default)]
+pub struct Redacted {
+    pub edits: Vec<Edit>,
+    /// Values replaced, or taken out with the reasoning they stood in.
+    pub count: u64,
 }
 
-/// The same for one of several requests that share their placeholders.
-pub fn mask_into(
+/// A value stands where nothing can take its place, so that the request must not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a value of type {} stands where nothing can take its place", .kind.name())]
+pub struct Irreplaceable {
+    pub kind: PiiType,
+}
+
+/// The edits that replace the findings as `treatment` says for the channel and type of each; the vault undoes those
+/// that can be undone. Several requests of one conversation may share a vault.
+pub fn redact(
     vault: &mut Vault,
     request: &Request<'_>,
     inspection: &Inspection,
-    wanted: impl Fn(PiiType) -> bool,
-) -> Vec<Edit> {
-    let masked: Vec<&Located> = inspection
-        .findings
-        .iter()
-        .filter(|located| located.text.editable && wanted(located.finding.kind))
-        .collect();
-    if masked.is_empty() {
-        return Vec::new();
+    treatment: impl Fn(Channel, PiiType) -> Option<Treatment>,
+) -> Result<Redacted, Irreplaceable> {
+    let wanted = |located: &Located| treatment(located.text.channel, located.finding.kind);
+    let chosen: Vec<(&Located, Treatment)> =
+        inspection.findings.iter().filter_map(|located| Some((located, wanted(located)?))).collect();
+    if chosen.is_empty() {
+        return Ok(Redacted::default());
     }
-    // Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
-    for text in request.texts.iter().filter(|text| text.channel != Channel::Assistant) {
+    for text in callers_texts(request) {
         if let Some(decoded) = text.read(&request.document) {
             vault.keep_clear_of(&decoded);
         }
     }
+    let mut edits = without_signed(request, &chosen)?;
+    let mut gone: Vec<Range<usize>> = edits.iter().map(|edit| edit.range.clone()).collect();
+    gone.sort_unstable_by_key(|range| range.start);
+    let first_new = vault.entered();
     // Findings of one text stand together: its changes are made together.
-    masked
-        .chunk_by(|one, other| one.text.value == other.text.value)
-        .filter_map(|findings| {
-            let text = findings.first()?.text;
-            let decoded = text.read(&request.document)?;
-            let changes: Vec<(Range<usize>, String)> = findings
-                .iter()
-                .filter_map(|located| {
-                    let Finding { kind, range, .. } = &located.finding;
-                    let placeholder = vault.placeholder(*kind, decoded.get(range.clone())?);
-                    Some((
-                        range.clone(),
-                        if text.label { label(placeholder) } else { placeholder.to_owned() },
-                    ))
-                })
-                .collect();
-            Some(text.edits(&request.document, &changes))
+    let texts: Vec<(&Located, Vec<(Range<usize>, usize)>)> = chosen
+        .chunk_by(|(one, _), (other, _)| one.text.value == other.text.value)
+        .filter_map(|findings| Some((findings.first()?.0, findings)))
+        .filter(|(Located { text, .. }, _)| {
+            !is_signed(request, text) && !is_inside(&gone, &request.document.range(text.value))
         })
-        .flatten()
+        .map(|(first, findings)| Ok((first, entries(vault, request, first.text, findings)?)))
+        .collect::<Result<_, Irreplaceable>>()?;
+    vault.keep_fakes_clear_of(first_new, |read| {
+        for text in callers_texts(request) {
+            if let Some(decoded) = text.read(&request.document) {
+                read(&decoded);
+            }
+        }
+    });
+    for (first, entries) in texts {
+        edits.extend(edits_of(vault, request, first, &entries)?);
+    }
+    Ok(Redacted { edits, count: chosen.len() as u64 })
+}
+
+/// Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
+fn callers_texts<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r TextSpan> {
+    request.texts.iter().filter(|text| text.channel != Channel::Assistant)
+}
+
+/// What is signed goes as a whole or not at all.
+fn without_signed(
+    request: &Request<'_>,
+    chosen: &[(&Located, Treatment)],
+) -> Result<Vec<Edit>, Irreplaceable> {
+    let signed: Vec<&Located> = chosen
+        .iter()
+        .map(|(located, _)| *located)
+        .filter(|located| is_signed(request, &located.text))
+        .collect();
+    let Some(first) = signed.first() else { return Ok(Vec::new()) };
+    let texts: Vec<ValueId> = signed.iter().map(|located| located.text.value).collect();
+    request.without_reasoning(&texts).ok_or(Irreplaceable { kind: first.finding.kind })
+}
+
+fn is_signed(request: &Request<'_>, text: &TextSpan) -> bool {
+    !text.editable && request.document.kind(text.value) == Kind::String
+}
+
+/// Whether a place lies in one of these, which are in order and apart.
+fn is_inside(ranges: &[Range<usize>], place: &Range<usize>) -> bool {
+    let before = ranges.partition_point(|range| range.start <= place.start);
+    before.checked_sub(1).and_then(|last| ranges.get(last)).is_some_and(|range| place.start < range.end)
+}
+
+/// Takes the values of one text into the vault, in order.
+fn entries(
+    vault: &mut Vault,
+    request: &Request<'_>,
+    text: TextSpan,
+    findings: &[(&Located, Treatment)],
+) -> Result<Vec<(Range<usize>, usize)>, Irreplaceable> {
+    let decoded = text.read(&request.document);
+    let decoded = decoded.as_deref().unwrap_or_default();
+    let is_key = request.document.is_key(text.value);
+    findings
+        .iter()
+        .map(|(located, treatment)| {
+            let Finding { kind, range, .. } = &located.finding;
+            let value = decoded.get(range.clone()).ok_or(Irreplaceable { kind: *kind })?;
+            Ok((range.clone(), vault.enter(*kind, value, fitting(*treatment, text.label, is_key))))
+        })
         .collect()
+}
+
+/// Names of members stay apart, and labels have few characters to be written in: both get placeholders where the
+/// mode's own form would not do, and those come back only where the mode's own would.
+fn fitting(treatment: Treatment, is_label: bool, is_key: bool) -> Treatment {
+    let makes_same = matches!(treatment.mode, RedactMode::Label | RedactMode::Drop);
+    if is_label || (is_key && makes_same) {
+        return Treatment { mode: RedactMode::Mask, restore: treatment.is_reversible() };
+    }
+    treatment
+}
+
+/// The changes of one text. All of them or an error: a value whose change does not fit must not stay.
+fn edits_of(
+    vault: &Vault,
+    request: &Request<'_>,
+    Located { text, finding }: &Located,
+    entries: &[(Range<usize>, usize)],
+) -> Result<Vec<Edit>, Irreplaceable> {
+    let written = |replacement: &str| if text.label { label(replacement) } else { replacement.to_owned() };
+    let changes: Vec<(Range<usize>, String)> =
+        entries.iter().map(|(range, entry)| (range.clone(), written(vault.replacement(*entry)))).collect();
+    let edits = text.edits(&request.document, &changes);
+    let is_one = text.base64 || request.document.kind(text.value) == Kind::Number;
+    let expected = if is_one { 1 } else { changes.len() };
+    if edits.len() == expected { Ok(edits) } else { Err(Irreplaceable { kind: finding.kind }) }
 }
 
 /// A placeholder in the characters a label may have.
@@ -237,8 +320,16 @@ mod tests {
     use hardpan_inference::operation::Operation;
 
     use super::*;
+    use crate::replacement::{RedactionKey, Scope};
 
     fn masked(body: &str) -> (String, Vault, Inspection) {
+        treated(body, |_| Some(Treatment::MASK)).unwrap()
+    }
+
+    fn treated(
+        body: &str,
+        treatment: impl Fn(Channel) -> Option<Treatment>,
+    ) -> Result<(String, Vault, Inspection), Irreplaceable> {
         let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
         let parsing = Parsing {
             operation: Operation::Converse,
@@ -249,9 +340,14 @@ mod tests {
         let request = Request::parse(&parsing, body.as_bytes()).unwrap();
         let inspector = Inspector::new(true, true).unwrap();
         let inspection = inspector.inspect(&request, None);
-        let (edits, vault) = mask(&request, &inspection, |_| true);
-        let changed = hardpan_inference::edit::apply(body.as_bytes(), edits).unwrap();
-        (String::from_utf8(changed).unwrap(), vault, inspection)
+        let mut vault = Vault::default();
+        let redacted = redact(&mut vault, &request, &inspection, |channel, _| treatment(channel))?;
+        let changed = hardpan_inference::edit::apply(body.as_bytes(), redacted.edits).unwrap();
+        Ok((String::from_utf8(changed).unwrap(), vault, inspection))
+    }
+
+    fn treatment(mode: RedactMode) -> Treatment {
+        Treatment { mode, restore: true }
     }
 
     #[test]
@@ -334,5 +430,134 @@ mod tests {
         let (changed, vault, inspection) = masked(body);
         assert_eq!(changed, body);
         assert!(vault.is_empty() && inspection.findings.is_empty());
+    }
+
+    const MODES: [RedactMode; 6] = [
+        RedactMode::Mask,
+        RedactMode::Fake,
+        RedactMode::Hash,
+        RedactMode::Token,
+        RedactMode::Label,
+        RedactMode::Drop,
+    ];
+
+    #[test]
+    fn no_mode_leaves_a_value_in_any_place() {
+        let body = r#"{"messages":[{"role":"user","content":[{"text":"Mail \"ann@mail.test\" or bob@mail.test"},
+            {"toolResult":{"toolUseId":"t","content":[{"json":{"ann@mail.test":1,"bob@mail.test":2,"card":4111111111111111}}]}},
+            {"document":{"format":"txt","name":"ann@mail.test","source":{"bytes":"YW5uQG1haWwudGVzdA=="}}}]}],
+            "system":[{"text":"Owner: carl@mail.test"}],"requestMetadata":{"user":"ann@mail.test"}}"#;
+        for mode in MODES {
+            let (changed, vault, inspection) = treated(body, |_| Some(treatment(mode))).unwrap();
+            assert!(!changed.contains("mail.test") && !changed.contains("41111111"), "{mode:?} {changed}");
+            assert!(!changed.contains("YW5uQG1haWwu"), "{mode:?} {changed}");
+            assert!(changed.contains(r#""user":"EMAIL-"#), "{mode:?} {changed}");
+            let parsed: serde_json::Value = serde_json::from_str(&changed).unwrap();
+            let tool = parsed.pointer("/messages/0/content/1/toolResult/content/0/json").unwrap();
+            assert_eq!(tool.as_object().unwrap().len(), 3, "{mode:?} {changed}");
+            assert_eq!(tool["card"].is_number(), mode == RedactMode::Fake, "{mode:?} {changed}");
+            assert!(inspection.findings.len() >= 8);
+            let comes_back = matches!(mode, RedactMode::Mask | RedactMode::Fake | RedactMode::Token);
+            assert_eq!(!vault.is_empty(), comes_back, "{mode:?}");
+            if comes_back {
+                let text = parsed.pointer("/messages/0/content/0/text").unwrap().as_str().unwrap();
+                assert_eq!(vault.restore(text).unwrap(), "Mail \"ann@mail.test\" or bob@mail.test");
+            }
+        }
+    }
+
+    #[test]
+    fn channels_are_treated_each_in_their_way() {
+        let body = r#"{"messages":[{"role":"user","content":[{"text":"ann@mail.test"},
+            {"toolResult":{"toolUseId":"t","content":[{"text":"<ann@mail.test>"}]}}]}]}"#;
+        let tool_only = |channel| (channel == Channel::Tool).then_some(treatment(RedactMode::Drop));
+        let (changed, vault, _) = treated(body, tool_only).unwrap();
+        assert!(
+            changed.contains(r#""text":"ann@mail.test""#) && changed.contains(r#""text":"<>""#),
+            "{changed}"
+        );
+        assert!(vault.is_empty());
+        let both = |channel| match channel {
+            Channel::Tool => Some(treatment(RedactMode::Label)),
+            _ => Some(Treatment { mode: RedactMode::Mask, restore: false }),
+        };
+        let (changed, vault, _) = treated(body, both).unwrap();
+        assert!(changed.contains(r#""{EMAIL_1}""#) && changed.contains(r#""<{EMAIL}>""#), "{changed}");
+        assert!(vault.is_empty());
+    }
+
+    #[test]
+    fn a_number_that_must_stay_one_is_refused_or_made_up() {
+        let body = r#"{"messages":[],"additionalModelRequestFields":{"card_number":4111111111111111}}"#;
+        for mode in MODES {
+            let outcome = treated(body, |_| Some(treatment(mode)));
+            match outcome {
+                Ok((changed, ..)) => {
+                    assert_eq!(mode, RedactMode::Fake);
+                    let changed: serde_json::Value = serde_json::from_str(&changed).unwrap();
+                    let number = changed.pointer("/additionalModelRequestFields/card_number").unwrap();
+                    assert!(number.is_u64() && number.as_u64() != Some(4_111_111_111_111_111));
+                }
+                Err(refused) => {
+                    assert!(mode != RedactMode::Fake, "{mode:?}");
+                    assert_eq!(refused, Irreplaceable { kind: PiiType::CreditDebitCardNumber });
+                }
+            }
+        }
+        assert!(treated(body, |_| None).is_ok_and(|(changed, ..)| changed == body));
+    }
+
+    #[test]
+    fn signed_reasoning_with_a_value_goes_as_a_whole_or_is_refused() {
+        let reasoning =
+            r#"{"reasoningContent":{"reasoningText":{"text":"ask ann@mail.test","signature":"s"}}}"#;
+        let body = |more: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"text":"I am ann@mail.test"}}]}},{{"role":"assistant","content":[{reasoning}{more}]}}]}}"#
+            )
+        };
+        for mode in MODES {
+            let (changed, ..) = treated(&body(r#",{"text":"hello"}"#), |_| Some(treatment(mode))).unwrap();
+            assert!(!changed.contains("mail.test") && !changed.contains("reasoning"), "{changed}");
+            assert!(changed.ends_with(r#""content":[{"text":"hello"}]}]}"#), "{changed}");
+            assert!(treated(&body(""), |_| Some(treatment(mode))).is_err());
+        }
+        let users_alone = |channel| (channel == Channel::User).then_some(Treatment::MASK);
+        let (changed, ..) = treated(&body(""), users_alone).unwrap();
+        assert!(changed.contains(reasoning) && changed.contains("I am {EMAIL_1}"), "{changed}");
+    }
+
+    #[test]
+    fn a_made_up_value_stands_nowhere_else_in_the_request() {
+        let body = |more: &str| {
+            format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"text":"I am ann@mail.test. {more}"}}]}}]}}"#
+            )
+        };
+        let model = ModelId::parse("amazon.nova-lite-v1:0").unwrap();
+        let parsing = Parsing {
+            operation: Operation::Converse,
+            model: Some(&model),
+            dialect: None,
+            limits: JsonLimits::default(),
+        };
+        let inspector = Inspector::new(true, false).unwrap();
+        let fake_of = |body: &str, treats: fn(&str) -> bool| {
+            let request = Request::parse(&parsing, body.as_bytes()).unwrap();
+            let mut inspection = inspector.inspect(&request, None);
+            inspection.findings.retain(|found| {
+                treats(&found.text.read(&request.document).unwrap()[found.finding.range.clone()])
+            });
+            let scope = Scope { team: "t", app: "a", user: None, conversation: "c" };
+            let mut vault = Vault::new(RedactionKey::new("secret").scoped(&scope));
+            redact(&mut vault, &request, &inspection, |_, _| Some(treatment(RedactMode::Fake))).unwrap();
+            vault.placeholder(PiiType::Age, "1");
+            vault.replacement(0).to_owned()
+        };
+        let own = |text: &str| text == "ann@mail.test";
+        let first = fake_of(&body(""), own);
+        assert!(first.contains("@example."));
+        let second = fake_of(&body(&format!("Not {first}.")), own);
+        assert!(second.contains("@example.") && first != second);
     }
 }

@@ -6,5 +6,6 @@ pub mod holdback;
 pub mod injection;
 pub mod inspection;
 pub mod pii;
+pub mod replacement;
 pub mod scan;
 pub mod vault;

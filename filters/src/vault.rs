@@ -1,49 +1,108 @@
-//! Masked values of one request and the placeholders that stand for them.
+//! The values of one request that were replaced, and what stands in their places.
 //!
 //! A placeholder is the type and a number in order of first appearance, `{EMAIL_1}`: a chat history that only grows
 //! keeps every placeholder it had, so the provider's prompt cache keeps hitting, and two conversations share
-//! nothing. A number that literally stands in the caller's text is left out, so that restoring never touches words
-//! the caller wrote. The vault lives as long as its request and wipes its values when dropped.
+//! nothing. Tokens and made-up values follow from the conversation's key and keep for the same reason. What literally
+//! stands in the caller's text is not given out, so that restoring never touches words the caller wrote. The vault
+//! lives as long as its request and wipes its values when dropped. How a form is made is told in
+//! [`crate::replacement`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::OnceLock;
 
-use hardpan_inference::finding::PiiType;
+use aho_corasick::{AhoCorasick, MatchKind};
+use hardpan_inference::finding::{PiiType, RedactMode};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-/// Longest placeholder: the longest type name, a ten-digit number, braces and an underscore.
+use crate::replacement::{self, ScopedKeys, Treatment, braced};
+
+/// Longest replacement that is put back: the longest type name, a ten-digit number, braces and an underscore, or a
+/// made-up value, which is never longer.
 pub const PLACEHOLDER_BYTES_MAX: usize = 64;
+/// Made-up values of one request; further values get placeholders.
+const FAKES_MAX: usize = 4096;
+/// How often another token or made-up value is tried where one is taken.
+const ATTEMPTS_MAX: u32 = 8;
 
 struct Entry {
-    placeholder: String,
+    kind: PiiType,
+    /// What it became, which is a mask where the wanted mode has no form for it.
+    mode: RedactMode,
+    is_reversible: bool,
+    attempt: u32,
+    replacement: Zeroizing<String>,
     value: Zeroizing<String>,
 }
 
-/// No `Debug`: it holds what was masked.
+/// The same value may be replaced in several ways, by the place it stands in.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    kind: PiiType,
+    mode: RedactMode,
+    is_reversible: bool,
+    value_sha256: [u8; 32],
+}
+
+/// No `Debug`: it holds what was replaced.
 #[derive(Default)]
 pub struct Vault {
+    /// None until a form needs them; then of this vault alone.
+    keys: Option<ScopedKeys>,
     entries: Vec<Entry>,
     /// Values by their hash, so that each is held once.
-    by_value: HashMap<(PiiType, [u8; 32]), usize>,
-    by_placeholder: HashMap<String, usize>,
+    by_value: HashMap<Key, usize>,
+    by_replacement: Given,
     next: HashMap<PiiType, u32>,
     taken: BTreeSet<String>,
+    fakes: usize,
+    /// Made when first searched for, and again after a change.
+    search: OnceLock<Search>,
+}
+
+/// What is put back, with its entry.
+#[derive(Default)]
+struct Given(HashMap<String, usize>);
+
+/// Made-up values tell what form a value has.
+impl Drop for Given {
+    fn drop(&mut self) {
+        for (mut replacement, _) in self.0.drain() {
+            replacement.zeroize();
+        }
+    }
+}
+
+/// What finds made-up values again. None where there is none.
+struct Search {
+    matcher: Option<AhoCorasick>,
+    /// Entries of made-up values that are put back, by their order in the matcher.
+    entries: Vec<usize>,
+    /// The same values in order of their text.
+    sorted: Vec<usize>,
 }
 
 impl Vault {
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// A vault whose tokens, hashes and made-up values follow from these keys.
+    pub fn new(keys: ScopedKeys) -> Self {
+        Self { keys: Some(keys), ..Self::default() }
     }
 
+    /// Whether there is nothing to put back.
+    pub fn is_empty(&self) -> bool {
+        self.by_replacement.0.is_empty()
+    }
+
+    /// How many values can be put back.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.by_replacement.0.len()
     }
 
     /// Notes placeholders that already stand in a text, so that none of them is given out.
     pub fn keep_clear_of(&mut self, text: &str) {
         for at in memchr::memchr_iter(b'{', text.as_bytes()) {
-            if let Some(range) = candidate(text, at)
+            if let Some(range) = braced(text, at)
                 && let Some(found) = text.get(range)
             {
                 self.taken.insert(found.to_owned());
@@ -53,51 +112,246 @@ impl Vault {
 
     /// The placeholder of a value: the same one each time.
     pub fn placeholder(&mut self, kind: PiiType, value: &str) -> &str {
-        let key = (kind, Sha256::digest(value.as_bytes()).into());
-        let index = match self.by_value.get(&key) {
-            Some(index) => *index,
-            None => {
-                let index = self.entries.len();
-                let placeholder = self.unused(kind);
-                self.by_placeholder.insert(placeholder.clone(), index);
-                self.entries.push(Entry { placeholder, value: Zeroizing::new(value.to_owned()) });
-                self.by_value.insert(key, index);
-                index
-            }
-        };
-        self.entries.get(index).map_or("", |entry| entry.placeholder.as_str())
+        let entry = self.enter(kind, value, Treatment::MASK);
+        self.replacement(entry)
     }
 
-    /// Where placeholders of this vault stand in a text, and what they stand for.
+    /// Takes a value in; the same entry each time. What stands in its place may change until
+    /// [`Vault::keep_fakes_clear_of`] has been called.
+    pub fn enter(&mut self, kind: PiiType, value: &str, treatment: Treatment) -> usize {
+        let is_reversible = treatment.is_reversible();
+        let value_sha256 = Sha256::digest(value.as_bytes()).into();
+        let key = Key { kind, mode: treatment.mode, is_reversible, value_sha256 };
+        if let Some(entry) = self.by_value.get(&key) {
+            return *entry;
+        }
+        let index = self.entries.len();
+        let value = Zeroizing::new(value.to_owned());
+        let mode = treatment.mode;
+        let mut entry =
+            Entry { kind, mode, is_reversible, attempt: 0, replacement: Zeroizing::default(), value };
+        self.give(&mut entry);
+        if entry.mode == RedactMode::Fake {
+            self.fakes += 1;
+        }
+        self.note(&entry, index);
+        self.entries.push(entry);
+        self.by_value.insert(key, index);
+        index
+    }
+
+    /// What stands in the place of an entry's value.
+    pub fn replacement(&self, entry: usize) -> &str {
+        self.entries.get(entry).map_or("", |entry| entry.replacement.as_str())
+    }
+
+    /// How many values there are, whether they come back or not: entries from here on are new.
+    pub fn entered(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Finds another form for every made-up value, of those entered from `first` on, that stands in the caller's
+    /// texts or in another replacement. `read` is given a reader and shows it every text.
+    pub fn keep_fakes_clear_of(&mut self, first: usize, read: impl Fn(&mut dyn FnMut(&str))) {
+        for _ in 0..ATTEMPTS_MAX {
+            let standing = self.fakes_standing(first, &read);
+            if standing.is_empty() {
+                return;
+            }
+            for index in standing {
+                self.change(index, false);
+            }
+        }
+        for index in self.fakes_standing(first, &read) {
+            self.change(index, true);
+        }
+    }
+
+    /// Made-up values that stand somewhere already. One walk over the texts, however many there are.
+    fn fakes_standing(&self, first: usize, read: &impl Fn(&mut dyn FnMut(&str))) -> BTreeSet<usize> {
+        let is_fake = |entry: &Entry| entry.mode == RedactMode::Fake;
+        let fakes: Vec<usize> =
+            (0..self.entries.len()).filter(|index| self.entries.get(*index).is_some_and(is_fake)).collect();
+        let mut standing = BTreeSet::new();
+        if !fakes.iter().any(|index| *index >= first) {
+            return standing;
+        }
+        let Ok(matcher) = AhoCorasick::new(fakes.iter().map(|index| self.replacement(*index))) else {
+            // None of them can be trusted to be nowhere.
+            return fakes.into_iter().filter(|index| *index >= first).collect();
+        };
+        let fake = |found: &aho_corasick::Match| fakes.get(found.pattern().as_usize()).copied();
+        read(&mut |text: &str| {
+            let found = matcher.find_overlapping_iter(text).filter_map(|found| fake(&found));
+            standing.extend(found.filter(|index| *index >= first));
+        });
+        // Nor may one hold another: which of the two a text holds would depend on how the text is cut. The later one
+        // is changed, because the earlier one may have been sent.
+        for (index, entry) in self.entries.iter().enumerate() {
+            for found in matcher.find_overlapping_iter(entry.replacement.as_str()) {
+                let Some(other) = fake(&found).filter(|other| *other != index) else { continue };
+                let later = if is_fake(entry) { other.max(index) } else { other };
+                standing.extend((later >= first).then_some(later));
+            }
+        }
+        standing
+    }
+
+    /// Gives an entry another form, or a placeholder.
+    fn change(&mut self, index: usize, to_mask: bool) {
+        let Some(slot) = self.entries.get_mut(index) else { return };
+        let nothing = Entry {
+            kind: slot.kind,
+            mode: slot.mode,
+            is_reversible: slot.is_reversible,
+            attempt: 0,
+            replacement: Zeroizing::default(),
+            value: Zeroizing::default(),
+        };
+        let mut entry = std::mem::replace(slot, nothing);
+        if entry.is_reversible {
+            self.by_replacement.0.remove(entry.replacement.as_str());
+        }
+        entry.attempt += 1;
+        if to_mask {
+            entry.mode = RedactMode::Mask;
+        }
+        self.give(&mut entry);
+        if entry.mode != RedactMode::Fake {
+            self.fakes = self.fakes.saturating_sub(1);
+        }
+        self.note(&entry, index);
+        if let Some(slot) = self.entries.get_mut(index) {
+            *slot = entry;
+        }
+    }
+
+    /// Makes the form of an entry; a placeholder where its mode has none left.
+    fn give(&mut self, entry: &mut Entry) {
+        let (kind, first) = (entry.kind, entry.attempt);
+        let attempts = first..first.saturating_add(ATTEMPTS_MAX);
+        let has_place = self.fakes < FAKES_MAX;
+        let is_free =
+            |form: &String| !self.taken.contains(form) && !self.by_replacement.0.contains_key(form.as_str());
+        let made = match entry.mode {
+            RedactMode::Mask => None,
+            RedactMode::Label => Some((first, replacement::label(kind))),
+            RedactMode::Drop => Some((first, String::new())),
+            RedactMode::Hash => {
+                let keys = self.keys.get_or_insert_with(ScopedKeys::random);
+                Some((first, keys.hash(kind, &entry.value)))
+            }
+            RedactMode::Token => {
+                let keys = self.keys.get_or_insert_with(ScopedKeys::random);
+                let mut tokens = attempts.map(|attempt| (attempt, keys.token(kind, &entry.value, attempt)));
+                tokens.find(|(_, form)| is_free(form))
+            }
+            RedactMode::Fake if has_place => {
+                let keys = self.keys.get_or_insert_with(ScopedKeys::random);
+                let made = |attempt| Some((attempt, replacement::fake(keys, kind, &entry.value, attempt)?));
+                attempts.filter_map(made).find(|(_, form)| is_free(form))
+            }
+            RedactMode::Fake => None,
+        };
+        let (attempt, form) = made.unwrap_or_else(|| {
+            entry.mode = RedactMode::Mask;
+            (first, unused(&mut self.next, &self.taken, kind))
+        });
+        entry.attempt = attempt;
+        entry.replacement = Zeroizing::new(form);
+    }
+
+    fn note(&mut self, entry: &Entry, index: usize) {
+        if entry.is_reversible {
+            self.by_replacement.0.insert(entry.replacement.to_string(), index);
+            if entry.mode == RedactMode::Fake {
+                self.search = OnceLock::new();
+            }
+        }
+    }
+
+    fn search(&self) -> &Search {
+        self.search.get_or_init(|| {
+            let is_wanted = |entry: &Entry| entry.mode == RedactMode::Fake && entry.is_reversible;
+            let indices = 0..self.entries.len();
+            let entries: Vec<usize> =
+                indices.filter(|index| self.entries.get(*index).is_some_and(is_wanted)).collect();
+            let mut sorted = entries.clone();
+            sorted.sort_by(|one, other| self.replacement(*one).cmp(self.replacement(*other)));
+            let fakes = entries.iter().map(|index| self.replacement(*index));
+            // So few and so short patterns are never too many for it.
+            let matcher = (!entries.is_empty())
+                .then(|| AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(fakes).ok());
+            Search { matcher: matcher.flatten(), entries, sorted }
+        })
+    }
+
+    /// Where replacements of this vault stand in a text, in order and apart, and what they stand for.
     pub fn find<'v>(&'v self, text: &str) -> Vec<(Range<usize>, &'v str)> {
         if self.is_empty() {
             return Vec::new();
         }
-        memchr::memchr_iter(b'{', text.as_bytes())
+        let mut found: Vec<(Range<usize>, &'v str)> = memchr::memchr_iter(b'{', text.as_bytes())
             .filter_map(|at| {
-                let range = candidate(text, at)?;
-                let entry = self.entries.get(*self.by_placeholder.get(text.get(range.clone())?)?)?;
+                let range = braced(text, at)?;
+                let entry = self.entries.get(*self.by_replacement.0.get(text.get(range.clone())?)?)?;
                 Some((range, entry.value.as_str()))
             })
-            .collect()
+            .collect();
+        let search = self.search();
+        if let Some(matcher) = &search.matcher {
+            found.extend(matcher.find_iter(text).filter_map(|one| {
+                let entry = self.entries.get(*search.entries.get(one.pattern().as_usize())?)?;
+                Some((one.range(), entry.value.as_str()))
+            }));
+            found.sort_by_key(|(range, _)| range.start);
+            let mut end = 0;
+            found.retain(|(range, _)| {
+                let is_apart = range.start >= end;
+                end = if is_apart { range.end } else { end };
+                is_apart
+            });
+        }
+        found
     }
 
-    /// Where a placeholder may have begun that the text does not yet finish.
+    /// Where a replacement may have begun that the text does not yet finish.
     pub fn open_at(&self, text: &str) -> Option<usize> {
         if self.is_empty() {
             return None;
         }
+        let braced = self.open_brace(text);
+        let search = self.search();
+        if search.sorted.is_empty() {
+            return braced;
+        }
+        // What is whole already is no beginning of another.
+        let whole = self.find(text).last().map_or(0, |(range, _)| range.end);
+        let from = text.len().saturating_sub(PLACEHOLDER_BYTES_MAX).max(whole);
+        let fake = (from..text.len()).find(|at| {
+            let Some(open) = text.get(*at..) else { return false };
+            let next = search.sorted.partition_point(|index| self.replacement(*index) <= open);
+            search.sorted.get(next).is_some_and(|index| self.replacement(*index).starts_with(open))
+        });
+        match (braced, fake) {
+            (Some(braced), Some(fake)) => Some(braced.min(fake)),
+            (braced, fake) => braced.or(fake),
+        }
+    }
+
+    fn open_brace(&self, text: &str) -> Option<usize> {
         let from = text.len().saturating_sub(PLACEHOLDER_BYTES_MAX);
         let tail = text.as_bytes().get(from..)?;
         let at = from + memchr::memrchr(b'{', tail)?;
         let open = text.get(at..)?;
         self.entries
             .iter()
-            .any(|entry| entry.placeholder.len() > open.len() && entry.placeholder.starts_with(open))
+            .filter(|entry| entry.is_reversible && entry.mode != RedactMode::Fake)
+            .any(|entry| entry.replacement.len() > open.len() && entry.replacement.starts_with(open))
             .then_some(at)
     }
 
-    /// The text with every placeholder put back, or None when there is none in it.
+    /// The text with every value put back, or None when there is none in it.
     pub fn restore(&self, text: &str) -> Option<String> {
         let found = self.find(text);
         if found.is_empty() {
@@ -113,36 +367,26 @@ impl Vault {
         out.push_str(text.get(at..).unwrap_or_default());
         Some(out)
     }
+}
 
-    fn unused(&mut self, kind: PiiType) -> String {
-        let next = self.next.entry(kind).or_insert(0);
-        loop {
-            *next += 1;
-            let placeholder = format!("{{{}_{next}}}", kind.name());
-            if !self.taken.contains(&placeholder) {
-                return placeholder;
-            }
+/// The next placeholder of a type that stands nowhere in the caller's texts.
+fn unused(next: &mut HashMap<PiiType, u32>, taken: &BTreeSet<String>, kind: PiiType) -> String {
+    let next = next.entry(kind).or_insert(0);
+    loop {
+        *next += 1;
+        let placeholder = format!("{{{}_{next}}}", kind.name());
+        if !taken.contains(&placeholder) {
+            return placeholder;
         }
     }
 }
 
-/// The range of `{TYPE_number}` that begins at a brace.
-fn candidate(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = text.as_bytes().get(at + 1..)?;
-    let rest = rest.get(..rest.len().min(PLACEHOLDER_BYTES_MAX))?;
-    let length = rest
-        .iter()
-        .position(|byte| !(byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_'))?;
-    let inner = text.get(at + 1..at + 1 + length)?;
-    let (name, number) = inner.rsplit_once('_')?;
-    let numbered = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    (rest.get(length) == Some(&b'}') && numbered && PiiType::from_name(name).is_some())
-        .then_some(at..at + length + 2)
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::replacement::{RedactionKey, Scope};
 
     #[test]
     fn the_same_value_has_the_same_placeholder_in_order_of_appearance() {
@@ -181,5 +425,187 @@ mod tests {
             assert_eq!(vault.open_at(text), open, "{text}");
         }
         assert_eq!(Vault::default().open_at("{"), None);
+    }
+
+    fn keys() -> ScopedKeys {
+        RedactionKey::new("secret").scoped(&Scope { team: "t", app: "a", user: None, conversation: "c" })
+    }
+
+    fn entered(vault: &mut Vault, kind: PiiType, value: &str, mode: RedactMode, restore: bool) -> String {
+        let entry = vault.enter(kind, value, Treatment { mode, restore });
+        vault.replacement(entry).to_owned()
+    }
+
+    #[test]
+    fn each_mode_has_its_form_and_only_some_come_back() {
+        let is_hex = |text: &str| text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        for restore in [true, false] {
+            for (mode, comes_back) in [
+                (RedactMode::Mask, true),
+                (RedactMode::Fake, true),
+                (RedactMode::Hash, false),
+                (RedactMode::Token, true),
+                (RedactMode::Label, false),
+                (RedactMode::Drop, false),
+            ] {
+                let mut vault = Vault::new(keys());
+                let form = entered(&mut vault, PiiType::Email, "ann@mail.test", mode, restore);
+                let inner = form.strip_prefix("{EMAIL").and_then(|rest| rest.strip_suffix('}'));
+                let holds = match mode {
+                    RedactMode::Mask => inner == Some("_1"),
+                    RedactMode::Fake => form.contains("@example."),
+                    RedactMode::Hash => inner.and_then(|inner| inner.strip_prefix('#')).is_some_and(is_hex),
+                    RedactMode::Token => {
+                        inner.is_some_and(|inner| inner.len() == 9 && inner.starts_with(':'))
+                    }
+                    RedactMode::Label => inner == Some(""),
+                    RedactMode::Drop => form.is_empty(),
+                };
+                assert!(holds, "{mode:?} {form}");
+                assert_eq!(form, entered(&mut vault, PiiType::Email, "ann@mail.test", mode, restore));
+                let comes_back = comes_back && restore;
+                assert_eq!((vault.is_empty(), vault.len()), (!comes_back, usize::from(comes_back)));
+                let restored = vault.restore(&format!("to {form}."));
+                assert_eq!(restored.is_some(), comes_back, "{mode:?}");
+                assert!(restored.is_none_or(|restored| restored == "to ann@mail.test."));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_without_a_form_gets_a_placeholder() {
+        let mut vault = Vault::new(keys());
+        for (kind, value, form) in [
+            (PiiType::Pin, "481201", "{PIN_1}"),
+            (PiiType::Age, "42", "{AGE_1}"),
+            (PiiType::ApiKey, "k".repeat(PLACEHOLDER_BYTES_MAX + 1).as_str(), "{API_KEY_1}"),
+        ] {
+            assert_eq!(entered(&mut vault, kind, value, RedactMode::Fake, true), form);
+        }
+        for index in 0..=FAKES_MAX {
+            vault.enter(
+                PiiType::Email,
+                &format!("a{index}@mail.test"),
+                Treatment { mode: RedactMode::Fake, restore: true },
+            );
+        }
+        let made_up = vault.entries.iter().filter(|entry| entry.mode == RedactMode::Fake).count();
+        assert!((FAKES_MAX - 8..=FAKES_MAX).contains(&made_up), "{made_up}");
+        assert!(vault.entries.last().is_some_and(|entry| entry.mode == RedactMode::Mask));
+    }
+
+    #[test]
+    fn tokens_and_made_up_values_that_stand_in_the_texts_are_not_given_out() {
+        let (kind, value) = (PiiType::Email, "ann@mail.test");
+        let token = entered(&mut Vault::new(keys()), kind, value, RedactMode::Token, true);
+        let mut vault = Vault::new(keys());
+        vault.keep_clear_of(&format!("the caller wrote {token}"));
+        let other = entered(&mut vault, kind, value, RedactMode::Token, true);
+        assert_ne!(token, other);
+        assert_eq!(vault.restore(&token), None);
+        let mut vault = Vault::new(keys());
+        let fake = vault.enter(kind, value, Treatment { mode: RedactMode::Fake, restore: true });
+        let first = vault.replacement(fake).to_owned();
+        let text = format!("the caller wrote {first}, too");
+        vault.keep_fakes_clear_of(0, |read| read(&text));
+        let second = vault.replacement(fake).to_owned();
+        assert!(second.contains("@example.") && second != first);
+        assert_eq!((vault.restore(&text), vault.restore(&second).as_deref()), (None, Some(value)));
+        // Earlier ones have been sent: they stay.
+        let text = format!("{second} {second}");
+        vault.keep_fakes_clear_of(vault.entered(), |read| read(&text));
+        assert_eq!(vault.replacement(fake), second);
+    }
+
+    #[test]
+    fn a_made_up_value_is_seen_where_it_begins() {
+        let mut vault = Vault::new(keys());
+        let fake = entered(&mut vault, PiiType::Username, "ann_lee_42", RedactMode::Fake, true);
+        vault.placeholder(PiiType::Email, "a@x.org");
+        for end in 1..fake.len() {
+            let text = format!("é {}", &fake[..end]);
+            assert_eq!(vault.open_at(&text), Some(3), "{text}");
+        }
+        for text in [format!("é {fake}"), format!("é {}-", &fake[..4]), String::new()] {
+            assert_eq!(vault.open_at(&text), None, "{text}");
+        }
+        assert_eq!(vault.open_at(&format!("{{EM {}", &fake[..3])), Some(4));
+        assert_eq!(vault.open_at(&format!("{} {{EM", &fake[..3])), Some(4));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Part {
+        Words(&'static str),
+        Value(usize),
+    }
+
+    const VALUES: &[(PiiType, &str)] = &[
+        (PiiType::Email, "ann@mail.test"),
+        (PiiType::Email, "bob@mail.test"),
+        (PiiType::Phone, "+1 212-867-5309"),
+        (PiiType::CreditDebitCardNumber, "4111 1111 1111 1111"),
+        (PiiType::Username, "ann_lee_42"),
+        (PiiType::Age, "42"),
+    ];
+
+    fn part() -> impl Strategy<Value = Part> {
+        let words = prop::sample::select(vec![
+            " and ",
+            "{EMAIL_1}",
+            "{",
+            "}",
+            "é",
+            "x@example.com",
+            "555-01",
+            "{EMAIL:k3x9q2vd}",
+        ]);
+        prop_oneof![words.prop_map(Part::Words), (0..VALUES.len()).prop_map(Part::Value)]
+    }
+
+    proptest! {
+        /// What is replaced comes back, and what the caller wrote stays, in whole and in pieces.
+        #[test]
+        fn restoring_undoes_replacing(
+            parts in prop::collection::vec(part(), 0..16),
+            mode in prop::sample::select(vec![RedactMode::Mask, RedactMode::Fake, RedactMode::Token]),
+            mut cuts in prop::collection::vec(0usize..300, 0..12),
+        ) {
+            let text: String = parts.iter().map(|part| match part {
+                Part::Words(words) => *words,
+                Part::Value(index) => VALUES[*index].1,
+            }).collect();
+            let mut vault = Vault::new(keys());
+            vault.keep_clear_of(&text);
+            for part in &parts {
+                if let Part::Value(index) = part {
+                    let (kind, value) = VALUES[*index];
+                    vault.enter(kind, value, Treatment { mode, restore: true });
+                }
+            }
+            vault.keep_fakes_clear_of(0, |read| read(&text));
+            let replaced: String = parts.iter().map(|part| match part {
+                Part::Words(words) => (*words).to_owned(),
+                Part::Value(index) => {
+                    let (kind, value) = VALUES[*index];
+                    entered(&mut vault, kind, value, mode, true)
+                }
+            }).collect();
+            prop_assert_eq!(vault.restore(&replaced).unwrap_or_else(|| replaced.clone()), text.clone());
+            // The same in pieces: what is open is kept back, and what is not is settled.
+            cuts.sort_unstable();
+            let (mut held, mut out, mut at) = (String::new(), String::new(), 0);
+            for cut in cuts.into_iter().chain([replaced.len()]) {
+                let cut = (at..=cut.clamp(at, replaced.len())).rev().find(|cut| replaced.is_char_boundary(*cut)).unwrap();
+                held.push_str(&replaced[at..cut]);
+                at = cut;
+                let open = vault.open_at(&held).unwrap_or(held.len());
+                let kept = held.split_off(open);
+                out.push_str(&vault.restore(&held).unwrap_or_else(|| held.clone()));
+                prop_assert!(kept.len() < PLACEHOLDER_BYTES_MAX);
+                held = kept;
+            }
+            out.push_str(&held);
+            prop_assert_eq!(out, text);
+        }
     }
 }

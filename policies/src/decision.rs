@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::request::GuardrailRef;
 
 use crate::evaluate::Mode;
@@ -150,32 +150,76 @@ pub struct Conflict {
     pub what: String,
 }
 
-/// What is masked in the texts of the request, tool results among them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of the values that are found, by type and place. Where rules differ the strictest holds.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Redact {
-    pub types: RedactTypes,
-    pub mode: RedactMode,
+    /// By place and type, in the order both are declared in.
+    modes: [[Option<RedactMode>; TYPES]; PLACES.len()],
+    /// Types whose values do not come back.
+    withheld: [bool; TYPES],
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedactTypes {
-    All,
-    Only(BTreeSet<PiiType>),
-}
+const TYPES: usize = PiiType::COUNT;
+const PLACES: [RedactPlace; 3] = [RedactPlace::Request, RedactPlace::Response, RedactPlace::Tool];
 
-impl RedactTypes {
-    pub fn contains(&self, kind: PiiType) -> bool {
-        match self {
-            RedactTypes::All => true,
-            RedactTypes::Only(kinds) => kinds.contains(&kind),
+impl Redact {
+    /// One mode for some types in some places.
+    pub fn new(
+        kinds: impl IntoIterator<Item = PiiType>,
+        places: &[RedactPlace],
+        mode: RedactMode,
+        restore: bool,
+    ) -> Self {
+        let mut redact = Self { modes: [[None; TYPES]; PLACES.len()], withheld: [false; TYPES] };
+        for kind in kinds {
+            for place in places {
+                let row = redact.modes.get_mut(*place as usize);
+                row.and_then(|row| row.get_mut(kind.index())).into_iter().for_each(|own| *own = Some(mode));
+            }
+            redact.withheld.get_mut(kind.index()).into_iter().for_each(|own| *own = !restore);
         }
+        redact
+    }
+
+    /// How values of a type are hidden in a place; None where they stay. A tool result on its way to the model is in
+    /// two places, and the stricter mode holds.
+    pub fn mode(&self, place: RedactPlace, kind: PiiType) -> Option<RedactMode> {
+        *self.modes.get(place as usize)?.get(kind.index())?
+    }
+
+    /// Whether an answer gets values of this type back, where their mode permits it.
+    pub fn restores(&self, kind: PiiType) -> bool {
+        !self.withheld.get(kind.index()).copied().unwrap_or(true)
+    }
+
+    /// Whether anything is hidden in a place.
+    pub fn any(&self, place: RedactPlace) -> bool {
+        self.modes.get(place as usize).is_some_and(|row| row.iter().any(Option::is_some))
+    }
+
+    /// The stricter of both everywhere.
+    pub(crate) fn and(mut self, other: &Redact) -> Self {
+        for (own, others) in self.modes.iter_mut().flatten().zip(other.modes.iter().flatten()) {
+            // No mode is less than any.
+            *own = (*own).max(*others);
+        }
+        for (own, others) in self.withheld.iter_mut().zip(other.withheld) {
+            *own |= others;
+        }
+        self
     }
 }
 
-/// How a value is hidden. The only way there is now; stricter ones come after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RedactMode {
-    Mask,
+/// By place the types that are hidden, and how: a table with every empty field in it says nothing.
+impl fmt::Debug for Redact {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hidden = |place: RedactPlace| {
+            PiiType::every().filter_map(move |kind| {
+                Some((place, kind.name(), self.mode(place, kind)?, self.restores(kind)))
+            })
+        };
+        formatter.debug_list().entries(PLACES.into_iter().flat_map(hidden)).finish()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -270,6 +314,53 @@ mod tests {
         };
         let shown = format!("{reason:?}");
         assert!(shown.contains("no_card") && !shown.contains("4111"));
+    }
+
+    #[test]
+    fn every_type_and_place_has_a_field_of_its_own() {
+        for (index, kind) in PiiType::every().enumerate() {
+            assert_eq!(kind.index(), index);
+        }
+        for (index, place) in PLACES.into_iter().enumerate() {
+            assert_eq!(place as usize, index);
+        }
+        for kind in PiiType::ALL {
+            for place in PLACES {
+                let redact = Redact::new([*kind], &[place], RedactMode::Hash, false);
+                assert_eq!(format!("{redact:?}"), format!("[({place:?}, {:?}, Hash, false)]", kind.name()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_strictest_mode_holds_by_type_and_place() {
+        let (email, phone) = (PiiType::Email, PiiType::Phone);
+        let (request, tool) = (RedactPlace::Request, RedactPlace::Tool);
+        let order = [
+            RedactMode::Mask,
+            RedactMode::Fake,
+            RedactMode::Hash,
+            RedactMode::Token,
+            RedactMode::Label,
+            RedactMode::Drop,
+        ];
+        assert!(order.is_sorted());
+        for (weak, weaker) in order.iter().enumerate() {
+            for (strong, stronger) in order.iter().enumerate() {
+                let one = Redact::new([email], &[request], *weaker, true);
+                let two = Redact::new([email, phone], &[request, tool], *stronger, true);
+                let both = one.clone().and(&two);
+                assert_eq!(both, two.clone().and(&one));
+                assert_eq!(both, both.clone().and(&both));
+                assert_eq!(both.mode(request, email), order.get(weak.max(strong)).copied());
+                assert_eq!(both.mode(tool, email), Some(*stronger));
+                assert_eq!(both.mode(RedactPlace::Response, email), None);
+            }
+        }
+        let kept = Redact::new([email], &[request], RedactMode::Mask, false);
+        let back = Redact::new([email, phone], &[request], RedactMode::Mask, true);
+        let both = back.and(&kept);
+        assert!(!both.restores(email) && both.restores(phone) && both.any(request) && !both.any(tool));
     }
 
     #[test]

@@ -505,10 +505,11 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
+    use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
     use serde_json::json;
 
     use super::*;
-    use crate::decision::{CacheRule, RedactTypes};
+    use crate::decision::{CacheRule, Redact};
     use crate::samples::{Dice, Sample};
     use crate::source::Source;
 
@@ -679,7 +680,9 @@ mod tests {
             apply contains {\"cache\": false}";
         let obligations = decide(&[ALLOW, org, team]).obligations;
         assert_eq!(obligations.max_tokens, Some(50));
-        assert_eq!(obligations.redact.unwrap().types, RedactTypes::All);
+        let all = PiiType::every();
+        let expected = Redact::new(all, &[RedactPlace::Request], RedactMode::Mask, true);
+        assert_eq!(obligations.redact, Some(expected));
         assert_eq!(obligations.drop_tools, BTreeSet::from(["get_weather".to_owned()]));
         assert_eq!(obligations.cache, CacheRule::Off);
     }

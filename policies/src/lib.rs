@@ -20,7 +20,7 @@ pub mod test_runner;
 
 pub use crate::decision::{
     CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
-    Reason, Redact, RedactMode, RedactTypes, Severity, Verdict,
+    Reason, Redact, Severity, Verdict,
 };
 pub use crate::evaluate::{Mode, PolicySet, Settings};
 pub use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};

@@ -5,13 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::request::GuardrailRef;
 use regorus::Value;
 
-use crate::decision::{
-    CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, Redact, RedactMode, RedactTypes,
-};
+use crate::decision::{CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, Redact};
 
 /// Every key there is. Others are refused at load where they are literal, and fail the evaluation where not.
 pub(crate) const KEYS: &[&str] = &["cache", "drop_tools", "guardrail", "log", "max_tokens", "redact", "tags"];
@@ -71,29 +69,57 @@ impl Obligation {
 }
 
 fn redact(value: &Value) -> Option<Redact> {
-    let fields = Fields::read(value, &["types", "where", "mode"])?;
-    let types = match fields.get("types")? {
-        all if text(all) == Some("*") => RedactTypes::All,
+    let fields = Fields::read(value, &["types", "where", "mode", "restore"])?;
+    let kinds: Vec<PiiType> = match fields.get("types")? {
+        all if text(all) == Some("*") => PiiType::every().collect(),
         listed => {
             let listed = names(listed)?;
             if listed.contains("*") {
-                RedactTypes::All
+                PiiType::every().collect()
             } else {
-                let kinds: Option<_> = listed.iter().map(|name| PiiType::from_name(name)).collect();
-                RedactTypes::Only(kinds?)
+                listed.iter().map(|name| PiiType::from_name(name)).collect::<Option<_>>()?
             }
         }
     };
-    // Answers and proposed calls are not masked yet: asking for it must not pass for done.
-    if let Some(places) = fields.get("where")
-        && names(places)?.iter().any(|place| place != "request")
-    {
+    let places: Vec<RedactPlace> = match fields.get("where") {
+        Some(listed) => names(listed)?.iter().map(|name| redact_place(name)).collect::<Option<_>>()?,
+        None => vec![RedactPlace::Request],
+    };
+    // A list without a place would hide nothing.
+    if places.is_empty() {
         return None;
     }
-    if fields.get("mode").is_some_and(|mode| text(mode) != Some("mask")) {
-        return None;
+    let mode = match fields.get("mode") {
+        Some(mode) => redact_mode(text(mode)?)?,
+        None => RedactMode::Mask,
+    };
+    let restore = match fields.get("restore") {
+        Some(Value::Bool(restore)) => *restore,
+        Some(_) => return None,
+        None => true,
+    };
+    Some(Redact::new(kinds, &places, mode, restore))
+}
+
+fn redact_place(name: &str) -> Option<RedactPlace> {
+    match name {
+        "request" => Some(RedactPlace::Request),
+        "response" => Some(RedactPlace::Response),
+        "tool" => Some(RedactPlace::Tool),
+        _ => None,
     }
-    Some(Redact { types, mode: RedactMode::Mask })
+}
+
+fn redact_mode(name: &str) -> Option<RedactMode> {
+    match name {
+        "mask" => Some(RedactMode::Mask),
+        "fake" => Some(RedactMode::Fake),
+        "hash" => Some(RedactMode::Hash),
+        "token" => Some(RedactMode::Token),
+        "label" => Some(RedactMode::Label),
+        "drop" => Some(RedactMode::Drop),
+        _ => None,
+    }
 }
 
 fn guardrail(value: &Value) -> Option<GuardrailRef> {
@@ -177,7 +203,7 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
         match obligation {
             Obligation::MaxTokens(limit) => merged.max_tokens = least(merged.max_tokens, limit),
             Obligation::Log(content) => merged.log_content = least(merged.log_content, content),
-            Obligation::Redact(more) => merged.redact = Some(union(merged.redact.take(), more)),
+            Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(more)),
             Obligation::Cache(rule) => merged.cache = narrower(merged.cache, rule),
             Obligation::DropTools(names) => merged.drop_tools.extend(names),
             Obligation::Guardrail(guardrail) => {
@@ -206,10 +232,6 @@ impl Obligations {
     /// both permit it, and a guardrail or a tag they do not agree on is an error, because neither has the better
     /// right.
     pub fn merge(self, other: Obligations) -> Result<Obligations, Conflict> {
-        let redact = match (self.redact, other.redact) {
-            (Some(one), Some(two)) => Some(union(Some(one), two)),
-            (one, two) => one.or(two),
-        };
         let cache = match (self.cache, other.cache) {
             (CacheRule::Off, _) | (_, CacheRule::Off) => CacheRule::Off,
             (CacheRule::Absent, _) | (_, CacheRule::Absent) => CacheRule::Absent,
@@ -217,7 +239,7 @@ impl Obligations {
         };
         Ok(Obligations {
             max_tokens: tighter(self.max_tokens, other.max_tokens),
-            redact,
+            redact: stricter(self.redact, other.redact),
             guardrail: agreed("guardrail", self.guardrail, other.guardrail)?,
             cache,
             drop_tools: self.drop_tools.into_iter().chain(other.drop_tools).collect(),
@@ -261,16 +283,11 @@ fn least<T: Ord>(have: Option<T>, more: T) -> Option<T> {
     })
 }
 
-fn union(have: Option<Redact>, more: Redact) -> Redact {
-    let Some(have) = have else { return more };
-    let types = match (have.types, more.types) {
-        (RedactTypes::Only(mut kinds), RedactTypes::Only(others)) => {
-            kinds.extend(others);
-            RedactTypes::Only(kinds)
-        }
-        _ => RedactTypes::All,
-    };
-    Redact { types, mode: have.mode.max(more.mode) }
+fn stricter(one: Option<Redact>, two: Option<Redact>) -> Option<Redact> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(one.and(&two)),
+        (one, two) => one.or(two),
+    }
 }
 
 fn narrower(have: CacheRule, more: CacheRule) -> CacheRule {
@@ -368,9 +385,12 @@ mod tests {
             ("redact", r#"{"types": "EMAIL"}"#),
             ("redact", r#"{"types": ["E-MAIL"]}"#),
             ("redact", r#"{"types": ["EMAIL"], "where": ["reqest"]}"#),
-            ("redact", r#"{"types": ["EMAIL"], "where": ["request", "response"]}"#),
-            ("redact", r#"{"types": ["EMAIL"], "where": ["tool"]}"#),
-            ("redact", r#"{"types": ["EMAIL"], "mode": "drop"}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": "request"}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": []}"#),
+            ("redact", r#"{"types": ["EMAIL"], "where": ["request", "answer"]}"#),
+            ("redact", r#"{"types": ["EMAIL"], "mode": "DROP"}"#),
+            ("redact", r#"{"types": ["EMAIL"], "mode": false}"#),
+            ("redact", r#"{"types": ["EMAIL"], "restore": "no"}"#),
             ("redact", r#"{"types": ["EMAIL"], "were": ["request"]}"#),
             ("guardrail", r#"{"id": "g"}"#),
             ("guardrail", r#"{"id": "", "version": "1"}"#),
@@ -394,7 +414,7 @@ mod tests {
     fn every_key_is_read() {
         let mut texts = BTreeMap::from([
             ("max_tokens", "1"),
-            ("redact", r#"{"types": "*", "where": ["request"], "mode": "mask"}"#),
+            ("redact", r#"{"types": "*", "where": ["request"], "mode": "mask", "restore": true}"#),
             ("guardrail", r#"{"id": "g", "version": "1"}"#),
             ("cache", "false"),
             ("drop_tools", "[]"),
@@ -406,6 +426,61 @@ mod tests {
             assert!(read(key, json).is_some(), "{key}");
         }
         assert!(texts.is_empty());
+    }
+
+    #[test]
+    fn redactions_are_read_by_type_place_and_mode() {
+        use RedactPlace::{Request, Response, Tool};
+        let (email, secret) = (PiiType::Email, PiiType::ApiKey);
+        for (json, expected) in [
+            (r#"{"types": ["EMAIL"]}"#, Redact::new([email], &[Request], RedactMode::Mask, true)),
+            (
+                r#"{"types": ["EMAIL", "API_KEY"], "where": ["tool", "response"], "mode": "drop", "restore": false}"#,
+                Redact::new([email, secret], &[Tool, Response], RedactMode::Drop, false),
+            ),
+            (
+                r#"{"types": ["*"], "mode": "fake", "restore": true}"#,
+                Redact::new(PiiType::every(), &[Request], RedactMode::Fake, true),
+            ),
+            (
+                r#"{"types": ["EMAIL"], "mode": "hash"}"#,
+                Redact::new([email], &[Request], RedactMode::Hash, true),
+            ),
+            (
+                r#"{"types": ["EMAIL"], "mode": "token"}"#,
+                Redact::new([email], &[Request], RedactMode::Token, true),
+            ),
+            (
+                r#"{"types": ["EMAIL"], "mode": "label"}"#,
+                Redact::new([email], &[Request], RedactMode::Label, true),
+            ),
+            (r#"{"types": []}"#, Redact::new([], &[Request], RedactMode::Mask, true)),
+        ] {
+            assert_eq!(read("redact", json), Some(Obligation::Redact(expected)), "{json}");
+        }
+    }
+
+    #[test]
+    fn redactions_merge_to_the_strictest_mode_of_each_place() {
+        let merged = merge(applied(&[
+            (Layer::Org, "redact", r#"{"types": "*"}"#),
+            (Layer::Org, "redact", r#"{"types": ["API_KEY"], "where": ["request", "tool"], "mode": "drop"}"#),
+            (Layer::Team, "redact", r#"{"types": ["EMAIL"], "mode": "token", "restore": false}"#),
+            (Layer::App, "redact", r#"{"types": ["EMAIL", "API_KEY"], "mode": "hash"}"#),
+        ]))
+        .unwrap();
+        let redact = merged.redact.unwrap();
+        for (place, kind, mode) in [
+            (RedactPlace::Request, PiiType::Phone, Some(RedactMode::Mask)),
+            (RedactPlace::Request, PiiType::Email, Some(RedactMode::Token)),
+            (RedactPlace::Request, PiiType::ApiKey, Some(RedactMode::Drop)),
+            (RedactPlace::Tool, PiiType::ApiKey, Some(RedactMode::Drop)),
+            (RedactPlace::Tool, PiiType::Email, None),
+            (RedactPlace::Response, PiiType::ApiKey, None),
+        ] {
+            assert_eq!(redact.mode(place, kind), mode, "{place:?} {kind:?}");
+        }
+        assert!(!redact.restores(PiiType::Email) && redact.restores(PiiType::Phone));
     }
 
     #[test]
@@ -425,7 +500,8 @@ mod tests {
         .unwrap();
         assert_eq!(merged.max_tokens, Some(100));
         let redact = merged.redact.unwrap();
-        assert_eq!(redact.types, RedactTypes::Only(BTreeSet::from([PiiType::Email, PiiType::Phone])));
+        let kinds = [PiiType::Email, PiiType::Phone];
+        assert_eq!(redact, Redact::new(kinds, &[RedactPlace::Request], RedactMode::Mask, true));
         assert_eq!(merged.cache, CacheRule::On { scope: CacheScope::App, ttl_s: 60 });
         assert_eq!(merged.drop_tools, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
         assert_eq!(merged.log_content, Some(LogContent::Redacted));
@@ -496,7 +572,9 @@ mod tests {
         assert_eq!(merged, both(&two, &one).unwrap());
         assert_eq!(merged, merged.clone().merge(merged.clone()).unwrap());
         assert_eq!((merged.max_tokens, merged.log_content), (Some(50), Some(LogContent::None)));
-        assert_eq!(merged.redact.unwrap().types, RedactTypes::All);
+        let all = PiiType::every();
+        let request = [RedactPlace::Request];
+        assert_eq!(merged.redact, Some(Redact::new(all, &request, RedactMode::Mask, true)));
         assert_eq!((merged.drop_tools.len(), merged.tags.len()), (2, 2));
         assert_eq!(merged.guardrail.unwrap().id, "g");
     }

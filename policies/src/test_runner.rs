@@ -147,6 +147,14 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_policies_pass_their_own_tests() {
+        let report = run_tests(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rego")).unwrap();
+        let failed = report.cases.iter().filter(|case| case.outcome != Outcome::Passed);
+        let failed: Vec<&str> = failed.map(|case| case.name.as_str()).collect();
+        assert!(failed.is_empty() && report.cases.len() > 50, "{failed:?}");
+    }
+
+    #[test]
     fn tests_pass_fail_and_err_by_name() {
         let rules = ("a.rego", "package policy.org.a\nallow if input.x == data.limit");
         let tests = "package policy.org.a_test\n\

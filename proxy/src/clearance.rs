@@ -3,21 +3,24 @@
 //!
 //! [`Clearance`] and [`ClearedRequest`] can be made here only. Sending takes both, so nothing leaves undecided.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use hardpan_filters::inspection::{Inspection, mask};
+use hardpan_filters::inspection::{Inspection, Redacted, redact};
+use hardpan_filters::replacement::{Scope, ScopedKeys, Treatment};
 use hardpan_filters::vault::Vault;
 use hardpan_inference::codec::{GuardrailPlace, PlainFamily, Request};
 use hardpan_inference::edit;
+use hardpan_inference::finding::{Channel, PiiType, RedactPlace};
 use hardpan_inference::model_id::{ModelId, ModelKind};
 use hardpan_inference::operation::{Asks, BodyShape, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_policies::{
-    ApiFacts, CacheRule, Common, Decision, EndpointFacts, KbFacts, Obligations, Question, Subject, ToolFacts,
-    Verdict,
+    ApiFacts, CacheRule, Common, Decision, EndpointFacts, KbFacts, Obligations, Question, Redact, Subject,
+    ToolFacts, Verdict,
 };
 use hardpan_quotas::bound;
 use http::HeaderMap;
@@ -86,8 +89,22 @@ impl Clearance {
         obligations.max_tokens.is_some_and(|limit| limit < max_tokens).then_some("max_tokens")
     }
 
-    pub fn redact(&self) -> Option<&hardpan_policies::Redact> {
+    /// What is hidden in requests, answers and calls.
+    pub fn redact(&self) -> Option<&Redact> {
         self.obligations.redact.as_ref()
+    }
+
+    /// Replaces in a body what policy wants hidden in requests.
+    pub fn redacted(
+        &self,
+        vault: &mut Vault,
+        request: &Request<'_>,
+        inspection: &Inspection,
+    ) -> Result<Redacted, Refusal> {
+        let Some(wanted) = self.redact() else { return Ok(Redacted::default()) };
+        let treated = |channel, kind| treatment(wanted, channel, kind);
+        redact(vault, request, inspection, treated)
+            .map_err(|_| Refusal::Unenforceable { obligation: "redact" })
     }
 
     pub fn cache(&self) -> CacheRule {
@@ -259,6 +276,12 @@ impl Asker<'_> {
         self.decide(Subject::ToolUse { model, tool }, signals)
     }
 
+    /// What tokens, hashes and made-up values of this caller's conversation are made with.
+    pub fn redaction_keys(&self, conversation: &str) -> ScopedKeys {
+        let Principal { team, app, user, .. } = self.principal;
+        self.snapshot.redaction.scoped(&Scope { team, app, user: user.as_deref(), conversation })
+    }
+
     fn common<'s>(&'s self, signals: &'s Signals) -> Common<'s> {
         Common {
             operation: self.operation,
@@ -270,6 +293,14 @@ impl Asker<'_> {
             metadata: self.metadata,
         }
     }
+}
+
+/// How values of a type are replaced in a text of a request. What a tool returned is in two places at once: the stricter
+/// mode holds. No mode is less than any.
+fn treatment(redact: &Redact, channel: Channel, kind: PiiType) -> Option<Treatment> {
+    let in_request = redact.mode(RedactPlace::Request, kind);
+    let in_tool = redact.mode(RedactPlace::Tool, kind).filter(|_| channel == Channel::Tool);
+    in_request.max(in_tool).map(|mode| Treatment { mode, restore: redact.restores(kind) })
 }
 
 /// What a denial means for the caller; None when the decision allows.
@@ -316,10 +347,11 @@ pub fn carry_out(
     payload: Payload,
 ) -> Result<(ClearedRequest, Vault), Refusal> {
     let obligations = &clearance.obligations;
-    let (mut edits, vault) = match &obligations.redact {
-        Some(redact) => mask(request, inspection, |kind| redact.types.contains(kind)),
-        None => (Vec::new(), Vault::default()),
+    let mut vault = match &obligations.redact {
+        Some(_) => Vault::new(asker.redaction_keys(&first_message(request))),
+        None => Vault::default(),
     };
+    let Redacted { mut edits, count: redactions } = clearance.redacted(&mut vault, request, inspection)?;
     let (max_tokens, changes) = output_limit(asker, obligations, request)?;
     edits.extend(changes);
     let (guardrail_header, change) = guardrail(obligations, request)?;
@@ -343,11 +375,11 @@ pub fn carry_out(
         drops_labels: obligations
             .redact
             .as_ref()
-            .is_some_and(|redact| inspection.label_findings.iter().any(|kind| redact.types.contains(*kind))),
+            .is_some_and(|redact| inspection.label_findings.iter().any(|kind| hides_label(redact, *kind))),
         dialect: request.facts.dialect,
         max_tokens: max_tokens.saturating_mul(request.facts.choices.max(1)),
         est_input_tokens: request.facts.est_tokens,
-        redactions: redactions(obligations, inspection),
+        redactions,
         guardrail: obligations.guardrail.clone().or_else(|| request.facts.guardrail.clone()),
     };
     Ok((cleared, vault))
@@ -400,12 +432,15 @@ fn guardrail(
     }
 }
 
-fn redactions(obligations: &Obligations, inspection: &Inspection) -> u64 {
-    let masks = |redact: &hardpan_policies::Redact| {
-        let findings = inspection.findings.iter();
-        findings.filter(|found| found.text.editable && redact.types.contains(found.finding.kind)).count()
-    };
-    obligations.redact.as_ref().map_or(0, masks) as u64
+/// Labels beside the body are part of the request.
+fn hides_label(redact: &Redact, kind: PiiType) -> bool {
+    redact.mode(RedactPlace::Request, kind).is_some()
+}
+
+/// What tells a conversation from others: a history that grows holds its first message still.
+fn first_message(request: &Request<'_>) -> String {
+    let first = request.texts.iter().find(|text| text.channel == Channel::User);
+    first.and_then(|text| text.read(&request.document)).map(Cow::into_owned).unwrap_or_default()
 }
 
 /// Only read when the answer may be cached: it takes another look at the changed body.
@@ -418,4 +453,48 @@ fn shaping_ranges(
         return Ok(Vec::new());
     }
     Ok(asker.parse(payload)?.shaping_ranges())
+}
+
+#[cfg(test)]
+mod tests {
+    use hardpan_inference::finding::RedactMode;
+
+    use super::*;
+
+    #[test]
+    fn a_tools_result_gets_the_stricter_of_both_modes() {
+        let redact = |request, tool| {
+            let kinds = [PiiType::Email];
+            let mut decision = Obligations {
+                redact: Some(Redact::new(kinds, &[RedactPlace::Request], request, true)),
+                ..Obligations::default()
+            };
+            let more = Redact::new(kinds, &[RedactPlace::Tool], tool, true);
+            decision = decision.merge(Obligations { redact: Some(more), ..Obligations::default() }).unwrap();
+            decision.redact.unwrap()
+        };
+        for (request, tool, strict) in [
+            (RedactMode::Mask, RedactMode::Drop, RedactMode::Drop),
+            (RedactMode::Label, RedactMode::Token, RedactMode::Label),
+        ] {
+            let redact = redact(request, tool);
+            for (channel, mode) in [
+                (Channel::Tool, strict),
+                (Channel::User, request),
+                (Channel::System, request),
+                (Channel::Assistant, request),
+            ] {
+                let expected = Treatment { mode, restore: true };
+                assert_eq!(treatment(&redact, channel, PiiType::Email), Some(expected));
+                assert_eq!(treatment(&redact, channel, PiiType::Phone), None);
+            }
+        }
+        let tool_alone = Redact::new([PiiType::Email], &[RedactPlace::Tool], RedactMode::Mask, false);
+        assert_eq!(treatment(&tool_alone, Channel::User, PiiType::Email), None);
+        let expected = Treatment { mode: RedactMode::Mask, restore: false };
+        assert_eq!(treatment(&tool_alone, Channel::Tool, PiiType::Email), Some(expected));
+        let answers = Redact::new([PiiType::Email], &[RedactPlace::Response], RedactMode::Mask, true);
+        assert_eq!(treatment(&answers, Channel::Tool, PiiType::Email), None);
+        assert!(!hides_label(&answers, PiiType::Email) && !hides_label(&tool_alone, PiiType::Email));
+    }
 }

@@ -11,7 +11,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hardpan_aws::event_signing::{ChainSigner, ChainVerifier};
-use hardpan_filters::inspection::mask_into;
 use hardpan_filters::vault::Vault;
 use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, Kind, ValueId, quote};
@@ -73,14 +72,15 @@ pub async fn exchange(
     };
     let inspection = Default::default();
     let clearance = asker.clear(&request, &inspection, draft)?;
-    let (cleared, vault) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
+    let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
     draft.stage("policy");
     let reservation = reserve(&asker, &cleared, draft)?;
     let mut session = Session {
         asker: &asker,
         max_tokens: cleared.max_tokens,
         chain,
-        vault,
+        // A conversation begins without a message to know it by again.
+        vault: Vault::new(asker.redaction_keys(&uuid::Uuid::new_v4().to_string())),
         tools: Vec::new(),
         completion: Completion { streamed: true, ..Completion::default() },
     };
@@ -297,12 +297,9 @@ impl Session<'_> {
             if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens) {
                 return Err(Refusal::Unenforceable { obligation });
             }
-            if let Some(redact) = clearance.redact() {
-                let masked =
-                    mask_into(&mut self.vault, &request, &inspection, |kind| redact.types.contains(kind));
-                draft.redactions += masked.len() as u64;
-                edits.extend(masked);
-            }
+            let redacted = clearance.redacted(&mut self.vault, &request, &inspection)?;
+            draft.redactions += redacted.count;
+            edits.extend(redacted.edits);
         }
         if edits.is_empty() {
             return Ok(frame.raw().clone());

@@ -7,6 +7,7 @@ use hardpan_aws::credentials::{CredentialError, CredentialStore};
 use hardpan_aws::skew::ClockSkew;
 use hardpan_caches::ExactCache;
 use hardpan_filters::inspection::{BuildError, Inspector};
+use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::{Bundle, LoadError, PolicySet};
 use hardpan_pricing::{PriceBook, PriceBookError};
 use hardpan_quotas::Ledger;
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub identity: Arc<Identity>,
     pub models: ModelDirectory,
     pub inspector: Inspector,
+    /// What tokens, hashes and made-up values follow from.
+    pub redaction: RedactionKey,
     /// None: no policy is asked, by configuration.
     pub policy: Option<PolicySet>,
     pub ledger: Ledger,
@@ -102,6 +105,10 @@ impl Snapshot {
             identity: Identity::load(&config).await?,
             models: ModelDirectory::new(&config.models),
             inspector,
+            redaction: match &config.redaction_key {
+                Some(key) => RedactionKey::new(key),
+                None => RedactionKey::random(),
+            },
             policy,
             ledger: Ledger::new(limits),
             cache,

@@ -21,6 +21,7 @@ mod identity;
 mod leak;
 mod properties;
 mod records;
+mod redaction;
 mod scan;
 mod smuggling;
 mod streams;

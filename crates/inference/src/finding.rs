@@ -17,6 +17,9 @@ macro_rules! pii_types {
             Custom(CustomType),
         }
 
+        /// The types without the operator's own, which can be numbered.
+        enum OwnIndex { $($variant),+ }
+
         impl PiiType {
             /// Those Hardpan brings along.
             pub const ALL: &[PiiType] = &[$(PiiType::$variant),+];
@@ -25,6 +28,14 @@ macro_rules! pii_types {
                 match self {
                     $(PiiType::$variant => $name,)+
                     PiiType::Custom(custom) => custom.name(),
+                }
+            }
+
+            /// A number below [`PiiType::COUNT`], another one for every type.
+            pub fn index(self) -> usize {
+                match self {
+                    PiiType::Custom(CustomType(place)) => PiiType::ALL.len() + usize::from(place),
+                    $(PiiType::$variant => OwnIndex::$variant as usize,)+
                 }
             }
 
@@ -90,6 +101,16 @@ pii_types! {
 }
 
 impl PiiType {
+    /// How many types there can be.
+    pub const COUNT: usize = PiiType::ALL.len() + CUSTOM_TYPES_MAX;
+
+    /// All there can be, those of the operator's own that have no name yet among them: what holds for all types holds
+    /// for one that is registered later.
+    pub fn every() -> impl Iterator<Item = PiiType> {
+        let custom = (0..CUSTOM_TYPES_MAX as u8).map(|place| PiiType::Custom(CustomType(place)));
+        PiiType::ALL.iter().copied().chain(custom)
+    }
+
     /// Credentials rather than personal data: policy counts them apart.
     pub fn is_secret(self) -> bool {
         matches!(

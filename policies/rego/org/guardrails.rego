@@ -11,9 +11,10 @@ import data.lib.exempt
 
 team := data.teams[input.principal.team]
 
-# Masking.
+# Masking. data.settings.redact_types lists the types that are hidden, redact_mode says how ("mask", "fake", "hash",
+# "token", "label", "drop") and redact_where in which places ("request", "response", "tool").
 
-apply contains {"redact": {"types": types, "where": ["request"], "mode": "mask"}} if {
+apply contains {"redact": {"types": types, "where": redact_where, "mode": redact_mode}} if {
 	input.action in {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call"}
 	types := redacted_types
 }
@@ -25,8 +26,8 @@ redacted_types := "*" if {
 
 redacted_types := types if {
 	not "*" in redact_types
-	listed := {kind | some kind in redact_types; kind in found_types}
-	types := sort(listed | found_secret_types)
+	listed := {kind | some kind in redact_types; wanted(kind)}
+	types := sort(listed | wanted_secret_types)
 	count(types) > 0
 }
 
@@ -35,17 +36,41 @@ default redact_types := ["*"]
 
 redact_types := data.settings.redact_types if is_array(data.settings.redact_types)
 
+# What is no mode and no list of places is no obligation either: such a request is refused as a policy error.
+default redact_mode := "mask"
+
+redact_mode := data.settings.redact_mode
+
+default redact_where := ["request"]
+
+redact_where := data.settings.redact_where
+
+# Nobody knows yet what an answer will hold: beyond the request everything listed is hidden, found or not.
+beyond_request if redact_where != ["request"]
+
 sensitive if count(found_types) > 0
 
 sensitive if input.signals.secrets > 0
 
+sensitive if beyond_request
+
+wanted(kind) if kind in found_types
+
+wanted(kind) if {
+	is_string(kind)
+	beyond_request
+}
+
 found_types := {kind | some kind; input.signals.pii[kind] > 0}
 
 # Secrets arrive as one number. They are masked whatever the list says.
-found_secret_types := {kind |
-	some kind in ["AWS_ACCESS_KEY", "AWS_SECRET_KEY"]
-	input.signals.secrets > 0
-}
+wanted_secret_types := {kind | some kind in secret_types; secrets_wanted}
+
+secret_types := {"AWS_ACCESS_KEY", "AWS_SECRET_KEY", "API_KEY", "JWT", "PRIVATE_KEY", "PASSWORD"}
+
+secrets_wanted if input.signals.secrets > 0
+
+secrets_wanted if beyond_request
 
 # Secrets.
 

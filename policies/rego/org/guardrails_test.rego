@@ -27,6 +27,8 @@ warned(signals, settings) := codes if {
 
 redact(types) := {{"redact": {"types": types, "where": ["request"], "mode": "mask"}}}
 
+secret_types := {"AWS_ACCESS_KEY", "AWS_SECRET_KEY", "API_KEY", "JWT", "PRIVATE_KEY", "PASSWORD"}
+
 # Masking.
 
 test_everything_found_is_masked_without_data if {
@@ -51,14 +53,40 @@ test_list_narrows_what_is_masked if {
 
 test_list_does_not_spare_secrets if {
 	found := {"pii": {"EMAIL": 1}, "secrets": 2}
-	applied(found, {"redact_types": []}) == redact(["AWS_ACCESS_KEY", "AWS_SECRET_KEY"])
-	applied(found, {"redact_types": ["EMAIL"]}) == redact(["AWS_ACCESS_KEY", "AWS_SECRET_KEY", "EMAIL"])
+	applied(found, {"redact_types": []}) == redact(sort(secret_types))
+	applied(found, {"redact_types": ["EMAIL"]}) == redact(sort(secret_types | {"EMAIL"}))
 }
 
 test_setting_that_is_no_list_masks_everything if {
 	applied({"pii": {"EMAIL": 1}}, {"redact_types": "PHONE"}) == redact("*")
 	applied({"pii": {"EMAIL": 1}}, {"redact_types": ["*"]}) == redact("*")
 	applied({"pii": {"EMAIL": 1}}, {"redact_types": false}) == redact("*")
+}
+
+test_mode_and_places_are_passed_on if {
+	found := {"pii": {"EMAIL": 1}}
+	applied(found, {"redact_mode": "token"}) == {{"redact": {"types": "*", "where": ["request"], "mode": "token"}}}
+	everywhere := ["request", "response", "tool"]
+	applied(found, {"redact_where": everywhere}) == {{"redact": {"types": "*", "where": everywhere, "mode": "mask"}}}
+}
+
+test_beyond_the_request_what_is_listed_is_hidden_though_nothing_is_found if {
+	settings := {"redact_where": ["request", "response"], "redact_types": ["PHONE"], "redact_mode": "label"}
+	expected := {"types": sort(secret_types | {"PHONE"}), "where": ["request", "response"], "mode": "label"}
+	applied({"pii": {}, "secrets": 0}, settings) == {{"redact": expected}}
+	all := {"types": "*", "where": ["response"], "mode": "mask"}
+	applied({"pii": {}, "secrets": 0}, {"redact_where": ["response"]}) == {{"redact": all}}
+}
+
+# The obligation cannot be read then, and what cannot be read is refused.
+test_mode_that_is_none_is_not_taken_for_another if {
+	found := {"pii": {"EMAIL": 1}}
+	every mode in ["maks", false, ["drop"]] {
+		applied(found, {"redact_mode": mode}) == {{"redact": {"types": "*", "where": ["request"], "mode": mode}}}
+	}
+	every places in ["response", false, []] {
+		applied(found, {"redact_where": places}) == {{"redact": {"types": "*", "where": places, "mode": "mask"}}}
+	}
 }
 
 test_findings_are_masked_in_every_kind_of_request if {

@@ -37,6 +37,11 @@ impl Run {
 pub fn start_logging() {
     let filter =
         EnvFilter::try_from_env("HARDPAN_LOG").unwrap_or_else(|_| EnvFilter::new("info,pingora=off"));
+    // The signer traces the whole head it signs, caller's headers and path among it.
+    let filter = match "aws_sigv4=off".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -49,6 +49,8 @@ pub struct Config {
     pub guards: GuardSwitches,
     /// What is changed about the detectors.
     pub custom: Arc<Customisation>,
+    /// None: one of this process alone.
+    pub redaction_key: Option<Zeroizing<String>>,
     pub quota: QuotaConfig,
     pub cache: Option<CacheConfig>,
     pub price_book: Option<PathBuf>,
@@ -173,6 +175,9 @@ impl Config {
     }
 }
 
+/// Values are few enough to be tried out: only the key keeps a hash from being undone.
+const REDACTION_KEY_CHARACTERS_MIN: usize = 32;
+
 /// Without a salt of the operator's own, one of this process: hashes then cannot be undone, nor joined over restarts.
 fn user_salt(written: Option<Text>) -> String {
     let own = written.map(|salt| salt.0).filter(|salt| !salt.is_empty());
@@ -225,7 +230,9 @@ impl Builder<'_> {
             injection: written.injection.mode == written::Switch::On,
             tools: written.tools.mode == written::Switch::On,
         };
-        let custom = Arc::new(self.customisation(written.pii));
+        let mut pii = written.pii;
+        let redaction_key = self.redaction_key(pii.key.take());
+        let custom = Arc::new(self.customisation(pii));
         let exact = written.cache.exact;
         let cache = (exact.mode == written::Switch::On).then(|| CacheConfig {
             bytes_max: exact.bytes_max.unwrap_or(64 << 20),
@@ -265,6 +272,7 @@ impl Builder<'_> {
             policy,
             guards,
             custom,
+            redaction_key,
             quota,
             cache,
             price_book,
@@ -279,6 +287,16 @@ impl Builder<'_> {
 
     fn problem(&mut self, place: impl Into<String>, what: &str, fix: &str) {
         self.problems.push(Problem { place: place.into(), what: what.to_owned(), fix: fix.to_owned() });
+    }
+
+    fn redaction_key(&mut self, written: Option<Text>) -> Option<Zeroizing<String>> {
+        let key = written.map(|key| Zeroizing::new(key.0)).filter(|key| !key.is_empty());
+        if key.as_ref().is_some_and(|key| key.len() < REDACTION_KEY_CHARACTERS_MIN) {
+            let fix =
+                "use at least 32 characters, from a generator, or leave it out for one of this process alone";
+            self.problem("pii.key", "too short", fix);
+        }
+        key
     }
 
     fn address(&mut self, place: &str, text: &Text) -> Option<SocketAddr> {

@@ -315,6 +315,8 @@ pub struct Pii {
     /// Whole values that are never reported.
     pub allow: Vec<Text>,
     pub recognisers: Vec<Recogniser>,
+    /// What tokens, hashes and made-up values follow from. Defaults to one of this process alone.
+    pub key: Option<Text>,
 }
 
 /// A recogniser of the operator's own.

@@ -15,6 +15,7 @@ mod native;
 mod opaque;
 mod openai;
 mod plain;
+mod reasoning;
 mod request;
 mod rewrite;
 mod shape;

@@ -399,7 +399,7 @@ mod tests {
                 let key = text.key.and_then(|key| request.document.string(key));
                 let at = 0..1;
                 let edits = text.edits(&request.document, &[(at, "{CARD_1}".to_owned())]);
-                assert!(!text.editable && edits.is_empty() && text.channel == Channel::Tool);
+                assert!(text.editable && edits.len() == 1 && text.channel == Channel::Tool);
                 assert_eq!(key.as_deref(), Some("card"));
                 text.read(&request.document).unwrap().into_owned()
             });

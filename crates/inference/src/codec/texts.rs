@@ -17,8 +17,8 @@ pub struct TextSpan {
     /// The member name the text stands under, which may say what it is: `{"ssn": "…"}`.
     pub key: Option<ValueId>,
     pub channel: Channel,
-    /// False where a change would break a signature over the text, and for numbers: what took the place of one would
-    /// be no number.
+    /// False where a change would break a signature over the text, and for numbers whose place may take nothing but a
+    /// number: only other digits can stand there.
     pub editable: bool,
     /// A label of the service's own, whose characters it limits: a placeholder there has no braces.
     pub label: bool,
@@ -47,8 +47,12 @@ impl TextSpan {
         Some(Cow::Owned(text))
     }
 
-    /// The changes that put other words at places of the text, given in order.
+    /// The changes that put other words at places of the text, given in order: one for each, but a single one for a
+    /// number and for a text in base64. None at all where the place does not take the words.
     pub fn edits(&self, document: &Document<'_>, changes: &[(Range<usize>, String)]) -> Vec<Edit> {
+        if document.kind(self.value) == Kind::Number {
+            return self.number_edit(document, changes).into_iter().collect();
+        }
         if !self.base64 {
             let changes = changes.iter();
             return changes
@@ -73,6 +77,24 @@ impl TextSpan {
         };
         let changed = format!("{head}{}", STANDARD.encode(bytes));
         vec![Edit::replace(document.range(self.value), quote(&changed))]
+    }
+
+    /// With other digits a number is one still. With anything else it becomes a string, where any JSON may stand.
+    fn number_edit(&self, document: &Document<'_>, changes: &[(Range<usize>, String)]) -> Option<Edit> {
+        let raw = document.raw(self.value);
+        let sign = raw.len() - raw.trim_start_matches('-').len();
+        let moved = |range: &Range<usize>| sign + range.start..sign + range.end;
+        let edits = changes.iter().map(|(range, words)| Edit::replace(moved(range), words.as_str()));
+        let changed = crate::edit::apply(raw.as_bytes(), edits.collect()).ok()?;
+        let changed = String::from_utf8(changed).ok()?;
+        let is_digits = |words: &str| !words.is_empty() && words.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number = changes.iter().all(|(_, words)| is_digits(words))
+            && changed.get(sign..).is_some_and(|digits| !digits.starts_with('0'));
+        match (is_number, self.editable) {
+            (true, _) => Some(Edit::replace(document.range(self.value), changed)),
+            (false, true) => Some(Edit::replace(document.range(self.value), quote(&changed))),
+            (false, false) => None,
+        }
     }
 }
 
@@ -187,11 +209,13 @@ impl<'d, 'a> Collector<'d, 'a> {
         }
     }
 
-    /// A number as long as those of cards, accounts and people. Found but never changed.
+    /// A number as long as those of cards, accounts and people. In a tool's result or a call's arguments any JSON may
+    /// stand in its place; elsewhere the service may want a number there.
     fn number(&mut self, value: ValueId, key: Option<ValueId>, channel: Channel) {
         let is_number = self.document.kind(value) == Kind::Number;
         if is_number && digits_of(self.document.raw(value)).len() >= NUMBER_DIGITS_MIN {
-            self.texts.push(TextSpan { editable: false, ..TextSpan::plain(value, key, channel) });
+            let editable = matches!(channel, Channel::Tool | Channel::Assistant);
+            self.texts.push(TextSpan { editable, ..TextSpan::plain(value, key, channel) });
         }
     }
 
@@ -355,6 +379,46 @@ mod tests {
         collector.free_json(document.root(), Channel::User);
         let read: Vec<_> = collector.texts.iter().filter_map(|text| text.read(&document)).collect();
         assert_eq!(read, ["a", "41111111", "b", "123456789012"]);
+    }
+
+    #[test]
+    fn a_number_takes_other_digits_anywhere_and_words_where_any_json_may_stand() {
+        for (channel, words, body, expected) in [
+            (
+                Channel::User,
+                "5105105105105100",
+                r#"{"a":4111111111111111}"#,
+                Some(r#"{"a":5105105105105100}"#),
+            ),
+            (Channel::User, "{CARD_1}", r#"{"a":4111111111111111}"#, None),
+            (Channel::User, "", r#"{"a":4111111111111111}"#, None),
+            (Channel::User, "0105105105105100", r#"{"a":4111111111111111}"#, None),
+            (Channel::Tool, "{CARD_1}", r#"{"a":4111111111111111}"#, Some(r#"{"a":"{CARD_1}"}"#)),
+            (Channel::Tool, "", r#"{"a":4111111111111111}"#, Some(r#"{"a":""}"#)),
+            (Channel::Tool, "{CARD_1}", r#"{"a":-4111111111111111.50}"#, Some(r#"{"a":"-{CARD_1}.50"}"#)),
+            (
+                Channel::Assistant,
+                "5105105105105100",
+                r#"{"a":-4111111111111111e2}"#,
+                Some(r#"{"a":-5105105105105100e2}"#),
+            ),
+            (
+                Channel::Assistant,
+                "0105105105105100",
+                r#"{"a":4111111111111111}"#,
+                Some(r#"{"a":"0105105105105100"}"#),
+            ),
+            (Channel::System, "x", r#"{"a":4111111111111111}"#, None),
+        ] {
+            let document = Document::parse(body.as_bytes(), JsonLimits::default()).unwrap();
+            let mut collector = Collector::new(&document);
+            collector.free_json(document.root(), channel);
+            let number =
+                collector.texts.iter().find(|text| document.kind(text.value) == Kind::Number).unwrap();
+            let edits = number.edits(&document, &[(0..16, words.to_owned())]);
+            let changed = (!edits.is_empty()).then(|| crate::edit::apply(body.as_bytes(), edits).unwrap());
+            assert_eq!(changed.as_deref(), expected.map(str::as_bytes), "{channel:?} {words} {body}");
+        }
     }
 
     #[test]
