@@ -146,6 +146,13 @@ impl Inspector {
         signals
     }
 
+    /// The findings of one text of an answer; `key` names the JSON member it is the value of, or is empty.
+    pub fn find_in(&self, key: &str, text: &str) -> Vec<Finding> {
+        let mut found = Vec::new();
+        self.with_scratch(|detector, scratch| detector.find_keyed(key, text, scratch, &mut found));
+        found
+    }
+
     fn with_scratch(&self, work: impl FnOnce(&PiiDetector, &mut Scratch)) {
         let Some(detector) = &self.pii else { return };
         let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();

@@ -4,5 +4,7 @@
 pub mod holdback;
 pub mod injection;
 pub mod inspection;
+pub mod masking;
 pub mod pii;
+pub mod stream_scan;
 pub mod vault;
