@@ -34,6 +34,16 @@ impl AnswerRedaction {
         Self { response: modes(RedactPlace::Response), tool: modes(RedactPlace::Tool) }
     }
 
+    /// What either wants masked: the stricter of both.
+    pub fn merge(&mut self, other: AnswerRedaction) {
+        for (own, more) in [(&mut self.response, other.response), (&mut self.tool, other.tool)] {
+            for (kind, mode) in more {
+                let strictest = own.get(&kind).map_or(mode, |have| mode.max(*have));
+                own.insert(kind, strictest);
+            }
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.response.is_empty() && self.tool.is_empty()
     }
@@ -162,17 +172,13 @@ pub fn value_edits(
         Kind::Number => edits.extend(number_edit(document, id, masker, key, tally)),
         _ => {}
     };
-    scalar(root, "");
+    let mut key = None;
     for id in document.descendants(root) {
-        match document.kind(id) {
-            Kind::Object => {
-                for (name, value) in document.members(id) {
-                    scalar(name, "");
-                    scalar(value, &document.string(name).unwrap_or_default());
-                }
-            }
-            Kind::Array => document.elements(id).for_each(|element| scalar(element, "")),
-            _ => {}
+        if document.is_key(id) {
+            scalar(id, "");
+            key = document.string(id);
+        } else {
+            scalar(id, key.as_deref().unwrap_or_default());
         }
     }
     edits
@@ -245,6 +251,17 @@ mod tests {
         assert_eq!(edits, [(19..34, "{PHONE}".to_owned())]);
         assert_eq!(tally.findings, BTreeMap::from([(PiiType::Email, 1), (PiiType::Phone, 1)]));
         assert_eq!(tally.masked, 1);
+    }
+
+    #[test]
+    fn of_two_wishes_the_stricter_one_holds() {
+        let one = |mode, place| AnswerRedaction::of(move |own, _| (own == place).then_some(mode));
+        let mut both = one(RedactMode::Mask, RedactPlace::Response);
+        both.merge(one(RedactMode::Drop, RedactPlace::Response));
+        both.merge(one(RedactMode::Label, RedactPlace::Response));
+        both.merge(one(RedactMode::Label, RedactPlace::Tool));
+        assert_eq!(both.response.get(&PiiType::Email), Some(&RedactMode::Drop));
+        assert_eq!(both.tool.get(&PiiType::Email), Some(&RedactMode::Label));
     }
 
     #[test]

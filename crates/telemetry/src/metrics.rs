@@ -54,6 +54,7 @@ const BLAME: &str = "blame";
 const ACTION: &str = "action";
 const MODE: &str = "mode";
 const KIND: &str = "kind";
+const PLACE: &str = "place";
 const RESULT: &str = "result";
 const CLASS: &str = "class";
 const LIMIT: &str = "limit";
@@ -123,8 +124,8 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: PII_FINDINGS,
         kind: MetricKind::Counter,
-        labels: &[KIND],
-        help: "Personal and secret values found, by kind.",
+        labels: &[KIND, PLACE],
+        help: "Personal and secret values found, by kind and by where.",
     },
     Metric { name: REDACTIONS, kind: MetricKind::Counter, labels: &[], help: "Values replaced in a text." },
     Metric {
@@ -315,8 +316,9 @@ pub fn tools_denied(count: u64) {
     counter!(TOOLS_DENIED).increment(count);
 }
 
-pub fn pii_found(kind: PiiType, count: u64) {
-    counter!(PII_FINDINGS, KIND => kind.name()).increment(count);
+/// `place` is `request` or `answer`.
+pub fn pii_found(kind: PiiType, place: &'static str, count: u64) {
+    counter!(PII_FINDINGS, KIND => kind.name(), PLACE => place).increment(count);
 }
 
 pub fn redacted(count: u64) {
@@ -480,7 +482,7 @@ mod tests {
         request_refused("policy_denied", "client");
         decision("allow", true);
         tools_denied(1);
-        pii_found(PiiType::Email, 3);
+        pii_found(PiiType::Email, "request", 3);
         redacted(3);
         injection_score(0.25);
         guardrail_action("none");
