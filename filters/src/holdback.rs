@@ -372,6 +372,33 @@ mod tests {
     }
 
     #[test]
+    fn values_of_every_form_are_found_as_in_the_whole_text() {
+        let inspector = Inspector::new(true, false).unwrap();
+        let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
+        let masker = redaction.masker(RedactPlace::Response, &inspector);
+        let vault = Vault::default();
+        for text in [
+            "His password: hunter2, and he was born on March 3, 1980 in a small town by the sea.",
+            "the password is correcthorse and nobody knew of it for many years",
+            "Log in with username tanaka, then wait for it.",
+            "She is 42 years old and drives with plate ABC 1234 to the office every day",
+            "My national insurance number is AB 12 34 56 C as they told me on the day",
+            "passport no. X 1234567 was lost near the station and never came back",
+            "SWIFT code is DEUTDEFF for that transfer, they said without any doubt",
+            "passwd=Tr0ub4dor&3\nexport TOKEN=ghp_0123456789abcdefghijABCDEFGHIJ012345\nthen go on with it",
+            "パスワードは hunter2 です。",
+            "MAC 00:1A:2B:3C:4D:5E and VIN 1HGCM82633A004352 were in the log of that car there",
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu\n\
+             KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm\n-----END RSA PRIVATE KEY-----\nand more",
+            "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U ok",
+        ] {
+            let every: Vec<usize> = (0..text.len()).collect();
+            let (out, _, _) = run(&vault, masker, text, &every);
+            assert_eq!(out, whole(&vault, masker, text));
+        }
+    }
+
+    #[test]
     fn what_is_put_back_is_not_looked_at() {
         let inspector = Inspector::new(true, false).unwrap();
         let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));

@@ -684,3 +684,27 @@ fn text_edits(changes: Vec<Change>) -> Vec<Edit> {
     });
     edits.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_become_blanks_wherever_a_piece_ends() {
+        for (text, expected) in [
+            (r#"{"a":"b"}"#, r#"{"a":"b"}"#),
+            (r#"\n536-22-8472\t\r"#, "  536-22-8472    "),
+            (r#"a\"b\\c\/d"#, r#"a "b \c /d"#),
+            (r#"\u00e9t\u00E9!"#, "      t      !"),
+            (r#"\u00zz"#, "    zz"),
+        ] {
+            for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let mut escape = Escape::default();
+                let (one, two) = text.split_at(at);
+                let blanked = format!("{}{}", escape.blank(one), escape.blank(two));
+                assert_eq!(blanked, expected, "{text} cut at {at}");
+                assert_eq!(blanked.len(), text.len());
+            }
+        }
+    }
+}
