@@ -7,12 +7,13 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use hardpan_filters::holdback::Holdback;
+use hardpan_filters::holdback::{Holdback, Lookout};
 use hardpan_filters::inspection::{Inspector, mask};
+use hardpan_filters::masking::{AnswerRedaction, Tally};
 use hardpan_filters::vault::Vault;
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::edit;
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::json::JsonLimits;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Operation;
@@ -108,24 +109,35 @@ fn masking(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Deltas of one block, with and without a placeholder among them.
+/// Deltas of one block, with and without a placeholder among them, read for values of the model's own and not.
 fn restoring(criterion: &mut Criterion) {
     let mut vault = Vault::default();
     vault.placeholder(PiiType::Email, "ann.lee@mail.example.org");
     vault.placeholder(PiiType::Phone, "+1 212-555-0147");
     let mut group = criterion.benchmark_group("filters/restore");
-    for (name, text) in [
-        ("without placeholders", "The parcel left on Monday and will arrive in 3 days. ".repeat(40)),
-        ("with placeholders", "Write to {EMAIL_1} or call {PHONE_1} before Monday. ".repeat(40)),
+    let inspector = Inspector::new(true, false).expect("the detectors compile");
+    let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
+    let masker = redaction.masker(RedactPlace::Response, &inspector);
+    let parcel = "The parcel left on Monday and will arrive in 3 days. ".repeat(40);
+    let address = "Write to {EMAIL_1} or call {PHONE_1} before Monday. ".repeat(40);
+    let values = "Write to bob@example.org or call +44 20 7946 0958 before Monday. ".repeat(40);
+    for (name, text, masker) in [
+        ("without placeholders", &parcel, None),
+        ("with placeholders", &address, None),
+        ("without values, masked", &parcel, masker),
+        ("with values, masked", &values, masker),
     ] {
-        let deltas = cut(&text);
+        let lookout = Lookout { vault: &vault, masker };
+        let deltas = cut(text);
         group.throughput(Throughput::Elements(deltas.len() as u64));
         group.bench_function(name, |bencher| {
             bencher.iter_batched(
                 Holdback::default,
                 |mut lane| {
-                    let pushed =
-                        (0..).zip(&deltas).map(|(piece, delta)| lane.push(&vault, piece, delta).len());
+                    let mut tally = Tally::default();
+                    let pushed = (0..)
+                        .zip(&deltas)
+                        .map(|(piece, delta)| lane.push(lookout, piece, delta, &mut tally).len());
                     black_box(pushed.sum::<usize>())
                 },
                 BatchSize::SmallInput,

@@ -553,7 +553,7 @@ mod tests {
             r#"hardpan_requests_total{team="t",app="a",operation="Converse",model="m.n",status="2xx"} 1"#,
             r#"hardpan_tokens_total{team="t",app="a",model="m.n",class="output"} 20"#,
             r#"hardpan_cost_nano_usd_total{team="t",app="a",model="m.n"} 1500"#,
-            r#"hardpan_pii_findings_total{kind="EMAIL"} 3"#,
+            r#"hardpan_pii_findings_total{kind="EMAIL",place="request"} 3"#,
             r#"hardpan_requests_in_flight 0"#,
             r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.0001"} 1"#,
             r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.00005"} 0"#,

@@ -112,16 +112,8 @@ pub fn arguments_changes(
         }
         // What is no JSON is masked as the text it is.
         _ => {
-            let restored: Vec<Range<usize>> =
-                context.vault.find(arguments).into_iter().map(|(range, _)| range).collect();
             let changed = changes(context.vault, masker, "", arguments, tally).into_iter();
-            changed
-                .map(|(range, text)| {
-                    let text =
-                        if restored.contains(&range) { json::escape(&text).into_owned() } else { text };
-                    (range, text)
-                })
-                .collect()
+            changed.map(|(range, text)| (range, json::escape(&text).into_owned())).collect()
         }
     }
 }
