@@ -14,13 +14,14 @@ use criterion::measurement::WallTime;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use hardpan_filters::holdback::Holdback;
+use hardpan_filters::holdback::{Holdback, Lookout};
 use hardpan_filters::inspection::{Inspector, redact};
+use hardpan_filters::masking::{AnswerRedaction, Tally};
 use hardpan_filters::replacement::Treatment;
 use hardpan_filters::vault::Vault;
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::edit;
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::json::JsonLimits;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Operation;
@@ -225,18 +226,25 @@ fn vault() -> Vault {
     vault
 }
 
-/// The last one opens a placeholder with every delta and finishes none.
-const ANSWERS: [(&str, &str); 3] = [
-    ("without placeholders", "The parcel left on Monday and will arrive in 3 days. "),
-    ("with placeholders", "Write to {EMAIL_1} or call {PHONE_1} before Monday. "),
-    ("near placeholders", "{EMAIL_{PHONE_{EMA{{{EMAIL_ "),
+/// What a model says, and whether it is read for values of the model's own. The third one opens a placeholder with
+/// every delta and finishes none.
+const ANSWERS: [(&str, &str, bool); 5] = [
+    ("without placeholders", "The parcel left on Monday and will arrive in 3 days. ", false),
+    ("with placeholders", "Write to {EMAIL_1} or call {PHONE_1} before Monday. ", false),
+    ("near placeholders", "{EMAIL_{PHONE_{EMA{{{EMAIL_ ", false),
+    ("without values, masked", "The parcel left on Monday and will arrive in 3 days. ", true),
+    ("with values, masked", "Write to bob@example.org or call +44 20 7946 0958 before Monday. ", true),
 ];
 
-/// Deltas of one block, with and without a placeholder among them.
+/// Deltas of one block, with and without a placeholder or a value among them.
 fn restoring(criterion: &mut Criterion) {
     let vault = vault();
+    let inspector = Inspector::new(true, false).expect("the detectors compile");
+    let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
     let mut group = quick(criterion, "filters/restore");
-    for (name, sentence) in ANSWERS {
+    for (name, sentence, masked) in ANSWERS {
+        let masker = redaction.masker(RedactPlace::Response, &inspector).filter(|_| masked);
+        let lookout = Lookout { vault: &vault, masker };
         let text = sentence.repeat(40);
         let deltas = cut(&text);
         group.throughput(Throughput::Elements(deltas.len() as u64));
@@ -244,8 +252,10 @@ fn restoring(criterion: &mut Criterion) {
             bencher.iter_batched(
                 Holdback::default,
                 |mut lane| {
-                    let pushed =
-                        (0..).zip(&deltas).map(|(piece, delta)| lane.push(&vault, piece, delta).len());
+                    let mut tally = Tally::default();
+                    let pushed = (0..)
+                        .zip(&deltas)
+                        .map(|(piece, delta)| lane.push(lookout, piece, delta, &mut tally).len());
                     black_box(pushed.sum::<usize>())
                 },
                 BatchSize::SmallInput,
@@ -258,15 +268,19 @@ fn restoring(criterion: &mut Criterion) {
 /// The time of each delta by itself, the clock's own included.
 fn frames(_: &mut Criterion) {
     let vault = vault();
+    let inspector = Inspector::new(true, false).expect("the detectors compile");
+    let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
     let mut table = String::from("filters/frames: nanoseconds per delta, p50 and p99\n");
-    for (name, sentence) in ANSWERS {
+    for (name, sentence, masked) in ANSWERS {
+        let masker = redaction.masker(RedactPlace::Response, &inspector).filter(|_| masked);
+        let lookout = Lookout { vault: &vault, masker };
         let text = sentence.repeat(4000);
-        let mut lane = Holdback::default();
+        let (mut lane, mut tally) = (Holdback::default(), Tally::default());
         let mut nanoseconds: Vec<u128> = (0..)
             .zip(cut(&text))
             .map(|(piece, delta)| {
                 let start = Instant::now();
-                black_box(lane.push(&vault, piece, delta).len());
+                black_box(lane.push(lookout, piece, delta, &mut tally).len());
                 start.elapsed().as_nanos()
             })
             .collect();

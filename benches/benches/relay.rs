@@ -20,6 +20,7 @@ use hardpan::answer::stream::StreamGovernor;
 use hardpan::clearance::Asker;
 use hardpan::config::Config;
 use hardpan::snapshot::Snapshot;
+use hardpan_filters::masking::AnswerRedaction;
 use hardpan_filters::vault::Vault;
 use hardpan_inference::json::quote;
 use hardpan_inference::model_id::ModelId;
@@ -124,6 +125,7 @@ fn relay(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let snapshot = runtime.block_on(without_guards());
     let (principal, metadata) = (Principal::default(), BTreeMap::new());
+    let redaction = AnswerRedaction::default();
     let (vault, model) = (Vault::default(), ModelId::parse(MODEL).expect("a model id"));
     let path = format!("/model/{}/converse-stream", MODEL.replace(':', "%3A"));
     let target = route("POST", path.as_bytes(), None).expect("a governed path");
@@ -146,6 +148,7 @@ fn relay(criterion: &mut Criterion) {
         asker: &asker,
         dialect: Dialect::Converse,
         vault: &vault,
+        redaction: &redaction,
         tools: &[],
         unreadable_tools: false,
     };

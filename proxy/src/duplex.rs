@@ -3,7 +3,8 @@
 //!
 //! Every event of the caller proves itself by the chain of signatures, is inspected and put to policy like a request
 //! of its own, and leaves under a chain of Hardpan's own. Speech is not understood: audio passes. The model's events
-//! are whole texts, so that each is restored by itself, and a call it proposes stands in one event.
+//! are whole texts, so that each is restored, and masked where policy says so, by itself, and a call it proposes
+//! stands in one event.
 
 use std::time::SystemTime;
 
@@ -11,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hardpan_aws::event_signing::{ChainSigner, ChainVerifier};
+use hardpan_filters::masking::{AnswerRedaction, changes};
 use hardpan_filters::vault::Vault;
 use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, Kind, ValueId, quote};
@@ -18,6 +20,7 @@ use hardpan_inference::operation::Target;
 use hardpan_inference::stream::event_stream::{self, Frame, FrameDecoder};
 use hardpan_inference::usage::{TokenUsage, Tokens};
 
+use crate::answer::whole::arguments_changes;
 use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out};
 use crate::downstream::{Downstream, end_to_end};
@@ -81,6 +84,7 @@ pub async fn exchange(
         chain,
         // A conversation begins without a message to know it by again.
         vault: Vault::new(asker.redaction_keys(&uuid::Uuid::new_v4().to_string())),
+        redaction: crate::answer::redaction(&clearance),
         tools: Vec::new(),
         completion: Completion { streamed: true, ..Completion::default() },
     };
@@ -138,6 +142,7 @@ struct Session<'a> {
     max_tokens: u64,
     chain: ChainVerifier,
     vault: Vault,
+    redaction: AnswerRedaction,
     /// As the session's prompt declares them.
     tools: Vec<DeclaredTool>,
     completion: Completion,
@@ -297,6 +302,7 @@ impl Session<'_> {
             if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens) {
                 return Err(Refusal::Unenforceable { obligation });
             }
+            self.redaction.merge(crate::answer::redaction(&clearance));
             let redacted = clearance.redacted(&mut self.vault, &request, &inspection)?;
             draft.redactions += redacted.count;
             edits.extend(redacted.edits);
@@ -386,11 +392,17 @@ impl Session<'_> {
         for id in document.descendants(body) {
             let Some(text) = document.string(id).filter(|_| !document.is_key(id)) else { continue };
             self.completion.content_bytes += text.len() as u64;
-            for (range, value) in self.vault.find(&text) {
-                let nested = Some(id) == call_content;
-                let value = if nested { json::escape(value).into_owned() } else { value.to_owned() };
-                edits.extend(document.edit_in_string(id, range, &value));
-            }
+            let mut tally = std::mem::take(&mut self.completion.tally);
+            let changed = if Some(id) == call_content {
+                arguments_changes(&self.context(), &text, &mut tally)
+            } else {
+                let name = document.name_of(id).unwrap_or_default();
+                let lookout = self.context().lookout(&name, false);
+                changes(lookout.vault, lookout.masker, "", &text, &mut tally)
+            };
+            self.completion.tally = tally;
+            let changed = changed.into_iter();
+            edits.extend(changed.filter_map(|(range, text)| document.edit_in_string(id, range, &text)));
         }
         if edits.is_empty() {
             return Ok(frame.raw().clone());
@@ -398,17 +410,23 @@ impl Session<'_> {
         Ok(reframed(frame, &edit::apply(&event, edits)?))
     }
 
+    /// What the inspectors of the model's events need to know.
+    fn context(&self) -> AnswerContext<'_> {
+        AnswerContext {
+            asker: self.asker,
+            dialect: hardpan_inference::request::Dialect::Opaque,
+            vault: &self.vault,
+            redaction: &self.redaction,
+            tools: &self.tools,
+            unreadable_tools: false,
+        }
+    }
+
     /// The text in a refused call's place. None lets it go on.
     fn refused_call(&mut self, document: &Document<'_>, call: ValueId) -> Option<String> {
         let text = |name: &str| document.string_at(call, &[name]).unwrap_or_default().into_owned();
         let (name, written) = (text("toolName"), text("content"));
-        let context = AnswerContext {
-            asker: self.asker,
-            dialect: hardpan_inference::request::Dialect::Opaque,
-            vault: &self.vault,
-            tools: &self.tools,
-            unreadable_tools: false,
-        };
+        let context = self.context();
         if !context.guards_tools() {
             self.completion.tools_called.push(name);
             return None;

@@ -95,7 +95,15 @@ pub async fn exchange(
     let reservation = reserve(&asker, &cleared, draft)?;
     let unreadable_tools = request.facts.tools_unreadable;
     let dialect = cleared.dialect;
-    let context = AnswerContext { asker: &asker, dialect, vault: &vault, tools: &tools, unreadable_tools };
+    let redaction = crate::answer::redaction(&clearance);
+    let context = AnswerContext {
+        asker: &asker,
+        dialect,
+        vault: &vault,
+        redaction: &redaction,
+        tools: &tools,
+        unreadable_tools,
+    };
     let outcome = answer(&context, &clearance, &cleared, &reservation, downstream, draft).await;
     settlement::settle(&asker, &cleared, reservation, &outcome, draft);
     outcome.into_result()

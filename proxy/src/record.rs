@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hardpan_aws::error::ErrorDialect;
 use hardpan_filters::inspection::Inspection;
+use hardpan_filters::masking::Tally;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, Target};
 use hardpan_inference::principal::Principal;
@@ -53,6 +54,7 @@ pub struct Draft {
     pub decision: Option<AuditDecision>,
     pub decision_id: Option<String>,
     pub findings: BTreeMap<&'static str, u64>,
+    pub answer_findings: BTreeMap<&'static str, u64>,
     pub injection_score: Option<f32>,
     pub redactions: u64,
     pub guardrail_action: Option<&'static str>,
@@ -96,6 +98,7 @@ impl Draft {
             decision: None,
             decision_id: None,
             findings: BTreeMap::new(),
+            answer_findings: BTreeMap::new(),
             injection_score: None,
             redactions: 0,
             guardrail_action: None,
@@ -166,13 +169,22 @@ impl Draft {
     pub fn inspection(&mut self, inspection: &Inspection, scored: bool) {
         for (kind, count) in &inspection.signals.findings {
             *self.findings.entry(kind.name()).or_default() += count;
-            metrics::pii_found(*kind, *count);
+            metrics::pii_found(*kind, "request", *count);
         }
         if scored {
             let before = self.injection_score.unwrap_or_default();
             self.injection_score = Some(inspection.signals.injection.max(before));
             metrics::injection_score(inspection.signals.injection);
         }
+    }
+
+    /// What was found in the answer.
+    pub fn answer(&mut self, tally: &Tally) {
+        for (kind, count) in &tally.findings {
+            *self.answer_findings.entry(kind.name()).or_default() += count;
+            metrics::pii_found(*kind, "answer", *count);
+        }
+        self.redactions += tally.masked;
     }
 
     pub fn decision(&mut self, decision: &Decision) {
@@ -266,6 +278,7 @@ impl Draft {
             attempts: self.attempts,
             decision: self.decision,
             findings: self.findings,
+            answer_findings: self.answer_findings,
             redactions: self.redactions,
             injection_score: self.injection_score,
             guardrail_action: self.guardrail_action,

@@ -250,13 +250,19 @@ async fn drained(
 
 /// The stream cannot go on: say so in its own protocol.
 async fn broken(
-    governor: StreamGovernor<'_, '_>,
+    mut governor: StreamGovernor<'_, '_>,
     failure: Refusal,
     context: &AnswerContext<'_>,
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
 ) -> Outcome {
     draft.refused(&failure);
+    // What waited for more goes first, unless there was too much of it.
+    let held = match failure {
+        Refusal::HeldTooMuch { .. } => Bytes::new(),
+        _ => governor.flush(),
+    };
+    let reached = held.is_empty() || downstream.write(held).await.is_ok();
     let told = failure.answer();
     let operation = context.asker.operation;
     let words = if governor.is_framed() {
@@ -271,7 +277,7 @@ async fn broken(
         downstream.break_off().await;
         return Outcome { completion, reached_model: true, failure: Some(failure) };
     };
-    if downstream.write(words).await.is_err() || downstream.finish().await.is_err() {
+    if !reached || downstream.write(words).await.is_err() || downstream.finish().await.is_err() {
         draft.error = Some("client_left".to_owned());
     }
     Outcome { completion, reached_model: true, failure: Some(failure) }

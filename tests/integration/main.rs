@@ -10,6 +10,7 @@
 
 mod adversarial;
 mod answers;
+mod answers_redacted;
 mod bodies;
 mod configuration;
 mod coverage;

@@ -120,6 +120,12 @@ impl<'a> Document<'a> {
         Some(if node.escaped { Cow::Owned(decode(raw)) } else { Cow::Borrowed(raw) })
     }
 
+    /// The name of the member whose value this is.
+    pub fn name_of(&self, id: ValueId) -> Option<Cow<'a, str>> {
+        let before = ValueId(id.0.checked_sub(1)?);
+        if self.is_key(before) { self.string(before) } else { None }
+    }
+
     pub fn u64(&self, id: ValueId) -> Option<u64> {
         (self.kind(id) == Kind::Number).then(|| self.raw(id).parse().ok()).flatten()
     }
@@ -633,6 +639,9 @@ mod tests {
         assert_eq!(raw, ["1", "-2.5e3", "\"x\\ny\"", "true", "null", "{}"]);
         assert_eq!(document.string_at(document.root(), &["c"]).unwrap(), "éé😀");
         assert_eq!(document.f64(document.elements(array).nth(1).unwrap()), Some(-2500.0));
+        assert_eq!(document.name_of(array).unwrap(), "b");
+        assert_eq!(document.name_of(document.root()), None);
+        assert_eq!(document.name_of(document.elements(array).next().unwrap()), None);
     }
 
     #[test]

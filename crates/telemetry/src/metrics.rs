@@ -54,6 +54,7 @@ const BLAME: &str = "blame";
 const ACTION: &str = "action";
 const MODE: &str = "mode";
 const KIND: &str = "kind";
+const PLACE: &str = "place";
 const RESULT: &str = "result";
 const CLASS: &str = "class";
 const LIMIT: &str = "limit";
@@ -123,8 +124,8 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: PII_FINDINGS,
         kind: MetricKind::Counter,
-        labels: &[KIND],
-        help: "Personal and secret values found, by kind.",
+        labels: &[KIND, PLACE],
+        help: "Personal and secret values found, by kind and by where.",
     },
     Metric { name: REDACTIONS, kind: MetricKind::Counter, labels: &[], help: "Values replaced in a text." },
     Metric {
@@ -315,8 +316,9 @@ pub fn tools_denied(count: u64) {
     counter!(TOOLS_DENIED).increment(count);
 }
 
-pub fn pii_found(kind: PiiType, count: u64) {
-    counter!(PII_FINDINGS, KIND => kind.name()).increment(count);
+/// `place` is `request` or `answer`.
+pub fn pii_found(kind: PiiType, place: &'static str, count: u64) {
+    counter!(PII_FINDINGS, KIND => kind.name(), PLACE => place).increment(count);
 }
 
 pub fn redacted(count: u64) {
@@ -480,7 +482,7 @@ mod tests {
         request_refused("policy_denied", "client");
         decision("allow", true);
         tools_denied(1);
-        pii_found(PiiType::Email, 3);
+        pii_found(PiiType::Email, "request", 3);
         redacted(3);
         injection_score(0.25);
         guardrail_action("none");
@@ -551,7 +553,7 @@ mod tests {
             r#"hardpan_requests_total{team="t",app="a",operation="Converse",model="m.n",status="2xx"} 1"#,
             r#"hardpan_tokens_total{team="t",app="a",model="m.n",class="output"} 20"#,
             r#"hardpan_cost_nano_usd_total{team="t",app="a",model="m.n"} 1500"#,
-            r#"hardpan_pii_findings_total{kind="EMAIL"} 3"#,
+            r#"hardpan_pii_findings_total{kind="EMAIL",place="request"} 3"#,
             r#"hardpan_requests_in_flight 0"#,
             r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.0001"} 1"#,
             r#"hardpan_overhead_seconds_bucket{stage="policy",le="0.00005"} 0"#,

@@ -1,22 +1,24 @@
 //! A streamed answer, unit by unit.
 //!
 //! Units wait in one queue, in the order they came, and leave as soon as nothing can change them any more: a text
-//! delta while it ends in what may become a placeholder, a tool call until its arguments are whole and decided.
-//! All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
+//! delta while it ends in what may become a placeholder or, where policy masks answers, a value; a tool call until
+//! its arguments are whole and decided. All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::{Range, RangeInclusive};
 
 use bytes::{Bytes, BytesMut};
-use hardpan_filters::holdback::{Holdback, PieceEdit, PieceId};
-use hardpan_inference::codec::{CallChange, ChangedEvent, Event, EventKind, Lane, change_event};
+use hardpan_filters::holdback::{Holdback, Lookout, PieceEdit, PieceId};
+use hardpan_filters::masking::{Tally, changes};
+use hardpan_inference::codec::{CallChange, ChangedEvent, Event, EventKind, Lane, TextDelta, change_event};
 use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, JsonLimits, ValueId};
 use hardpan_inference::request::Dialect;
 use hardpan_inference::usage::Tokens;
 
 use super::unit::{Content, Unit, Units};
-use super::whole::restored_arguments;
+use super::whole::{arguments_changes, changed_arguments, restored_arguments};
 use super::{AnswerContext, Completion};
 use crate::config::Limits;
 use crate::refusal::Refusal;
@@ -32,7 +34,7 @@ pub struct StreamGovernor<'c, 'a> {
     queue: VecDeque<Item>,
     next_id: PieceId,
     held_bytes: usize,
-    lanes: HashMap<Lane, Holdback>,
+    lanes: HashMap<Lane, TextLane>,
     calls: BTreeMap<u64, OpenCall>,
     calls_seen: u64,
     /// What became of calls that have ended: some streams tell them again.
@@ -61,6 +63,25 @@ enum Change {
         block: u64,
         change: CallChange,
     },
+}
+
+/// Deltas of one text.
+#[derive(Default)]
+struct TextLane {
+    holdback: Holdback,
+    /// The text is a piece of JSON.
+    nested_json: bool,
+    escape: Escape,
+}
+
+/// Where in an escape of a JSON string a piece ended.
+#[derive(Default)]
+enum Escape {
+    #[default]
+    None,
+    Begun,
+    /// So many digits of a code point are still to come.
+    Digits(u8),
 }
 
 enum DecidedCall {
@@ -140,6 +161,18 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         Ok(out.freeze())
     }
 
+    /// The stream ends before its time: texts that wait for more leave, as far as no undecided call stands before
+    /// them.
+    pub fn flush(&mut self) -> Bytes {
+        let mut nothing =
+            Item { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() };
+        self.settle_lanes(&mut nothing, |_| true);
+        let mut out = BytesMut::new();
+        // A unit that cannot be written ends what can be said.
+        let _ = self.release(&mut out);
+        out.freeze()
+    }
+
     /// What is known of the answer, whole or not.
     pub fn into_completion(self) -> Completion {
         self.completion
@@ -203,8 +236,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             }
             Some(Content::Text { text, nested_json }) => {
                 self.completion.content_bytes += text.len() as u64;
-                let lane = Lane::Path(String::new());
-                self.text(item, Some(lane), None, nested_json, &text);
+                self.delta(item, Lane::Path(String::new()), None, nested_json, &text);
                 Ok(())
             }
             Some(Content::Done) => {
@@ -234,11 +266,14 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             Err(_) => return Err(Refusal::AnswerMalformed),
         };
         self.note(&event);
-        self.settle_lanes_left_behind(&event);
+        self.settle_lanes_left_behind(item, &event);
         for text in &event.texts {
             let decoded = event.document.string(text.value).unwrap_or_default();
             self.completion.content_bytes += decoded.len() as u64;
-            self.text(item, text.lane.clone(), Some(text.value), text.nested_json, &decoded);
+            match &text.lane {
+                Some(lane) => self.delta(item, lane.clone(), Some(text.value), text.nested_json, &decoded),
+                None => self.whole_text(item, &event.document, text, &decoded),
+            }
         }
         for kind in event.kinds {
             match kind {
@@ -275,38 +310,73 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         self.saw_last |= event.is_last;
     }
 
-    /// A text, or a delta of one: the changes it makes certain may concern earlier units too.
-    fn text(
+    /// A text that stands in one event.
+    fn whole_text(&mut self, item: &mut Item, document: &Document<'_>, text: &TextDelta, decoded: &str) {
+        // What a stream of these tells as a whole it has told in pieces before.
+        let mut told_again = Tally::default();
+        let tally = match self.context.dialect {
+            Dialect::OpenAiResponses => &mut told_again,
+            _ => &mut self.completion.tally,
+        };
+        let changed = if text.nested_json {
+            arguments_changes(self.context, decoded, tally)
+        } else {
+            let name = document.name_of(text.value).unwrap_or_default();
+            let lookout = self.context.lookout(&name, text.in_call);
+            changes(lookout.vault, lookout.masker, "", decoded, tally)
+        };
+        let value = Some(text.value);
+        item.changes.extend(changed.into_iter().map(|(range, text)| Change::Text { value, range, text }));
+    }
+
+    /// A delta of a text: the changes it makes certain may concern earlier units too.
+    fn delta(
         &mut self,
         item: &mut Item,
-        lane: Option<Lane>,
+        lane: Lane,
         value: Option<ValueId>,
         nested_json: bool,
         decoded: &str,
     ) {
-        let vault = self.context.vault;
-        if vault.is_empty() {
+        let lookout = lookout(self.context, &lane);
+        if lookout.vault.is_empty() && lookout.masker.is_none() {
             return;
         }
-        let written =
-            |text: &str| if nested_json { json::escape(text).into_owned() } else { text.to_owned() };
-        let Some(lane) = lane else {
-            let found = vault.find(decoded).into_iter();
-            let whole = found.map(|(range, text)| Change::Text { value, range, text: written(text) });
-            item.changes.extend(whole);
-            return;
-        };
         item.lanes.push((lane.clone(), value));
-        let edits = self.lanes.entry(lane.clone()).or_default().push(vault, item.id, decoded);
+        let own = self.lanes.entry(lane.clone()).or_default();
+        own.nested_json = nested_json;
+        let decoded = if nested_json { own.escape.blank(decoded) } else { Cow::Borrowed(decoded) };
+        let edits = own.holdback.push(lookout, item.id, &decoded, &mut self.completion.tally);
+        self.change_texts(item, &lane, nested_json, edits);
+    }
+
+    /// Writes down what a lane says of its pieces, `current` or earlier ones.
+    fn change_texts(&mut self, current: &mut Item, lane: &Lane, nested_json: bool, edits: Vec<PieceEdit>) {
         for PieceEdit { piece, range, replacement } in edits {
-            let text = written(&replacement);
-            if piece == item.id {
-                item.changes.push(Change::Text { value, range, text });
-            } else if let Some(earlier) = self.queue.iter_mut().find(|earlier| earlier.id == piece)
-                && let Some((_, value)) = earlier.lanes.iter().find(|(own, _)| *own == lane)
+            let text = if nested_json { json::escape(&replacement).into_owned() } else { replacement };
+            let item = if piece == current.id { Some(&mut *current) } else { self.queued(piece) };
+            if let Some(item) = item
+                && let Some((_, value)) = item.lanes.iter().find(|(own, _)| own == lane)
             {
-                earlier.changes.push(Change::Text { value: *value, range, text });
+                let value = *value;
+                item.changes.push(Change::Text { value, range, text });
             }
+        }
+    }
+
+    /// The units in the queue are numbered without a gap.
+    fn queued(&mut self, id: PieceId) -> Option<&mut Item> {
+        let first = self.queue.front()?.id;
+        self.queue.get_mut(usize::try_from(id.checked_sub(first)?).ok()?)
+    }
+
+    /// The texts of these lanes have ended.
+    fn settle_lanes(&mut self, current: &mut Item, has_ended: impl Fn(&Lane) -> bool) {
+        let ended: Vec<Lane> = self.lanes.keys().filter(|lane| has_ended(lane)).cloned().collect();
+        for lane in ended {
+            let Some(mut own) = self.lanes.remove(&lane) else { continue };
+            let edits = own.holdback.settle(lookout(self.context, &lane), &mut self.completion.tally);
+            self.change_texts(current, &lane, own.nested_json, edits);
         }
     }
 
@@ -355,15 +425,13 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     /// A stream without block events says by its next event that a text has ended.
-    fn settle_lanes_left_behind(&mut self, event: &Event<'_>) {
+    fn settle_lanes_left_behind(&mut self, item: &mut Item, event: &Event<'_>) {
         let goes_on = |lane: &Lane| event.texts.iter().any(|text| text.lane.as_ref() == Some(lane));
-        self.lanes.retain(|lane, _| matches!(lane, Lane::Block(_)) || goes_on(lane));
+        self.settle_lanes(item, |lane| !matches!(lane, Lane::Block(_)) && !goes_on(lane));
     }
 
     fn end_block(&mut self, item: &mut Item, block: u64) {
-        if let Some(lane) = self.lanes.get_mut(&Lane::Block(block)) {
-            lane.settle();
-        }
+        self.settle_lanes(item, |lane| *lane == Lane::Block(block));
         if let Some(call) = self.calls.remove(&block) {
             self.decide_call(item, block, call);
         }
@@ -420,7 +488,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 
     fn settle_before(&mut self, item: &mut Item, blocks: &RangeInclusive<u64>) {
-        self.lanes.retain(|lane, _| matches!(lane, Lane::Block(block) if !blocks.contains(block)));
+        self.settle_lanes(item, |lane| !matches!(lane, Lane::Block(block) if !blocks.contains(block)));
         let ended =
             std::mem::take(&mut self.calls).into_iter().partition(|(block, _)| blocks.contains(block));
         let (ended, open): (BTreeMap<_, _>, BTreeMap<_, _>) = ended;
@@ -449,12 +517,14 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         match verdict {
             ToolVerdict::Release => {
                 self.completion.tools_called.push(call.name.clone());
+                let released = changed_arguments(self.context, written, &mut self.completion.tally);
+                let unchanged = released == written;
                 let (name, judged) = (call.name, written.to_owned());
                 self.decided.insert(block, DecidedCall::Released { name, arguments: judged });
-                if arguments == written {
+                if unchanged {
                     return;
                 }
-                let mut whole = Some(CallChange::Arguments(arguments));
+                let mut whole = Some(CallChange::Arguments(released));
                 for piece in call.deltas {
                     let change = whole.take().unwrap_or(CallChange::NoArguments);
                     self.change_call(current, piece, block, change);
@@ -474,14 +544,14 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     fn change_call(&mut self, current: &mut Item, piece: PieceId, block: u64, change: CallChange) {
         if current.id == piece {
             current.changes.push(Change::Call { block, change });
-        } else if let Some(item) = self.queue.iter_mut().find(|item| item.id == piece) {
+        } else if let Some(item) = self.queued(piece) {
             item.changes.push(Change::Call { block, change });
         }
     }
 
     /// The first unit that may still change.
     fn settled_until(&self) -> PieceId {
-        let lanes = self.lanes.values().filter_map(Holdback::first_unsettled);
+        let lanes = self.lanes.values().filter_map(|lane| lane.holdback.first_unsettled());
         let calls = self.calls.values().map(|call| call.start);
         lanes.chain(calls).min().unwrap_or(PieceId::MAX)
     }
@@ -539,6 +609,43 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     }
 }
 
+/// What a lane is read for: the last name on the way to its text says what that is.
+fn lookout<'a>(context: &AnswerContext<'a>, lane: &Lane) -> Lookout<'a> {
+    let name = match lane {
+        Lane::Block(_) => "",
+        Lane::Path(path) => path.rsplit('/').next().unwrap_or_default().trim_matches('"'),
+    };
+    context.lookout(name, false)
+}
+
+impl Escape {
+    /// A piece of JSON with blanks for the escapes in it, as long as it was: what stands behind a line's end is a
+    /// word of its own.
+    fn blank<'t>(&mut self, text: &'t str) -> Cow<'t, str> {
+        if matches!(self, Escape::None) && !text.contains('\\') {
+            return Cow::Borrowed(text);
+        }
+        let blanked = text.chars().map(|character| {
+            let (next, seen) = match (&*self, character) {
+                (Escape::None, '\\') => (Escape::Begun, ' '),
+                (Escape::None, _) => (Escape::None, character),
+                (Escape::Begun, 'u') => (Escape::Digits(4), ' '),
+                (Escape::Begun, 'b' | 'f' | 'n' | 'r' | 't') => (Escape::None, ' '),
+                (Escape::Begun, _) => (Escape::None, character),
+                (Escape::Digits(left), digit) if digit.is_ascii_hexdigit() && *left > 1 => {
+                    (Escape::Digits(*left - 1), ' ')
+                }
+                (Escape::Digits(_), digit) => {
+                    (Escape::None, if digit.is_ascii_hexdigit() { ' ' } else { digit })
+                }
+            };
+            *self = next;
+            seen
+        });
+        Cow::Owned(blanked.collect())
+    }
+}
+
 /// An answer may say again what the request said, one level further down.
 fn answer_limits(context: &AnswerContext<'_>) -> JsonLimits {
     let limits = context.asker.snapshot.config.limits.json;
@@ -576,4 +683,28 @@ fn text_edits(changes: Vec<Change>) -> Vec<Edit> {
         Change::Call { .. } => None,
     });
     edits.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_become_blanks_wherever_a_piece_ends() {
+        for (text, expected) in [
+            (r#"{"a":"b"}"#, r#"{"a":"b"}"#),
+            (r#"\n536-22-8472\t\r"#, "  536-22-8472    "),
+            (r#"a\"b\\c\/d"#, r#"a "b \c /d"#),
+            (r#"\u00e9t\u00E9!"#, "      t      !"),
+            (r#"\u00zz"#, "    zz"),
+        ] {
+            for at in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
+                let mut escape = Escape::default();
+                let (one, two) = text.split_at(at);
+                let blanked = format!("{}{}", escape.blank(one), escape.blank(two));
+                assert_eq!(blanked, expected, "{text} cut at {at}");
+                assert_eq!(blanked.len(), text.len());
+            }
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! A whole answer: JSON as a rule, else text.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
+use hardpan_filters::masking::{Tally, changes, value_edits};
 use hardpan_inference::codec::{Answer, Restorable};
 use hardpan_inference::edit::{self, Edit};
-use hardpan_inference::json::{self, ValueId};
+use hardpan_inference::json::{self, Document, Kind, ValueId};
 use hardpan_inference::operation::BodyShape;
 
 use super::{AnswerContext, Completion};
@@ -52,8 +53,18 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
     let mut edits = answer.replace_calls(&refused);
     for text in answer.restorable() {
         let inside_refused = refused.iter().any(|(block, _)| answer.document.contains(*block, text.value));
-        if !inside_refused && let Some(decoded) = answer.document.string(text.value) {
-            edits.extend(restore(context, &answer, text, &decoded));
+        if !inside_refused {
+            edits.extend(changed_text(context, &answer, text, &mut completion.tally));
+        }
+    }
+    if let Some(masker) = context.masker(true) {
+        let inputs =
+            answer.tool_calls.iter().filter(|call| !refused.iter().any(|(block, _)| *block == call.block));
+        for input in inputs.filter_map(|call| call.input) {
+            if answer.document.kind(input) != Kind::String {
+                let tally = &mut completion.tally;
+                edits.extend(value_edits(&answer.document, input, context.vault, Some(masker), tally));
+            }
         }
     }
     if edits.is_empty() {
@@ -62,15 +73,64 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
     Ok((payload.with_json(edit::apply(payload.json(), edits)?)?.raw, completion))
 }
 
-fn restore(context: &AnswerContext<'_>, answer: &Answer<'_>, text: Restorable, decoded: &str) -> Vec<Edit> {
-    let found = context.vault.find(decoded);
-    found
-        .into_iter()
-        .filter_map(|(range, value)| {
-            let value = if text.nested_json { json::escape(value) } else { Cow::Borrowed(value) };
-            answer.document.edit_in_string(text.value, range, &value)
-        })
-        .collect()
+fn changed_text(
+    context: &AnswerContext<'_>,
+    answer: &Answer<'_>,
+    text: Restorable,
+    tally: &mut Tally,
+) -> Vec<Edit> {
+    let document = &answer.document;
+    // Arguments that are an object are changed as one, numbers included.
+    if text.in_call && !text.nested_json && context.masker(true).is_some() {
+        return Vec::new();
+    }
+    let Some(decoded) = document.string(text.value) else { return Vec::new() };
+    let changed = if text.nested_json {
+        arguments_changes(context, &decoded, tally)
+    } else {
+        let name = text.key.and_then(|key| document.string(key)).unwrap_or_default();
+        let lookout = context.lookout(&name, text.in_call);
+        changes(lookout.vault, lookout.masker, "", &decoded, tally)
+    };
+    let edits = changed.into_iter();
+    edits.filter_map(|(range, changed)| document.edit_in_string(text.value, range, &changed)).collect()
+}
+
+/// The changes to the JSON of a call's arguments: values put back, escaped for the strings they stand in, and values
+/// masked.
+pub fn arguments_changes(
+    context: &AnswerContext<'_>,
+    arguments: &str,
+    tally: &mut Tally,
+) -> Vec<(Range<usize>, String)> {
+    let masker = context.masker(true);
+    let limits = context.asker.snapshot.config.limits.json;
+    match Document::parse(arguments.as_bytes(), limits) {
+        Ok(document) if masker.is_some() => {
+            let edits = value_edits(&document, document.root(), context.vault, masker, tally).into_iter();
+            edits.filter_map(|edit| Some((edit.range, String::from_utf8(edit.replacement).ok()?))).collect()
+        }
+        // What is no JSON is masked as the text it is.
+        _ => {
+            let changed = changes(context.vault, masker, "", arguments, tally).into_iter();
+            changed.map(|(range, text)| (range, json::escape(&text).into_owned())).collect()
+        }
+    }
+}
+
+/// Arguments as the caller gets them.
+pub fn changed_arguments(context: &AnswerContext<'_>, arguments: &str, tally: &mut Tally) -> String {
+    let mut out = String::with_capacity(arguments.len());
+    let mut at = 0;
+    let mut changed = arguments_changes(context, arguments, tally);
+    changed.sort_by_key(|(range, _)| range.start);
+    for (range, text) in changed {
+        out.push_str(arguments.get(at..range.start).unwrap_or_default());
+        out.push_str(&text);
+        at = range.end;
+    }
+    out.push_str(arguments.get(at..).unwrap_or_default());
+    out
 }
 
 fn refused_calls(
@@ -105,8 +165,8 @@ fn refused_calls(
     refused
 }
 
-/// Arguments as the caller will get them. A placeholder stands inside a string of the arguments' JSON, so the value
-/// is escaped for one.
+/// Arguments as policy judges them: what the model proposed, with values put back and none masked. A placeholder
+/// stands inside a string of the arguments' JSON, so the value is escaped for one.
 pub fn restored_arguments(context: &AnswerContext<'_>, arguments: &str) -> String {
     let mut out = String::with_capacity(arguments.len());
     let mut at = 0;

@@ -35,6 +35,10 @@ pub struct ToolCall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Restorable {
     pub value: ValueId,
+    /// The member name the text stands under; None for a name.
+    pub key: Option<ValueId>,
+    /// The text is a part of a call's arguments, or all of them.
+    pub in_call: bool,
     /// The string itself holds JSON, so that a value is escaped for a JSON string before it is edited in.
     pub nested_json: bool,
 }
@@ -94,10 +98,16 @@ impl<'a> Answer<'a> {
         let calls = self.tool_calls.iter().filter_map(|call| call.input);
         let names = calls.flat_map(|input| self.document.descendants(input));
         let names = names.filter(|id| self.document.is_key(*id));
-        let texts = collector.texts.into_iter().map(|text| text.value).chain(names);
+        let texts = collector.texts.into_iter().map(|text| (text.value, text.key));
         texts
-            .filter(|text| !signed.iter().any(|block| self.document.contains(*block, *text)))
-            .map(|value| Restorable { value, nested_json: inputs.contains(&value) })
+            .chain(names.map(|name| (name, None)))
+            .filter(|(text, _)| !signed.iter().any(|block| self.document.contains(*block, *text)))
+            .map(|(value, key)| Restorable {
+                value,
+                key,
+                in_call: inputs.iter().any(|input| self.document.contains(*input, value)),
+                nested_json: inputs.contains(&value),
+            })
             .collect()
     }
 

@@ -28,6 +28,8 @@ pub struct TextDelta {
     pub value: ValueId,
     /// The string holds JSON: what is put into it is escaped for one.
     pub nested_json: bool,
+    /// The string belongs to a call's arguments.
+    pub in_call: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,7 +167,7 @@ impl<'a> Event<'a> {
                         arguments: filled(document, document.get(call, "input")),
                     });
                     let input = document.get(call, "input");
-                    input.into_iter().for_each(|input| self.wholes(input));
+                    input.into_iter().for_each(|input| self.arguments(input));
                 }
             }
             "contentBlockDelta" => {
@@ -201,7 +203,7 @@ impl<'a> Event<'a> {
                         arguments: filled(document, document.path(root, &["content_block", "input"])),
                     });
                     let input = document.path(root, &["content_block", "input"]);
-                    input.into_iter().for_each(|input| self.wholes(input));
+                    input.into_iter().for_each(|input| self.arguments(input));
                 }
                 Some("text") => {
                     if let Some(value) = document.path(root, &["content_block", "text"]) {
@@ -352,6 +354,7 @@ impl<'a> Event<'a> {
         self.wholes(response);
         for text in &mut self.texts {
             text.nested_json = arguments.contains(&text.value);
+            text.in_call = text.nested_json;
         }
         let reason = self.document.get(response, "status");
         let reason = reason.and_then(|id| self.document.string(id)).map(|reason| reason.into_owned());
@@ -390,11 +393,19 @@ impl<'a> Event<'a> {
     }
 
     fn delta(&mut self, lane: Lane, value: ValueId) {
-        self.texts.push(TextDelta { lane: Some(lane), value, nested_json: false });
+        self.texts.push(TextDelta { lane: Some(lane), value, nested_json: false, in_call: false });
     }
 
     fn whole(&mut self, value: Option<ValueId>, nested_json: bool) {
-        self.texts.extend(value.map(|value| TextDelta { lane: None, value, nested_json }));
+        let in_call = nested_json;
+        self.texts.extend(value.map(|value| TextDelta { lane: None, value, nested_json, in_call }));
+    }
+
+    /// What stands of a call's arguments in its start.
+    fn arguments(&mut self, id: ValueId) {
+        let before = self.texts.len();
+        self.wholes(id);
+        self.texts.iter_mut().skip(before).for_each(|text| text.in_call = true);
     }
 
     /// Every string value under `id`, each a text by itself.
@@ -422,7 +433,7 @@ fn chat_delta(
             "content" => {
                 let lane = Some(Lane::Block(choice << 16));
                 if document.kind(value) == Kind::String {
-                    texts.push(TextDelta { lane, value, nested_json: false });
+                    texts.push(TextDelta { lane, value, nested_json: false, in_call: false });
                 } else {
                     strings_by_path(document, value, &mut format!("{choice}/content"), texts);
                 }
@@ -476,7 +487,8 @@ fn strings_by_path(document: &Document<'_>, id: ValueId, path: &mut String, out:
     let length = path.len();
     match document.kind(id) {
         Kind::String => {
-            out.push(TextDelta { lane: Some(Lane::Path(path.clone())), value: id, nested_json: false });
+            let lane = Some(Lane::Path(path.clone()));
+            out.push(TextDelta { lane, value: id, nested_json: false, in_call: false });
         }
         Kind::Object => {
             for (key, value) in document.members(id) {
