@@ -81,6 +81,16 @@ impl<'t> Field<'t> {
         }
     }
 
+    /// The ASCII letters and digits around `position`, as far back as any value begins. A word that begins
+    /// further back starts after `position`, at its own end.
+    pub(super) fn word_around(self, position: usize) -> (usize, usize) {
+        let ahead = self.slice(position, self.len());
+        let end = position + ahead.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let behind = self.slice(position.saturating_sub(WORD_BYTES_MAX), position);
+        let length = behind.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        if length == WORD_BYTES_MAX { (end, end) } else { (position - length, end) }
+    }
+
     fn alphanumerics_before(self, end: usize) -> &'t [u8] {
         let window = self.slice(end.saturating_sub(PIECE_BYTES_MAX), end);
         let length = window.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
@@ -106,17 +116,35 @@ impl<'t> Field<'t> {
         contains_word(before, words) || contains_word(self.key(), words)
     }
 
+    /// Whether one of `words` (lower case) stands within `window` bytes after `position`, in the same
+    /// sentence. Whole words only.
+    pub(super) fn names_any_after(self, words: &[&str], position: usize, window: usize) -> bool {
+        let end = self.len().min(position + window);
+        let after = self.slice(position, end);
+        let sentence = after.iter().position(|byte| matches!(byte, b'.' | b';' | b'\n' | b'0'..=b'9'));
+        let after = after.get(..sentence.unwrap_or(after.len())).unwrap_or_default();
+        let mut whole = after;
+        if sentence.is_none() && is_letter(self.at(end)) {
+            let cut = after.iter().rev().take_while(|byte| is_letter(**byte)).count();
+            whole = after.get(..after.len() - cut).unwrap_or_default();
+        }
+        contains_word(whole, words)
+    }
+
     /// Whether one of `phrases` stands within `window` bytes before `position`: for scripts without spaces.
+    /// Phrases in ASCII are words, and no business of this one.
     pub(super) fn mentions_any(self, phrases: &[&str], position: usize, window: usize) -> bool {
         let before = self.slice(position.saturating_sub(window), position);
         if before.is_ascii() {
             return false;
         }
-        phrases.iter().any(|phrase| memchr::memmem::find(before, phrase.as_bytes()).is_some())
+        let mut foreign = phrases.iter().filter(|phrase| phrase.chars().all(|letter| letter > '\u{24F}'));
+        foreign.any(|phrase| memchr::memmem::find(before, phrase.as_bytes()).is_some())
     }
 }
 
 const PIECE_BYTES_MAX: usize = 12;
+const WORD_BYTES_MAX: usize = 32;
 
 /// A short token or one with digits next to a hyphen or dot is part of an identifier ("bc4b-4e76"); an
 /// ordinary word is not ("tel-555").

@@ -17,17 +17,23 @@ use regex_automata::{Input, MatchKind};
 use hardpan_inference::finding::{Finding, PiiType};
 
 use self::field::Field;
+use self::fold::Folded;
 use self::numbers::Group;
 
 mod aws;
 mod card;
+mod crypto;
 mod email;
 mod field;
+mod fold;
 mod iban;
 mod ip;
+mod mac;
+mod national;
 mod numbers;
 mod phone;
 mod social_security;
+mod vehicle;
 
 /// One way a value announces itself, and the code that decides whether it is one.
 struct Recogniser {
@@ -43,20 +49,85 @@ struct Anchor {
     end: usize,
 }
 
-/// The order is the priority where two anchors start at the same byte. `examine` returns where to go on.
+/// The order is the priority where two anchors start at the same byte: what is longer or surer stands first.
+/// `examine` returns where to go on. Anchors are short, begin with a class and count little, since what they
+/// count multiplies the states of the lazy DFA.
 const RECOGNISERS: &[Recogniser] = &[
+    // A social security number as a scanner reads it.
+    Recogniser {
+        anchor: r"[0-9OoQDSsIliBZzbGgq]{3}-[0-9OoQDSsIliBZzbGgq]{2}-[0-9OoQDSsIliBZzbGgq]{4}",
+        examine: |search, anchor| {
+            social_security::examine_scanned(search.field, anchor.start, anchor.end, search.found)
+                .unwrap_or_else(|| search.examine_numbers(anchor.start))
+        },
+    },
+    Recogniser {
+        anchor: r"[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        examine: |search, anchor| {
+            mac::examine(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_hexadecimal(anchor.start))
+        },
+    },
+    // Version bytes of base58check.
+    Recogniser {
+        anchor: r"\b[123LMmnDXTtr9A][1-9A-HJ-NP-Za-km-z]{24}",
+        examine: |search, anchor| {
+            crypto::examine_base58(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_word(anchor.start))
+        },
+    },
+    // A Finnish identity code with a letter for the century, a Czech birth number.
+    Recogniser {
+        anchor: r"[0-9]{6}(?:[A-FU-Y+][0-9]{3}[0-9A-Za-z]|/[0-9]{4})",
+        examine: |search, anchor| search.examine_written(anchor),
+    },
+    Recogniser {
+        anchor: r"0[1-9][0-9]{1,4} ?/ ?[0-9]{2}",
+        examine: |search, anchor| {
+            phone::examine_slashed(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_numbers(anchor.start))
+        },
+    },
     // Seven digits with at most three separators between neighbours, or a dotted quad with fewer.
     Recogniser {
         anchor: r"[0-9](?:[ .()\-]{0,3}[0-9]){6}|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}",
-        examine: |search, anchor| numbers::examine(search.field, anchor.start, search.groups, search.found),
+        examine: |search, anchor| search.examine_numbers(anchor.start),
     },
     Recogniser {
         anchor: r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
         examine: |search, anchor| ip::examine_v6(search.field, anchor.start, search.found),
     },
+    // A British national insurance number.
     Recogniser {
-        anchor: r"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
+        anchor: r"[A-Za-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[A-Da-d]",
+        examine: |search, anchor| match national::examine_written(search.field, anchor.start, anchor.end) {
+            Some(finding) => search.keep(finding),
+            None => iban::examine(search.field, anchor.start, search.found),
+        },
+    },
+    // The countries of the IBAN registry.
+    Recogniser {
+        anchor: r"(?i:A[DELOTZ]|B[AEGHIRY]|C[HRYZ]|D[EKJO]|E[EGS]|F[IKOR]|G[BEILRT]|H[RU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)[0-9]{2}[ \-]?[A-Za-z0-9]",
         examine: |search, anchor| iban::examine(search.field, anchor.start, search.found),
+    },
+    // Words of letters and digits: a codice fiscale, an Indian account number, a CURP.
+    Recogniser {
+        anchor: r"[A-Za-z]{4}(?:[0-9]{6}|[A-Za-z][0-9]{4}[A-Za-z]|[A-Za-z]{2}[0-9]{2}[A-Za-z][0-9])",
+        examine: |search, anchor| search.examine_word(anchor.start),
+    },
+    // The serial number at the end of a vehicle's, identity cards, bare hardware addresses.
+    Recogniser { anchor: r"[A-Za-z][0-9]{5}", examine: |search, anchor| search.examine_word(anchor.start) },
+    Recogniser {
+        anchor: r"0[xX][0-9A-Fa-f]{8}",
+        examine: |search, anchor| {
+            crypto::examine_ethereum(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+        },
+    },
+    Recogniser {
+        anchor: r"(?i:bc|tb|bcrt|ltc|tltc|addr|stake|cosmos|osmo|terra|inj|celestia|kava|juno)1[02-9ac-hj-np-zAC-HJ-NP-Z]{6}",
+        examine: |search, anchor| {
+            crypto::examine_bech32(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+        },
     },
     Recogniser {
         anchor: r"A[KS]IA[A-Z2-7]{16}",
@@ -65,9 +136,21 @@ const RECOGNISERS: &[Recogniser] = &[
         },
     },
     Recogniser {
-        anchor: r"(?:@|%40)[A-Za-z0-9\x80-\xFF]",
+        anchor: r"(?:@|%40|&#64;|\\u0040)[A-Za-z0-9\x80-\xFF]",
         examine: |search, anchor| {
             email::examine(search.field, anchor.start, anchor.end, &mut search.email_floor, search.found)
+        },
+    },
+    Recogniser {
+        anchor: r"(?i: dot | ?[\[({]dot[\])}] ?)[A-Za-z]",
+        examine: |search, anchor| {
+            email::examine_spelled(
+                search.field,
+                anchor.start,
+                anchor.end - 1,
+                &mut search.email_floor,
+                search.found,
+            )
         },
     },
     Recogniser {
@@ -84,6 +167,63 @@ struct Search<'t, 's> {
     secrets: aws::SecretSearch,
     email_floor: usize,
 }
+
+impl Search<'_, '_> {
+    fn keep(&mut self, finding: Finding) -> usize {
+        let end = finding.range.end;
+        self.found.push(finding);
+        end
+    }
+
+    fn examine_numbers(&mut self, start: usize) -> usize {
+        if !self.field.at(start).is_ascii_digit() {
+            return start + 1;
+        }
+        numbers::examine(self.field, start, self.groups, self.found)
+    }
+
+    /// What else may start with hexadecimal digits and a separator.
+    fn examine_hexadecimal(&mut self, start: usize) -> usize {
+        let colon = (start..start + 5).find(|position| !self.field.at(*position).is_ascii_hexdigit());
+        match colon.map(|position| self.field.at(position)) {
+            Some(b':') => ip::examine_v6(self.field, start, self.found),
+            _ => self.examine_numbers(start),
+        }
+    }
+
+    fn examine_written(&mut self, anchor: Anchor) -> usize {
+        match national::examine_written(self.field, anchor.start, anchor.end) {
+            Some(finding) => self.keep(finding),
+            None => self.examine_numbers(anchor.start),
+        }
+    }
+
+    /// The whole word of ASCII letters and digits around `position`.
+    fn examine_word(&mut self, position: usize) -> usize {
+        let (start, end) = self.field.word_around(position);
+        let alone = start <= position
+            && end - start <= WORD_BYTES_MAX
+            && !self.field.glued_before(start)
+            && !self.field.word_at(end);
+        let finding = || {
+            let (field, end) = (self.field, end);
+            vehicle::examine(field, start, end)
+                .or_else(|| mac::examine_bare(field, start, end))
+                .or_else(|| national::examine_token(field, start, end))
+                .or_else(|| national::examine_parenthesised(field, start, end))
+        };
+        match alone.then(finding).flatten() {
+            Some(finding) => self.keep(finding),
+            None if self.field.at(start).is_ascii_digit() && start == position => {
+                self.examine_numbers(start).max(end)
+            }
+            None => end,
+        }
+    }
+}
+
+/// The longest word that any detector but those of secrets accepts.
+const WORD_BYTES_MAX: usize = 24;
 
 /// The lazy DFA thrashes on texts dense with digits under the default of 2 MiB. Memory is taken as states
 /// are met, so ordinary traffic stays far below this.
@@ -104,6 +244,7 @@ pub struct Scratch {
     cache: Cache,
     groups: Vec<Group>,
     candidates: Vec<Finding>,
+    folded: Folded,
 }
 
 impl PiiDetector {
@@ -124,7 +265,12 @@ impl PiiDetector {
     }
 
     pub fn scratch(&self) -> Scratch {
-        Scratch { cache: self.anchors.create_cache(), groups: Vec::new(), candidates: Vec::new() }
+        Scratch {
+            cache: self.anchors.create_cache(),
+            groups: Vec::new(),
+            candidates: Vec::new(),
+            folded: Folded::default(),
+        }
     }
 
     /// Appends the findings in `text`, sorted by start and never overlapping.
@@ -135,13 +281,21 @@ impl PiiDetector {
     /// As [`find`](Self::find), where `text` is the value of a JSON member named `key`: the name counts as
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
-        if !may_contain_candidates(text.as_bytes()) {
+        let Scratch { cache, groups, candidates, folded } = scratch;
+        let departs = folded.fill(text);
+        let plain = if departs { folded.text() } else { text };
+        if !may_contain_candidates(plain.as_bytes()) {
             return;
         }
-        let Scratch { cache, groups, candidates } = scratch;
         candidates.clear();
-        self.collect(Field::new(key, text), cache, groups, candidates);
+        self.collect(Field::new(key, plain), cache, groups, candidates);
+        let first = out.len();
         append_without_overlaps(candidates, out);
+        if departs {
+            for finding in out.iter_mut().skip(first) {
+                finding.range = folded.original(&finding.range);
+            }
+        }
     }
 
     fn collect(
@@ -169,8 +323,8 @@ impl PiiDetector {
     }
 }
 
-/// Without a digit, an at sign or the start of an access key there is nothing to find: an AWS secret key of
-/// forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
+/// Without a digit, an at sign, an address spelled out or the start of an access key there is nothing to
+/// find: an AWS secret key of forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
 /// instructions.
 fn may_contain_candidates(bytes: &[u8]) -> bool {
     const BLOCK_BYTES: usize = 256;
@@ -179,8 +333,11 @@ fn may_contain_candidates(bytes: &[u8]) -> bool {
         .any(|block| block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@')));
     digit_or_at
         || memchr::memmem::find(bytes, b"AKIA").is_some()
+        || SPELLED_DOTS.iter().any(|dot| memchr::memmem::find(bytes, dot).is_some())
         || memchr::memmem::find(bytes, b"ASIA").is_some()
 }
+
+const SPELLED_DOTS: [&[u8]; 4] = [b" dot ", b"dot]", b"dot)", b" DOT "];
 
 /// Of two candidates that overlap the more certain one stays; between equals the one that starts first, then
 /// the longer one.
