@@ -116,6 +116,24 @@ impl<'t> Field<'t> {
         contains_word(before, words) || contains_word(self.key(), words)
     }
 
+    /// As [`names_any`](Self::names_any), with no digit between the word and `position`: the word speaks of
+    /// this number and not of the one before it.
+    pub(super) fn names_any_next(self, words: &[&str], position: usize, window: usize) -> bool {
+        let before = self.slice(position.saturating_sub(window), position);
+        let digit = before.iter().rposition(u8::is_ascii_digit);
+        let window = digit.map_or(before.len(), |digit| before.len() - digit - 1);
+        self.names_any(words, position, window)
+    }
+
+    /// Whether a word of `first` and one of `second` stand next to each other within `window` bytes before
+    /// `position`.
+    pub(super) fn names_pair(self, first: &[&str], second: &[&str], position: usize, window: usize) -> bool {
+        let before = self.slice(position.saturating_sub(window), position);
+        let words = before.split(|byte| !is_letter(*byte)).filter(|word| !word.is_empty());
+        let next = words.clone().skip(1);
+        words.zip(next).any(|(word, next)| equals_any(word, first) && equals_any(next, second))
+    }
+
     /// Whether one of `words` (lower case) stands within `window` bytes after `position`, in the same
     /// sentence. Whole words only.
     pub(super) fn names_any_after(self, words: &[&str], position: usize, window: usize) -> bool {

@@ -32,16 +32,12 @@ fn length(country: &[u8]) -> Option<usize> {
     Some(length)
 }
 
-/// Examines what starts at `start` with two capitals and two digits. Returns where to go on: after the
-/// country code when it is no IBAN, so that the digits in it can still be something else.
-pub(super) fn examine(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> usize {
-    match end_of_valid(field, start) {
-        Some(end) => {
-            candidates.push(finding(PiiType::InternationalBankAccountNumber, start, end, 99));
-            end
-        }
-        None => start + 2,
-    }
+/// Examines what starts at `start` with the letters of a country and two digits. Returns its end, or nothing
+/// when it is no IBAN, so that the digits in it can still be something else.
+pub(super) fn examine(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> Option<usize> {
+    let end = end_of_valid(field, start)?;
+    candidates.push(finding(PiiType::InternationalBankAccountNumber, start, end, 99));
+    Some(end)
 }
 
 fn end_of_valid(field: Field<'_>, start: usize) -> Option<usize> {

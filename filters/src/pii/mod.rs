@@ -102,13 +102,13 @@ const RECOGNISERS: &[Recogniser] = &[
         anchor: r"[A-Za-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[A-Da-d]",
         examine: |search, anchor| match national::examine_written(search.field, anchor.start, anchor.end) {
             Some(finding) => search.keep(finding),
-            None => iban::examine(search.field, anchor.start, search.found),
+            None => search.examine_account(anchor.start),
         },
     },
     // The countries of the IBAN registry.
     Recogniser {
         anchor: r"(?i:A[DELOTZ]|B[AEGHIRY]|C[HRYZ]|D[EKJO]|E[EGS]|F[IKOR]|G[BEILRT]|H[RU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)[0-9]{2}[ \-]?[A-Za-z0-9]",
-        examine: |search, anchor| iban::examine(search.field, anchor.start, search.found),
+        examine: |search, anchor| search.examine_account(anchor.start),
     },
     // Words of letters and digits: a codice fiscale, an Indian account number, a CURP.
     Recogniser {
@@ -180,6 +180,10 @@ impl Search<'_, '_> {
             return start + 1;
         }
         numbers::examine(self.field, start, self.groups, self.found)
+    }
+
+    fn examine_account(&mut self, start: usize) -> usize {
+        iban::examine(self.field, start, self.found).unwrap_or_else(|| self.examine_word(start))
     }
 
     /// What else may start with hexadecimal digits and a separator.

@@ -328,10 +328,7 @@ fn is_named_after(field: Field<'_>, end: usize) -> bool {
 }
 
 fn is_named(field: Field<'_>, start: usize) -> bool {
-    let owned = || {
-        field.names_any(&NUMBER_WORDS, start, OWNER_BYTES)
-            && field.names_any(&OWNER_WORDS, start, OWNER_BYTES)
-    };
+    let owned = || field.names_pair(&OWNER_WORDS, &NUMBER_WORDS, start, OWNER_BYTES);
     field.names_any(&CONTEXT_WORDS, start, CONTEXT_BYTES)
         || owned()
         || field.mentions_any(&CONTEXT_PHRASES, start, CONTEXT_BYTES)
@@ -444,8 +441,8 @@ pub(super) fn examine_slashed(
     }
     let end = start + end;
     let whole = !field.glued_before(start) && !field.glued_after(end) && field.at(end) != b'/';
-    let named = || !field.names_any(&OTHER_NUMBER_WORDS, start, OTHER_NUMBER_BYTES);
-    if slashes == 1 && (9..=12).contains(&digits) && whole && named() {
+    let other = || field.names_any(&OTHER_NUMBER_WORDS, start, OTHER_NUMBER_BYTES);
+    if slashes == 1 && (9..=12).contains(&digits) && whole && !other() {
         candidates.push(finding(PiiType::Phone, start, end, 72));
         return Some(end);
     }

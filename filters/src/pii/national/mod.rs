@@ -18,11 +18,12 @@ use self::table::{Alone, Format};
 
 /// The longest form, an identity number of eighteen characters.
 const VALUE_BYTES_MAX: usize = 20;
-const GROUPS_MAX: usize = 6;
+const GROUPS_MAX: usize = 8;
 const PREFIX_LETTERS_MAX: usize = 3;
 const TAIL_BYTES_MAX: usize = 4;
 const WORDS_BEFORE_BYTES: usize = 56;
 const WORDS_AFTER_BYTES: usize = 28;
+const IDENTITY_BYTES: usize = 28;
 const OTHER_NUMBER_BYTES: usize = 20;
 
 /// Words that announce a number that is no person's, whatever its arithmetic says.
@@ -295,25 +296,41 @@ fn has_form(value: &[u8], form: &str) -> bool {
 }
 
 fn confidence(format: &Format, field: Field<'_>, place: Place<'_>) -> Option<u8> {
+    if is_other(format, field, place) {
+        return None;
+    }
     if is_named(field, format.words, place) {
         return Some(93);
     }
     let written = field.slice(place.start, place.end);
     let printed = !place.in_row && format.is_printed_as(place.shape, written);
     let bare = place.start == 0 && place.end == field.len() && field.key().is_empty();
-    let enough = match format.alone {
-        Alone::Never => false,
-        Alone::Bare => bare,
-        Alone::Printed => bare || (printed && !place.shape.is_empty()),
-        Alone::Always => bare || printed,
-    };
+    let enough = printed
+        && match format.alone {
+            Alone::Never => false,
+            Alone::Bare => bare,
+            Alone::Grouped => is_grouped(place, written),
+            Alone::Printed => bare || is_grouped(place, written),
+            Alone::Always => true,
+        };
     let shouted = bare || !written.iter().any(u8::is_ascii_lowercase);
     let other = || field.names_any(&OTHER_NUMBER_WORDS, place.start, OTHER_NUMBER_BYTES);
     if enough && shouted && !other() {
         return Some(if bare { 65 } else { 72 });
     }
-    (format.has_check_digit() && !place.in_row && is_named(field, &table::IDENTITY_WORDS, place))
-        .then_some(70)
+    let identity = format.has_check_digit() && !place.in_row;
+    (identity && field.names_any_next(&table::IDENTITY_WORDS, place.start, IDENTITY_BYTES)).then_some(70)
+}
+
+/// Printed in groups, or with a letter set off.
+fn is_grouped(place: Place<'_>, written: &[u8]) -> bool {
+    !place.shape.is_empty() || written.iter().any(|byte| !byte.is_ascii_alphanumeric())
+}
+
+/// Account numbers stand beside routing numbers, and one in ten passes for one.
+fn is_other(format: &Format, field: Field<'_>, place: Place<'_>) -> bool {
+    format.kind == PiiType::UsBankRoutingNumber
+        && field.names_any_next(&["account", "acct", "acc", "accountnumber"], place.start, OTHER_NUMBER_BYTES)
 }
 
 fn is_named(field: Field<'_>, words: &[&str], place: Place<'_>) -> bool {

@@ -26,7 +26,9 @@ pub(super) enum Alone {
     Never,
     /// When it is the whole text.
     Bare,
-    /// When it is grouped and separated as in print.
+    /// When it is grouped and separated as in print; in one piece it may be anything.
+    Grouped,
+    /// The same, or when it is the whole text.
     Printed,
     /// When it is not grouped otherwise than in print: chance passes it once in thousands.
     Always,
@@ -116,7 +118,7 @@ const DIGITS_8: &[Format] = &[
         groups: &[&[1, 3, 3, 1], &[7, 1]],
         words: &["rut", "run"],
         valid: checks::cl_rut,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
 ];
 
@@ -236,7 +238,7 @@ const DIGITS_9: &[Format] = &[
         groups: &[&[2, 3, 3, 1], &[8, 1]],
         words: &["rut", "run"],
         valid: checks::cl_rut,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
 ];
 
@@ -437,7 +439,7 @@ const DIGITS_11: &[Format] = &[
         groups: &[&[3, 3, 3, 2]],
         words: &["cpf", "contribuinte"],
         valid: checks::br_cpf,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
     Format {
         kind: PiiType::NationalId,
@@ -464,7 +466,7 @@ const DIGITS_11: &[Format] = &[
         groups: &[&[6, 3, 2], &[2, 2, 2, 3, 2]],
         words: &["rijksregisternummer", "rijksregister", "registre", "insz", "niss", "nationaal"],
         valid: checks::be_national,
-        alone: Alone::Always,
+        alone: Alone::Printed,
     },
     Format {
         kind: PiiType::NationalId,
@@ -473,7 +475,7 @@ const DIGITS_11: &[Format] = &[
         groups: &[&[6, 5]],
         words: &["fødselsnummer", "fodselsnummer", "personnummer", "fnr", "fødselsnr"],
         valid: checks::no_birth_number,
-        alone: Alone::Always,
+        alone: Alone::Printed,
     },
     Format {
         kind: PiiType::NationalId,
@@ -539,7 +541,7 @@ const DIGITS_12: &[Format] = &[
         groups: &[&[6, 2, 4]],
         words: &["mykad", "nric", "kad", "pengenalan", "ic"],
         valid: checks::my_identity,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
     Format {
         kind: PiiType::NationalId,
@@ -602,6 +604,15 @@ const DIGITS_13: &[Format] = &[
         kind: PiiType::NationalId,
         form: "9999999999999",
         separators: "",
+        groups: &[&[6, 7]],
+        words: &["주민등록번호", "주민번호", "주민", "외국인등록번호", "rrn", "frn"],
+        valid: checks::kr_resident_date,
+        alone: Alone::Never,
+    },
+    Format {
+        kind: PiiType::NationalId,
+        form: "9999999999999",
+        separators: "",
         groups: &[&[6, 4, 3], &[6, 4, 2, 1]],
         words: &["id", "rsa", "identity", "identiteit", "identiteitsnommer"],
         valid: checks::za_identity,
@@ -614,7 +625,7 @@ const DIGITS_13: &[Format] = &[
         groups: &[&[1, 4, 5, 2, 1]],
         words: &["บัตรประชาชน", "ประชาชน", "บัตร", "เลขประจำตัว"],
         valid: checks::th_identity,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
     Format {
         kind: PiiType::NationalId,
@@ -650,7 +661,7 @@ const DIGITS_13: &[Format] = &[
         groups: &[&[5, 7, 1]],
         words: &["cnic", "شناختی"],
         valid: checks::any,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
 ];
 
@@ -899,9 +910,9 @@ pub(super) const MIXED: &[Format] = &[
         form: "A999999999",
         separators: "",
         groups: &[],
-        words: &["身分證", "身分证", "roc"],
+        words: &["身分證", "身分证", "roc", "national", "identity", "taiwan", "taiwanese"],
         valid: checks::tw_identity,
-        alone: Alone::Bare,
+        alone: Alone::Never,
     },
     Format {
         kind: PiiType::NationalId,
@@ -910,7 +921,7 @@ pub(super) const MIXED: &[Format] = &[
         groups: &[],
         words: &["rut", "run"],
         valid: checks::cl_rut,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
     Format {
         kind: PiiType::NationalId,
@@ -919,7 +930,7 @@ pub(super) const MIXED: &[Format] = &[
         groups: &[],
         words: &["rut", "run"],
         valid: checks::cl_rut,
-        alone: Alone::Printed,
+        alone: Alone::Grouped,
     },
     Format {
         kind: PiiType::NationalId,
