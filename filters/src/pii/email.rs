@@ -82,8 +82,38 @@ fn spelled_local_start(field: Field<'_>, end: usize, limit: usize) -> Option<usi
         let start = host.checked_sub(spelling.len()).filter(|start| *start >= limit)?;
         field.slice(start, host).eq_ignore_ascii_case(spelling.as_bytes()).then_some(start)
     })?;
-    label_before(field, at, limit, true)
+    let local = label_before(field, at, limit, true)?;
+    let verb = SPELLED_VERBS.iter().any(|verb| field.slice(local, at).eq_ignore_ascii_case(verb.as_bytes()));
+    (!verb).then_some(local)
 }
+
+/// "Look at example dot com" is about a site.
+const SPELLED_VERBS: [&str; 24] = [
+    "look",
+    "looking",
+    "looked",
+    "us",
+    "me",
+    "it",
+    "is",
+    "are",
+    "was",
+    "found",
+    "visit",
+    "online",
+    "site",
+    "website",
+    "available",
+    "check",
+    "shop",
+    "buy",
+    "here",
+    "hosted",
+    "live",
+    "out",
+    "more",
+    "them",
+];
 
 const SPELLED_AT: [&str; 7] = [" at ", " [at] ", "[at]", " (at) ", "(at)", " {at} ", "{at}"];
 
@@ -99,17 +129,30 @@ fn label_before(field: Field<'_>, end: usize, limit: usize, local: bool) -> Opti
 
 /// The end of "com", or of "co dot uk", when it starts at `start`.
 fn spelled_domain_end(field: Field<'_>, start: usize) -> Option<usize> {
-    let window = field.slice(start, field.len().min(start + TOP_LEVEL_BYTES_MAX + 1));
-    let length = window.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let end = start + length;
-    let top = window.get(..length)?;
-    let known = SPELLED_TOP_LEVEL.iter().any(|name| top.eq_ignore_ascii_case(name.as_bytes()));
-    let further = [" dot ", "[dot]", "(dot)", " [dot] ", " (dot) "].iter().find_map(|spelling| {
-        let next = end + spelling.len();
-        field.slice(end, next).eq_ignore_ascii_case(spelling.as_bytes()).then_some(next)
-    });
-    further.and_then(|next| spelled_domain_end(field, next)).or((known && !field.word_at(end)).then_some(end))
+    let (mut start, mut accepted) = (start, None);
+    for _ in 0..SPELLED_LABELS_MAX {
+        let window = field.slice(start, field.len().min(start + TOP_LEVEL_BYTES_MAX + 1));
+        let length = window.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+        let top = window.get(..length)?;
+        let end = start + length;
+        if SPELLED_TOP_LEVEL.iter().any(|name| top.eq_ignore_ascii_case(name.as_bytes()))
+            && !field.word_at(end)
+        {
+            accepted = Some(end);
+        }
+        let next = SPELLED_DOTS.iter().find_map(|spelling| {
+            let next = end + spelling.len();
+            field.slice(end, next).eq_ignore_ascii_case(spelling.as_bytes()).then_some(next)
+        });
+        let Some(next) = next.filter(|_| length > 0) else { break };
+        start = next;
+    }
+    accepted
 }
+
+/// "mail dot example dot co dot uk" has fewer.
+const SPELLED_LABELS_MAX: usize = 4;
+const SPELLED_DOTS: [&str; 7] = [" dot ", " [dot] ", "[dot]", " (dot) ", "(dot)", " {dot} ", "{dot}"];
 
 /// What domains end in when people spell their addresses out.
 const SPELLED_TOP_LEVEL: [&str; 28] = [

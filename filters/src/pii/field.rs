@@ -59,6 +59,9 @@ impl<'t> Field<'t> {
     /// Whether digits starting at `position` continue something longer: a word, an identifier, a UUID, a
     /// decimal.
     pub(super) fn glued_before(self, position: usize) -> bool {
+        if self.is_behind_escape(position) {
+            return false;
+        }
         match self.char_before(position) {
             Some('-' | '.' | '/') => {
                 let end = position - 1;
@@ -67,6 +70,15 @@ impl<'t> Field<'t> {
             }
             Some(character) => is_word(character),
             None => false,
+        }
+    }
+
+    /// "%3A" and a line feed as JSON writes it end in a letter that is none.
+    fn is_behind_escape(self, position: usize) -> bool {
+        match self.slice(position.saturating_sub(3), position) {
+            [b'%', high, low] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+            [_, b'\\', b'n' | b'r' | b't'] | [b'\\', b'n' | b'r' | b't'] => true,
+            _ => false,
         }
     }
 
@@ -88,7 +100,13 @@ impl<'t> Field<'t> {
         let end = position + ahead.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let behind = self.slice(position.saturating_sub(WORD_BYTES_MAX), position);
         let length = behind.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-        if length == WORD_BYTES_MAX { (end, end) } else { (position - length, end) }
+        let start = position - length;
+        let encoded = start > 0 && self.at(start - 1) == b'%' && end > start + 2;
+        match length {
+            WORD_BYTES_MAX => (end, end),
+            _ if encoded => (start + 2, end),
+            _ => (start, end),
+        }
     }
 
     fn alphanumerics_before(self, end: usize) -> &'t [u8] {

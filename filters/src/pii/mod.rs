@@ -1,5 +1,6 @@
 //! Finds personal data and credentials in one decoded text: e-mail addresses, telephone numbers, payment
-//! cards, US social security numbers, IBANs, IP addresses and AWS keys.
+//! cards, bank accounts and routing, network, crypto and vehicle addresses, identity numbers of some sixty
+//! countries and AWS keys.
 //!
 //! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
 //! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,
@@ -76,9 +77,9 @@ const RECOGNISERS: &[Recogniser] = &[
                 .unwrap_or_else(|| search.examine_word(anchor.start))
         },
     },
-    // A Finnish identity code with a letter for the century, a Czech birth number.
+    // A Finnish identity code with a letter for the century, a Czech birth number, a German insurance number.
     Recogniser {
-        anchor: r"[0-9]{6}(?:[A-FU-Y+][0-9]{3}[0-9A-Za-z]|/[0-9]{4})",
+        anchor: r"[0-9]{6}(?:[A-FU-Y+][0-9]{3}[0-9A-Za-z]|/[0-9]{4})|[0-9]{2} [0-9]{6} [A-Z] [0-9]{3}",
         examine: |search, anchor| search.examine_written(anchor),
     },
     Recogniser {
@@ -105,14 +106,14 @@ const RECOGNISERS: &[Recogniser] = &[
             None => search.examine_account(anchor.start),
         },
     },
-    // The countries of the IBAN registry.
+    // An international bank account number: a country and check digits.
     Recogniser {
-        anchor: r"(?i:A[DELOTZ]|B[AEGHIRY]|C[HRYZ]|D[EKJO]|E[EGS]|F[IKOR]|G[BEILRT]|H[RU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]|M[CDEKNRTU]|N[ILO]|OM|P[KLST]|QA|R[OSU]|S[ACDEIKMOTV]|T[LNR]|UA|V[AG]|XK|YE)[0-9]{2}[ \-]?[A-Za-z0-9]",
+        anchor: r"\b[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]",
         examine: |search, anchor| search.examine_account(anchor.start),
     },
     // Words of letters and digits: a codice fiscale, an Indian account number, a CURP.
     Recogniser {
-        anchor: r"[A-Za-z]{4}(?:[0-9]{6}|[A-Za-z][0-9]{4}[A-Za-z]|[A-Za-z]{2}[0-9]{2}[A-Za-z][0-9])",
+        anchor: r"[A-Za-z]{4}[0-9]{4}|[A-Za-z]{2}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]",
         examine: |search, anchor| search.examine_word(anchor.start),
     },
     // The serial number at the end of a vehicle's, identity cards, bare hardware addresses.
@@ -205,10 +206,11 @@ impl Search<'_, '_> {
     /// The whole word of ASCII letters and digits around `position`.
     fn examine_word(&mut self, position: usize) -> usize {
         let (start, end) = self.field.word_around(position);
-        let alone = start <= position
-            && end - start <= WORD_BYTES_MAX
-            && !self.field.glued_before(start)
-            && !self.field.word_at(end);
+        if position < start {
+            return start;
+        }
+        let alone =
+            end - start <= WORD_BYTES_MAX && !self.field.glued_before(start) && !self.field.word_at(end);
         let finding = || {
             let (field, end) = (self.field, end);
             vehicle::examine(field, start, end)
@@ -541,7 +543,7 @@ mod tests {
             "Browser/98.0.44.12",
             "127.0.0.1 0.0.0.0 255.255.255.255 ::1 ::",
             "std::vec a::b d::e",
-            "12:34:56 and aa:bb:cc:dd:ee:ff",
+            "12:34:56 and aa:bb:cc",
         ]);
     }
 
@@ -559,6 +561,119 @@ mod tests {
             "wJa1rXUtnF3MIbK7MDENGbPxRfiCYzzKq9+/Ab3d",
             "aws commit 3f786850e387550fdab836ed7e6dc881de23001b",
         ]);
+    }
+
+    #[test]
+    fn identity_numbers_are_found_by_checksum_and_words() {
+        let id = PiiType::NationalId;
+        assert_found(&[
+            (id, "mi DNI es 12345678-Z.", "12345678-Z"),
+            (id, "Extranjero X1234567L", "X1234567L"),
+            (id, "codice fiscale RSSMRA85T10A562S", "RSSMRA85T10A562S"),
+            (id, "CPF 529.982.247-25", "529.982.247-25"),
+            (id, "meine Steuer-ID lautet 86 095 742 719", "86 095 742 719"),
+            (id, "SV-Nummer 65 170839 J 003", "65 170839 J 003"),
+            (id, "BSN: 111222333", "111222333"),
+            (id, "numer PESEL 44051401359", "44051401359"),
+            (id, "Aadhaar 2341 2341 2346", "2341 2341 2346"),
+            (id, "PAN ABCPE1234F", "ABCPE1234F"),
+            (id, "11010519491231002X", "11010519491231002X"),
+            (id, "身份证号码：11010519491231002X", "11010519491231002X"),
+            (id, "NRIC S1234567D", "S1234567D"),
+            (id, "HKID G123456(A)", "G123456(A)"),
+            (id, "hetu 131052-308T", "131052-308T"),
+            (id, "hetu 131052A308T", "131052A308T"),
+            (id, "rodné číslo 710319/2745", "710319/2745"),
+            (id, "AHV 756.9217.0769.85", "756.9217.0769.85"),
+            (id, "personnummer 19811228-9874", "19811228-9874"),
+            (id, "CURP HEGG560427MVZRRL04", "HEGG560427MVZRRL04"),
+            (id, "СНИЛС 112-233-445 95", "112-233-445 95"),
+            (id, "SA ID 8001015009087", "8001015009087"),
+            (PiiType::CaSocialInsuranceNumber, "social insurance number 130 692 544", "130 692 544"),
+            (PiiType::UkNationalHealthServiceNumber, "NHS 943 476 5919", "943 476 5919"),
+            (PiiType::UkNationalHealthServiceNumber, "943 476 5919 is the NHS number", "943 476 5919"),
+            (PiiType::UkNationalInsuranceNumber, "NI no. AB 12 34 56 C", "AB 12 34 56 C"),
+            (PiiType::UsIndividualTaxIdentificationNumber, "ITIN 912-78-1234", "912-78-1234"),
+            (PiiType::UsBankRoutingNumber, "routing no. 111000025", "111000025"),
+        ]);
+        assert_nothing(&[
+            "mi DNI es 12345678A",
+            "order 86 095 742 719",
+            "Aadhaar 2341 2341 2347",
+            "created_at 8001015009087",
+            "NHS 943 476 5918 is wrong",
+            "NI no. BG 12 34 56 C",
+            "routing no. 111000026",
+            "Ticket ref 972-78-1170",
+            "131052A308X",
+            "RSSMRA85T10A562T",
+        ]);
+    }
+
+    #[test]
+    fn addresses_of_machines_vehicles_and_coins_are_found() {
+        assert_found(&[
+            (PiiType::MacAddress, "MAC 00:1a:2B:3c:4d:5e.", "00:1a:2B:3c:4d:5e"),
+            (PiiType::MacAddress, "device A4-A7-C3-31-1C-85,", "A4-A7-C3-31-1C-85"),
+            (PiiType::MacAddress, "0a1b.2c3d.4e5f", "0a1b.2c3d.4e5f"),
+            (PiiType::VehicleIdentificationNumber, "2024 1M8GDM9AXKP042788", "1M8GDM9AXKP042788"),
+            (PiiType::VehicleIdentificationNumber, "VIN: WVWZZZ1JZ3W386752", "WVWZZZ1JZ3W386752"),
+            (
+                PiiType::CryptoAddress,
+                "to 1BoatSLRHtKNngkdXEeobR76b53LETtpyT now",
+                "1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+            ),
+            (
+                PiiType::CryptoAddress,
+                "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+                "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            ),
+            (
+                PiiType::CryptoAddress,
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            ),
+        ]);
+        assert_nothing(&[
+            "sha1 3f:78:68:50:e3:87:55:0f:da:b8:36:ed",
+            "tx 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed5aAeb6053F3E94C9b9A09f33",
+            "tracking 1ZU04IRN5WX4YUSRDD",
+        ]);
+    }
+
+    #[test]
+    fn disguises_do_not_hide_a_value() {
+        assert_found(&[
+            (
+                PiiType::CreditDebitCardNumber,
+                "４１１１　１１１１　１１１１　１１１１",
+                "４１１１　１１１１　１１１１　１１１１",
+            ),
+            (
+                PiiType::CreditDebitCardNumber,
+                "4111\u{200B}1111\u{200B}11111111 x",
+                "4111\u{200B}1111\u{200B}11111111",
+            ),
+            (
+                PiiType::Phone,
+                "+33\u{A0}1\u{202F}42\u{A0}68\u{A0}53\u{A0}00",
+                "+33\u{A0}1\u{202F}42\u{A0}68\u{A0}53\u{A0}00",
+            ),
+            (PiiType::UsSocialSecurityNumber, "SSN 536\u{2011}22\u{2011}8472", "536\u{2011}22\u{2011}8472"),
+            (PiiType::UsSocialSecurityNumber, "SSN 418-71-3S3O", "418-71-3S3O"),
+            (PiiType::Email, "ann＠example.com", "ann＠example.com"),
+            (PiiType::Email, "ann&#64;example.com", "ann&#64;example.com"),
+            (PiiType::Email, "mail ann at example dot com", "ann at example dot com"),
+            (
+                PiiType::Email,
+                "ann.lee [at] example [dot] co [dot] uk",
+                "ann.lee [at] example [dot] co [dot] uk",
+            ),
+            (PiiType::Phone, "Tel. 0171 / 1234567", "0171 / 1234567"),
+            (PiiType::CreditDebitCardNumber, "card%3A4111111111111111", "4111111111111111"),
+            (PiiType::CreditDebitCardNumber, r"card:\n4111111111111111\n", "4111111111111111"),
+        ]);
+        assert_nothing(&["look at example dot com", "dot dot dot", "connect the dot at once", "SOS-IS-BOSS"]);
     }
 
     #[test]
@@ -600,7 +715,24 @@ mod tests {
     fn text_without_candidates_is_skipped_and_long_runs_end() {
         assert!(!may_contain_candidates("no numbers here".as_bytes()));
         assert!(may_contain_candidates("AKIA".as_bytes()));
-        for piece in ["1", "1 ", "::", "@a", "secretkey", "1.", "AA11", "é@", "(+1", "a."] {
+        for piece in [
+            "1",
+            "1 ",
+            "::",
+            "@a",
+            "secretkey",
+            "1.",
+            "AA11",
+            "é@",
+            "(+1",
+            "a.",
+            " dot a",
+            "a at b dot ",
+            "DE12 ",
+            "aa:",
+            "1A",
+            "０",
+        ] {
             let text = piece.repeat(5000);
             assert!(found(&text).len() <= text.len());
         }

@@ -387,12 +387,15 @@ impl NationalForm<'_, '_, '_> {
         (1..self.shape.len()).all(|offset| self.separator(offset) == b" ")
     }
 
-    /// Area code and exchange begin with two to nine.
+    /// Area code and exchange begin with two to nine. With the area in parentheses or hyphens all through,
+    /// what people make up counts as well.
     fn is_north_american(&self) -> bool {
-        let plan = matches!(self.digits, [b'2'..=b'9', _, _, b'2'..=b'9', ..]);
+        let area = matches!(self.digits, [b'2'..=b'9', ..]);
+        let exchange = matches!(self.digits, [_, _, _, b'2'..=b'9', ..]);
         let (first, second) = (self.separator(1), self.separator(2));
         let consistent = first == second || (first == b" " && second == b"-");
-        plan && self.is_shaped(&[&[3, 3, 4]]) && (self.area || consistent)
+        let made_up = self.area || (first == b"-" && second == b"-");
+        area && self.is_shaped(&[&[3, 3, 4]]) && (self.area || consistent) && (exchange || made_up)
     }
 
     /// "1-212-555-0147".
@@ -432,7 +435,7 @@ pub(super) fn examine_slashed(
                 end = place + 1;
             }
             b'/' => slashes += 1,
-            b' ' | b'-' if place == end || window.get(end..place).is_some_and(|gap| gap.len() < 2) => {}
+            b' ' | b'-' if place == end || window.get(end..place).is_some_and(|gap| gap.len() < 3) => {}
             _ => break,
         }
         if end > 0 && place + 1 > end + 3 {

@@ -384,7 +384,7 @@ mod tests {
         }
         for format in table::MIXED {
             assert!(
-                format.form.len() <= VALUE_BYTES_MAX && format.form.contains(['A', '*']),
+                format.form.len() <= VALUE_BYTES_MAX && format.form.contains(['A', '*', 'X']),
                 "{}",
                 format.form
             );

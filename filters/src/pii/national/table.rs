@@ -156,6 +156,15 @@ const DIGITS_9: &[Format] = &[
         separators: "",
         groups: &[&[3, 3, 3]],
         words: &["sin", "nas", "insurance", "assurance", "sins"],
+        valid: checks::luhn,
+        alone: Alone::Never,
+    },
+    Format {
+        kind: PiiType::CaSocialInsuranceNumber,
+        form: "999999999",
+        separators: "",
+        groups: &[&[3, 3, 3]],
+        words: &[],
         valid: checks::ca_social_insurance,
         alone: Alone::Bare,
     },
@@ -718,6 +727,15 @@ const DIGITS_18: &[Format] = &[Format {
 
 /// The forms with letters.
 pub(super) const MIXED: &[Format] = &[
+    Format {
+        kind: PiiType::NationalId,
+        form: "99999999999999999X",
+        separators: "",
+        groups: &[],
+        words: &["身份证", "身份證"],
+        valid: checks::cn_resident,
+        alone: Alone::Always,
+    },
     Format {
         kind: PiiType::NationalId,
         form: "99999999A",
