@@ -101,12 +101,13 @@ impl<'t> Field<'t> {
         let behind = self.slice(position.saturating_sub(WORD_BYTES_MAX), position);
         let length = behind.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let start = position - length;
-        let encoded = start > 0 && self.at(start - 1) == b'%' && end > start + 2;
-        match length {
-            WORD_BYTES_MAX => (end, end),
-            _ if encoded => (start + 2, end),
-            _ => (start, end),
-        }
+        // What ends an escape belongs to the escape.
+        let escape = match (start > 0).then(|| self.at(start - 1)) {
+            Some(b'%') => 2,
+            Some(b'\\') if matches!(self.at(start), b'n' | b'r' | b't') => 1,
+            _ => 0,
+        };
+        if length == WORD_BYTES_MAX { (end, end) } else { ((start + escape).min(end), end) }
     }
 
     fn alphanumerics_before(self, end: usize) -> &'t [u8] {
@@ -126,12 +127,20 @@ impl<'t> Field<'t> {
     pub(super) fn names_any(self, words: &[&str], position: usize, window: usize) -> bool {
         let start = position.saturating_sub(window);
         let mut before = self.slice(start, position);
+        if self.key.is_empty() && !has_letter(before) {
+            return false;
+        }
         if start > 0 && is_letter(self.at(start - 1)) {
             // The window cuts a word: its rest would look like another word.
             let rest = before.iter().take_while(|byte| is_letter(**byte)).count();
             before = before.get(rest..).unwrap_or_default();
         }
         contains_word(before, words) || contains_word(self.key(), words)
+    }
+
+    /// Whether there is no word at all within `window` bytes before `position`, nor a key.
+    pub(super) fn is_quiet(self, position: usize, window: usize) -> bool {
+        self.key.is_empty() && !has_letter(self.slice(position.saturating_sub(window), position))
     }
 
     /// As [`names_any`](Self::names_any), with no digit between the word and `position`: the word speaks of
@@ -202,6 +211,11 @@ pub(super) fn is_unspaced(character: char) -> bool {
 
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+/// Without an early end, so that the compiler can use vector instructions.
+fn has_letter(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, byte| found | is_letter(*byte))
 }
 
 fn contains_word(text: &[u8], words: &[&str]) -> bool {

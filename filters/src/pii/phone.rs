@@ -308,7 +308,8 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
         if confidence.is_none() && total <= 13 && !form.is_date() && !(count == 1 && total < 9) && count <= 5
         {
             let field = run.field();
-            let named = *named.get_or_insert_with(|| is_named(field, start)) || is_named_after(field, end);
+            let named = *named.get_or_insert_with(|| is_named(field, start))
+                || (run.group(index + count).is_none() && is_named_after(field, end));
             confidence = named.then_some(75);
         }
         let Some(confidence) = confidence else {

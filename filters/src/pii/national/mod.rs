@@ -122,13 +122,19 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
         count += 1;
     }
     let behind_row = run.is_separated_by(index, b' ');
+    // In the midst of a row of numbers without any word there is nothing to go by.
+    let quiet = field.is_quiet(group.start, WORDS_BEFORE_BYTES);
     (1..=count).rev().find_map(|count| {
         let shape = lengths.get(..count)?;
         let total: usize = shape.iter().sum();
         if total < DIGITS_MIN || run.is_joined(index + count) {
             return None;
         }
-        let in_row = behind_row || run.is_separated_by(index + count, b' ');
+        let before_row = run.is_separated_by(index + count, b' ');
+        if quiet && before_row {
+            return None;
+        }
+        let in_row = behind_row || before_row;
         let shape = if count == 1 { &[] } else { shape };
         let end = run.group(index + count - 1)?.end;
         let place = Place { start: group.start, end, shape, in_row };
