@@ -108,7 +108,6 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     if run.is_joined(index) || field.char_before(group.start) == Some('+') {
         return None;
     }
-    let prefix = Prefix::of(field, group.start)?;
     let mut lengths = [0; GROUPS_MAX];
     let (mut count, mut total) = (0, 0);
     for place in &mut lengths {
@@ -121,6 +120,10 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
         total += next.len();
         count += 1;
     }
+    if total < DIGITS_MIN {
+        return None;
+    }
+    let prefix = Prefix::of(field, group.start)?;
     let behind_row = run.is_separated_by(index, b' ');
     // In the midst of a row of numbers without any word there is nothing to go by.
     let quiet = field.is_quiet(group.start, WORDS_BEFORE_BYTES);
