@@ -356,7 +356,7 @@ pub(super) fn cz_birth_number(value: &[u8]) -> bool {
     };
     let whole = number(value, 0, 10);
     is_date(month, number(value, 4, 6))
-        && (whole % 11 == 0 || (number(value, 0, 9) % 11 == 10 && at(value, 9) == 0))
+        && (whole.is_multiple_of(11) || (number(value, 0, 9) % 11 == 10 && at(value, 9) == 0))
 }
 
 pub(super) fn ro_cnp(value: &[u8]) -> bool {
