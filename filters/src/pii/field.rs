@@ -59,6 +59,9 @@ impl<'t> Field<'t> {
     /// Whether digits starting at `position` continue something longer: a word, an identifier, a UUID, a
     /// decimal.
     pub(super) fn glued_before(self, position: usize) -> bool {
+        if self.is_behind_escape(position) {
+            return false;
+        }
         match self.char_before(position) {
             Some('-' | '.' | '/') => {
                 let end = position - 1;
@@ -67,6 +70,15 @@ impl<'t> Field<'t> {
             }
             Some(character) => is_word(character),
             None => false,
+        }
+    }
+
+    /// "%3A" and a line feed as JSON writes it end in a letter that is none.
+    fn is_behind_escape(self, position: usize) -> bool {
+        match self.slice(position.saturating_sub(3), position) {
+            [b'%', high, low] => high.is_ascii_hexdigit() && low.is_ascii_hexdigit(),
+            [_, b'\\', b'n' | b'r' | b't'] | [b'\\', b'n' | b'r' | b't'] => true,
+            _ => false,
         }
     }
 
@@ -79,6 +91,23 @@ impl<'t> Field<'t> {
             Some(character) => is_word(character),
             None => false,
         }
+    }
+
+    /// The ASCII letters and digits around `position`, as far back as any value begins. A word that begins
+    /// further back starts after `position`, at its own end.
+    pub(super) fn word_around(self, position: usize) -> (usize, usize) {
+        let ahead = self.slice(position, self.len());
+        let end = position + ahead.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let behind = self.slice(position.saturating_sub(WORD_BYTES_MAX), position);
+        let length = behind.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let start = position - length;
+        // What ends an escape belongs to the escape.
+        let escape = match (start > 0).then(|| self.at(start - 1)) {
+            Some(b'%') => 2,
+            Some(b'\\') if matches!(self.at(start), b'n' | b'r' | b't') => 1,
+            _ => 0,
+        };
+        if length == WORD_BYTES_MAX { (end, end) } else { ((start + escape).min(end), end) }
     }
 
     fn alphanumerics_before(self, end: usize) -> &'t [u8] {
@@ -98,6 +127,9 @@ impl<'t> Field<'t> {
     pub(super) fn names_any(self, words: &[&str], position: usize, window: usize) -> bool {
         let start = position.saturating_sub(window);
         let mut before = self.slice(start, position);
+        if self.key.is_empty() && !has_letter(before) {
+            return false;
+        }
         if start > 0 && is_letter(self.at(start - 1)) {
             // The window cuts a word: its rest would look like another word.
             let rest = before.iter().take_while(|byte| is_letter(**byte)).count();
@@ -106,17 +138,58 @@ impl<'t> Field<'t> {
         contains_word(before, words) || contains_word(self.key(), words)
     }
 
+    /// Whether there is no word at all within `window` bytes before `position`, nor a key.
+    pub(super) fn is_quiet(self, position: usize, window: usize) -> bool {
+        self.key.is_empty() && !has_letter(self.slice(position.saturating_sub(window), position))
+    }
+
+    /// As [`names_any`](Self::names_any), with no digit between the word and `position`: the word speaks of
+    /// this number and not of the one before it.
+    pub(super) fn names_any_next(self, words: &[&str], position: usize, window: usize) -> bool {
+        let before = self.slice(position.saturating_sub(window), position);
+        let digit = before.iter().rposition(u8::is_ascii_digit);
+        let window = digit.map_or(before.len(), |digit| before.len() - digit - 1);
+        self.names_any(words, position, window)
+    }
+
+    /// Whether a word of `first` and one of `second` stand next to each other within `window` bytes before
+    /// `position`.
+    pub(super) fn names_pair(self, first: &[&str], second: &[&str], position: usize, window: usize) -> bool {
+        let before = self.slice(position.saturating_sub(window), position);
+        let words = before.split(|byte| !is_letter(*byte)).filter(|word| !word.is_empty());
+        let next = words.clone().skip(1);
+        words.zip(next).any(|(word, next)| equals_any(word, first) && equals_any(next, second))
+    }
+
+    /// Whether one of `words` (lower case) stands within `window` bytes after `position`, in the same
+    /// sentence. Whole words only.
+    pub(super) fn names_any_after(self, words: &[&str], position: usize, window: usize) -> bool {
+        let end = self.len().min(position + window);
+        let after = self.slice(position, end);
+        let sentence = after.iter().position(|byte| matches!(byte, b'.' | b';' | b'\n' | b'0'..=b'9'));
+        let after = after.get(..sentence.unwrap_or(after.len())).unwrap_or_default();
+        let mut whole = after;
+        if sentence.is_none() && is_letter(self.at(end)) {
+            let cut = after.iter().rev().take_while(|byte| is_letter(**byte)).count();
+            whole = after.get(..after.len() - cut).unwrap_or_default();
+        }
+        contains_word(whole, words)
+    }
+
     /// Whether one of `phrases` stands within `window` bytes before `position`: for scripts without spaces.
+    /// Phrases in ASCII are words, and no business of this one.
     pub(super) fn mentions_any(self, phrases: &[&str], position: usize, window: usize) -> bool {
         let before = self.slice(position.saturating_sub(window), position);
         if before.is_ascii() {
             return false;
         }
-        phrases.iter().any(|phrase| memchr::memmem::find(before, phrase.as_bytes()).is_some())
+        let mut foreign = phrases.iter().filter(|phrase| phrase.chars().all(|letter| letter > '\u{24F}'));
+        foreign.any(|phrase| memchr::memmem::find(before, phrase.as_bytes()).is_some())
     }
 }
 
 const PIECE_BYTES_MAX: usize = 12;
+const WORD_BYTES_MAX: usize = 32;
 
 /// A short token or one with digits next to a hyphen or dot is part of an identifier ("bc4b-4e76"); an
 /// ordinary word is not ("tel-555").
@@ -138,6 +211,11 @@ pub(super) fn is_unspaced(character: char) -> bool {
 
 fn is_letter(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte >= 0x80
+}
+
+/// Without an early end, so that the compiler can use vector instructions.
+fn has_letter(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, byte| found | is_letter(*byte))
 }
 
 fn contains_word(text: &[u8], words: &[&str]) -> bool {

@@ -1,5 +1,5 @@
-//! International bank account numbers: the country's length, ISO 7064 mod 97, and compact or grouped in
-//! fours. Lower case is not accepted, since hexadecimal text would then offer a candidate every few bytes.
+//! International bank account numbers: the country's length, ISO 7064 mod 97, and compact or in
+//! groups. It does not know the countries' own check digits inside the number.
 
 use hardpan_inference::finding::{Finding, PiiType};
 
@@ -32,40 +32,64 @@ fn length(country: &[u8]) -> Option<usize> {
     Some(length)
 }
 
-/// Examines what starts at `start` with two capitals and two digits. Returns where to go on: after the
-/// country code when it is no IBAN, so that the digits in it can still be something else.
-pub(super) fn examine(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> usize {
-    match end_of_valid(field, start) {
-        Some(end) => {
-            candidates.push(finding(PiiType::InternationalBankAccountNumber, start, end, 99));
-            end
-        }
-        None => start + 2,
-    }
+/// Examines what starts at `start` with the letters of a country and two digits. Returns its end, or nothing
+/// when it is no IBAN, so that the digits in it can still be something else.
+pub(super) fn examine(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> Option<usize> {
+    let end = end_of_valid(field, start)?;
+    candidates.push(finding(PiiType::InternationalBankAccountNumber, start, end, 99));
+    Some(end)
 }
 
 fn end_of_valid(field: Field<'_>, start: usize) -> Option<usize> {
-    let length = length(field.slice(start, start + 2))?;
+    let country = [field.at(start), field.at(start + 1)].map(|byte| byte.to_ascii_uppercase());
+    let length = length(&country)?;
     if field.word_before(start) {
         return None;
     }
-    let separator = Some(field.at(start + 4)).filter(|byte| matches!(byte, b' ' | b'-'));
+    let mut separators = Separators::default();
     let mut position = start;
     let mut check = Mod97::default();
+    let (mut lower, mut upper) = (false, false);
     for index in 0..length {
-        if let Some(separator) = separator
-            && index > 0
-            && index % 4 == 0
-        {
-            if field.at(position) != separator {
-                return None;
-            }
+        if index > 0 && separators.take(field, position)? {
             position += 1;
         }
-        check.push(index, field.at(position))?;
+        let byte = field.at(position);
+        lower |= byte.is_ascii_lowercase();
+        upper |= byte.is_ascii_uppercase();
+        check.push(index, byte.to_ascii_uppercase())?;
         position += 1;
     }
-    (check.is_valid() && !field.word_at(position)).then_some(position)
+    // Words in lower case with spaces between them offer too many chances.
+    let shape = !(lower && (upper || separators.count > 0)) || separators.is_in_fours(length);
+    (shape && check.is_valid() && !field.word_at(position)).then_some(position)
+}
+
+/// Single spaces or hyphens between the characters, always the same one.
+#[derive(Default)]
+struct Separators {
+    byte: Option<u8>,
+    count: usize,
+}
+
+/// More than in groups of three is no printed number.
+const SEPARATORS_MAX: usize = 12;
+
+impl Separators {
+    /// Whether one stands at `position`; nothing when it is not like those before.
+    fn take(&mut self, field: Field<'_>, position: usize) -> Option<bool> {
+        let byte = field.at(position);
+        if !matches!(byte, b' ' | b'-' | b'.') {
+            return Some(false);
+        }
+        self.count += 1;
+        let same = *self.byte.get_or_insert(byte) == byte;
+        (same && self.count <= SEPARATORS_MAX).then_some(true)
+    }
+
+    fn is_in_fours(&self, length: usize) -> bool {
+        self.count == length.div_ceil(4) - 1
+    }
 }
 
 /// ISO 7064 mod 97-10 over the number with its first four characters moved to the end.
@@ -113,6 +137,9 @@ mod tests {
     fn registry_examples_are_valid_in_both_forms() {
         for text in [
             "BE68539007547034",
+            "be68539007547034",
+            "BE68 5390 07547034",
+            "DE89 370400440532013000",
             "CH93 0076 2011 6238 5295 7",
             "FR14 2004 1010 0505 0001 3M02 606",
             "NO93 8601 1117 947",
@@ -128,9 +155,9 @@ mod tests {
             "BE68539007547035",
             "BE6853900754703",
             "BE685390075470341",
-            "BE68 5390 07547034",
             "BE68 5390-0754 7034",
-            "be68539007547034",
+            "be68 5390 0754 7o34",
+            "BE68 5390-0754-7034",
             "QQ68539007547034",
         ] {
             assert_eq!(end(text), None, "{text}");

@@ -1,5 +1,5 @@
-//! IP addresses. Loopback, unspecified and broadcast addresses (and 0.x, 127.x, 255.x as a whole) name no
-//! one and are no findings; private and documentation addresses are, since inside an organisation they
+//! IP addresses. The usual loopback, unspecified and broadcast addresses name no
+//! one and are no findings, unless IPv6 loopback is called somebody's address; private and documentation addresses are, since inside an organisation they
 //! identify a machine.
 
 use std::net::Ipv6Addr;
@@ -12,6 +12,10 @@ use super::numbers::{Run, Step};
 
 /// The longest text form is 45 bytes; a little more tells a longer token from an address.
 const V6_BYTES_MAX: usize = 48;
+
+/// Words that make even a loopback address somebody's.
+const ADDRESS_WORDS: [&str; 5] = ["ip", "ipv6", "from", "ipaddress", "loopback"];
+const ADDRESS_WORDS_BYTES: usize = 12;
 
 /// Words after which four numbers with dots are a version or a place in a document.
 const NOT_ADDRESS_WORDS: [&str; 14] = [
@@ -54,7 +58,7 @@ pub(super) fn examine_v4(run: Run<'_, '_>, index: usize) -> Option<Step> {
     if joined_before || joined_after || field.word_before(first.start) || field.word_at(last.end) {
         return None;
     }
-    let reserved = matches!(octets, [0 | 127 | 255, ..]);
+    let reserved = matches!(octets, [0 | 255, ..] | [127, 0, 0, _] | [127, 0, 1, 1]);
     if reserved || is_product_version(field, first.start) || follows_version_word(field, first.start) {
         return step_over;
     }
@@ -98,8 +102,10 @@ pub(super) fn examine_v6(field: Field<'_>, start: usize, candidates: &mut Vec<Fi
     let end = without_punctuation(field, start, token_end);
     let alone = !field.word_before(start) && field.char_before(start) != Some(':') && !field.word_at(end);
     if alone && let Ok(address) = field.str(start, end).parse::<Ipv6Addr>() {
-        let reserved = address.is_loopback() || address.is_unspecified();
-        if !reserved && is_spelled_out(field.slice(start, end)) {
+        let owned = address.is_loopback() && field.names_any(&ADDRESS_WORDS, start, ADDRESS_WORDS_BYTES);
+        let spelled =
+            !address.is_loopback() && !address.is_unspecified() && is_spelled_out(field.slice(start, end));
+        if owned || spelled {
             candidates.push(finding(PiiType::IpAddress, start, end, 95));
         }
         return end;

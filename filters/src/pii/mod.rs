@@ -1,5 +1,6 @@
 //! Finds personal data and credentials in one decoded text: e-mail addresses, telephone numbers, payment
-//! cards, US social security numbers, IBANs, IP addresses and AWS keys.
+//! cards, bank accounts and routing, network, crypto and vehicle addresses, identity numbers of some sixty
+//! countries and AWS keys.
 //!
 //! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
 //! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,
@@ -17,17 +18,23 @@ use regex_automata::{Input, MatchKind};
 use hardpan_inference::finding::{Finding, PiiType};
 
 use self::field::Field;
+use self::fold::Folded;
 use self::numbers::Group;
 
 mod aws;
 mod card;
+mod crypto;
 mod email;
 mod field;
+mod fold;
 mod iban;
 mod ip;
+mod mac;
+mod national;
 mod numbers;
 mod phone;
 mod social_security;
+mod vehicle;
 
 /// One way a value announces itself, and the code that decides whether it is one.
 struct Recogniser {
@@ -43,20 +50,85 @@ struct Anchor {
     end: usize,
 }
 
-/// The order is the priority where two anchors start at the same byte. `examine` returns where to go on.
+/// The order is the priority where two anchors start at the same byte: what is longer or surer stands first.
+/// `examine` returns where to go on. Anchors are short, begin with a class and count little, since what they
+/// count multiplies the states of the lazy DFA.
 const RECOGNISERS: &[Recogniser] = &[
+    // A social security number as a scanner reads it.
+    Recogniser {
+        anchor: r"[0-9OoQDSsIliBZzbGgq]{3}-[0-9OoQDSsIliBZzbGgq]{2}-[0-9OoQDSsIliBZzbGgq]{4}",
+        examine: |search, anchor| {
+            social_security::examine_scanned(search.field, anchor.start, anchor.end, search.found)
+                .unwrap_or_else(|| search.examine_numbers(anchor.start))
+        },
+    },
+    Recogniser {
+        anchor: r"[0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}[:\-][0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        examine: |search, anchor| {
+            mac::examine(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_hexadecimal(anchor.start))
+        },
+    },
+    // Version bytes of base58check.
+    Recogniser {
+        anchor: r"\b[123LMmnDXTtr9A][1-9A-HJ-NP-Za-km-z]{24}",
+        examine: |search, anchor| {
+            crypto::examine_base58(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_word(anchor.start))
+        },
+    },
+    // A Finnish identity code with a letter for the century, a Czech birth number, a German insurance number.
+    Recogniser {
+        anchor: r"[0-9]{6}(?:[A-FU-Y+][0-9]{3}[0-9A-Za-z]|/[0-9]{4})|[0-9]{2} [0-9]{6} [A-Z] [0-9]{3}",
+        examine: |search, anchor| search.examine_written(anchor),
+    },
+    Recogniser {
+        anchor: r"0[1-9][0-9]{1,4} ?/ ?[0-9]{2}",
+        examine: |search, anchor| {
+            phone::examine_slashed(search.field, anchor.start, search.found)
+                .unwrap_or_else(|| search.examine_numbers(anchor.start))
+        },
+    },
     // Seven digits with at most three separators between neighbours, or a dotted quad with fewer.
     Recogniser {
         anchor: r"[0-9](?:[ .()\-]{0,3}[0-9]){6}|[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}",
-        examine: |search, anchor| numbers::examine(search.field, anchor.start, search.groups, search.found),
+        examine: |search, anchor| search.examine_numbers(anchor.start),
     },
     Recogniser {
         anchor: r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
         examine: |search, anchor| ip::examine_v6(search.field, anchor.start, search.found),
     },
+    // A British national insurance number.
     Recogniser {
-        anchor: r"[A-Z]{2}[0-9]{2}[ \-]?[A-Z0-9]{4}",
-        examine: |search, anchor| iban::examine(search.field, anchor.start, search.found),
+        anchor: r"[A-Za-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[A-Da-d]",
+        examine: |search, anchor| match national::examine_written(search.field, anchor.start, anchor.end) {
+            Some(finding) => search.keep(finding),
+            None => search.examine_account(anchor.start),
+        },
+    },
+    // An international bank account number: a country and check digits.
+    Recogniser {
+        anchor: r"\b[A-Za-z]{2}[0-9]{2}[ \-]?[A-Za-z0-9]",
+        examine: |search, anchor| search.examine_account(anchor.start),
+    },
+    // Words of letters and digits: a codice fiscale, an Indian account number, a CURP.
+    Recogniser {
+        anchor: r"[A-Za-z]{4}[0-9]{4}|[A-Za-z]{2}[0-9]{2}[A-Za-z][0-9]{2}[A-Za-z]",
+        examine: |search, anchor| search.examine_word(anchor.start),
+    },
+    // The serial number at the end of a vehicle's, identity cards, bare hardware addresses.
+    Recogniser { anchor: r"[A-Za-z][0-9]{5}", examine: |search, anchor| search.examine_word(anchor.start) },
+    Recogniser {
+        anchor: r"0[xX][0-9A-Fa-f]{8}",
+        examine: |search, anchor| {
+            crypto::examine_ethereum(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+        },
+    },
+    Recogniser {
+        anchor: r"(?i:bc|tb|bcrt|ltc|tltc|addr|stake|cosmos|osmo|terra|inj|celestia|kava|juno)1[02-9ac-hj-np-zAC-HJ-NP-Z]{6}",
+        examine: |search, anchor| {
+            crypto::examine_bech32(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+        },
     },
     Recogniser {
         anchor: r"A[KS]IA[A-Z2-7]{16}",
@@ -65,9 +137,21 @@ const RECOGNISERS: &[Recogniser] = &[
         },
     },
     Recogniser {
-        anchor: r"(?:@|%40)[A-Za-z0-9\x80-\xFF]",
+        anchor: r"(?:@|%40|&#64;|\\u0040)[A-Za-z0-9\x80-\xFF]",
         examine: |search, anchor| {
             email::examine(search.field, anchor.start, anchor.end, &mut search.email_floor, search.found)
+        },
+    },
+    Recogniser {
+        anchor: r"(?i: dot | ?[\[({]dot[\])}] ?)[A-Za-z]",
+        examine: |search, anchor| {
+            email::examine_spelled(
+                search.field,
+                anchor.start,
+                anchor.end - 1,
+                &mut search.email_floor,
+                search.found,
+            )
         },
     },
     Recogniser {
@@ -84,6 +168,68 @@ struct Search<'t, 's> {
     secrets: aws::SecretSearch,
     email_floor: usize,
 }
+
+impl Search<'_, '_> {
+    fn keep(&mut self, finding: Finding) -> usize {
+        let end = finding.range.end;
+        self.found.push(finding);
+        end
+    }
+
+    fn examine_numbers(&mut self, start: usize) -> usize {
+        if !self.field.at(start).is_ascii_digit() {
+            return start + 1;
+        }
+        numbers::examine(self.field, start, self.groups, self.found)
+    }
+
+    fn examine_account(&mut self, start: usize) -> usize {
+        iban::examine(self.field, start, self.found).unwrap_or_else(|| self.examine_word(start))
+    }
+
+    /// What else may start with hexadecimal digits and a separator.
+    fn examine_hexadecimal(&mut self, start: usize) -> usize {
+        let colon = (start..start + 5).find(|position| !self.field.at(*position).is_ascii_hexdigit());
+        match colon.map(|position| self.field.at(position)) {
+            Some(b':') => ip::examine_v6(self.field, start, self.found),
+            _ => self.examine_numbers(start),
+        }
+    }
+
+    fn examine_written(&mut self, anchor: Anchor) -> usize {
+        match national::examine_written(self.field, anchor.start, anchor.end) {
+            Some(finding) => self.keep(finding),
+            None => self.examine_numbers(anchor.start),
+        }
+    }
+
+    /// The whole word of ASCII letters and digits around `position`.
+    fn examine_word(&mut self, position: usize) -> usize {
+        let (start, end) = self.field.word_around(position);
+        if position < start {
+            return start;
+        }
+        let alone =
+            end - start <= WORD_BYTES_MAX && !self.field.glued_before(start) && !self.field.word_at(end);
+        let finding = || {
+            let (field, end) = (self.field, end);
+            vehicle::examine(field, start, end)
+                .or_else(|| mac::examine_bare(field, start, end))
+                .or_else(|| national::examine_token(field, start, end))
+                .or_else(|| national::examine_parenthesised(field, start, end))
+        };
+        match alone.then(finding).flatten() {
+            Some(finding) => self.keep(finding),
+            None if self.field.at(start).is_ascii_digit() && start == position => {
+                self.examine_numbers(start).max(end)
+            }
+            None => end,
+        }
+    }
+}
+
+/// The longest word that any detector but those of secrets accepts.
+const WORD_BYTES_MAX: usize = 24;
 
 /// The lazy DFA thrashes on texts dense with digits under the default of 2 MiB. Memory is taken as states
 /// are met, so ordinary traffic stays far below this.
@@ -104,6 +250,7 @@ pub struct Scratch {
     cache: Cache,
     groups: Vec<Group>,
     candidates: Vec<Finding>,
+    folded: Folded,
 }
 
 impl PiiDetector {
@@ -124,7 +271,12 @@ impl PiiDetector {
     }
 
     pub fn scratch(&self) -> Scratch {
-        Scratch { cache: self.anchors.create_cache(), groups: Vec::new(), candidates: Vec::new() }
+        Scratch {
+            cache: self.anchors.create_cache(),
+            groups: Vec::new(),
+            candidates: Vec::new(),
+            folded: Folded::default(),
+        }
     }
 
     /// Appends the findings in `text`, sorted by start and never overlapping.
@@ -135,13 +287,21 @@ impl PiiDetector {
     /// As [`find`](Self::find), where `text` is the value of a JSON member named `key`: the name counts as
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
-        if !may_contain_candidates(text.as_bytes()) {
+        let Scratch { cache, groups, candidates, folded } = scratch;
+        let departs = folded.fill(text);
+        let plain = if departs { folded.text() } else { text };
+        if !may_contain_candidates(plain.as_bytes()) {
             return;
         }
-        let Scratch { cache, groups, candidates } = scratch;
         candidates.clear();
-        self.collect(Field::new(key, text), cache, groups, candidates);
+        self.collect(Field::new(key, plain), cache, groups, candidates);
+        let first = out.len();
         append_without_overlaps(candidates, out);
+        if departs {
+            for finding in out.iter_mut().skip(first) {
+                finding.range = folded.original(&finding.range);
+            }
+        }
     }
 
     fn collect(
@@ -169,8 +329,8 @@ impl PiiDetector {
     }
 }
 
-/// Without a digit, an at sign or the start of an access key there is nothing to find: an AWS secret key of
-/// forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
+/// Without a digit, an at sign, an address spelled out or the start of an access key there is nothing to
+/// find: an AWS secret key of forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
 /// instructions.
 fn may_contain_candidates(bytes: &[u8]) -> bool {
     const BLOCK_BYTES: usize = 256;
@@ -179,8 +339,11 @@ fn may_contain_candidates(bytes: &[u8]) -> bool {
         .any(|block| block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@')));
     digit_or_at
         || memchr::memmem::find(bytes, b"AKIA").is_some()
+        || SPELLED_DOTS.iter().any(|dot| memchr::memmem::find(bytes, dot).is_some())
         || memchr::memmem::find(bytes, b"ASIA").is_some()
 }
+
+const SPELLED_DOTS: [&[u8]; 4] = [b" dot ", b"dot]", b"dot)", b" DOT "];
 
 /// Of two candidates that overlap the more certain one stays; between equals the one that starts first, then
 /// the longer one.
@@ -380,7 +543,7 @@ mod tests {
             "Browser/98.0.44.12",
             "127.0.0.1 0.0.0.0 255.255.255.255 ::1 ::",
             "std::vec a::b d::e",
-            "12:34:56 and aa:bb:cc:dd:ee:ff",
+            "12:34:56 and aa:bb:cc",
         ]);
     }
 
@@ -398,6 +561,119 @@ mod tests {
             "wJa1rXUtnF3MIbK7MDENGbPxRfiCYzzKq9+/Ab3d",
             "aws commit 3f786850e387550fdab836ed7e6dc881de23001b",
         ]);
+    }
+
+    #[test]
+    fn identity_numbers_are_found_by_checksum_and_words() {
+        let id = PiiType::NationalId;
+        assert_found(&[
+            (id, "mi DNI es 12345678-Z.", "12345678-Z"),
+            (id, "Extranjero X1234567L", "X1234567L"),
+            (id, "codice fiscale RSSMRA85T10A562S", "RSSMRA85T10A562S"),
+            (id, "CPF 529.982.247-25", "529.982.247-25"),
+            (id, "meine Steuer-ID lautet 86 095 742 719", "86 095 742 719"),
+            (id, "SV-Nummer 65 170839 J 003", "65 170839 J 003"),
+            (id, "BSN: 111222333", "111222333"),
+            (id, "numer PESEL 44051401359", "44051401359"),
+            (id, "Aadhaar 2341 2341 2346", "2341 2341 2346"),
+            (id, "PAN ABCPE1234F", "ABCPE1234F"),
+            (id, "11010519491231002X", "11010519491231002X"),
+            (id, "身份证号码：11010519491231002X", "11010519491231002X"),
+            (id, "NRIC S1234567D", "S1234567D"),
+            (id, "HKID G123456(A)", "G123456(A)"),
+            (id, "hetu 131052-308T", "131052-308T"),
+            (id, "hetu 131052A308T", "131052A308T"),
+            (id, "rodné číslo 710319/2745", "710319/2745"),
+            (id, "AHV 756.9217.0769.85", "756.9217.0769.85"),
+            (id, "personnummer 19811228-9874", "19811228-9874"),
+            (id, "CURP HEGG560427MVZRRL04", "HEGG560427MVZRRL04"),
+            (id, "СНИЛС 112-233-445 95", "112-233-445 95"),
+            (id, "SA ID 8001015009087", "8001015009087"),
+            (PiiType::CaSocialInsuranceNumber, "social insurance number 130 692 544", "130 692 544"),
+            (PiiType::UkNationalHealthServiceNumber, "NHS 943 476 5919", "943 476 5919"),
+            (PiiType::UkNationalHealthServiceNumber, "943 476 5919 is the NHS number", "943 476 5919"),
+            (PiiType::UkNationalInsuranceNumber, "NI no. AB 12 34 56 C", "AB 12 34 56 C"),
+            (PiiType::UsIndividualTaxIdentificationNumber, "ITIN 912-78-1234", "912-78-1234"),
+            (PiiType::UsBankRoutingNumber, "routing no. 111000025", "111000025"),
+        ]);
+        assert_nothing(&[
+            "mi DNI es 12345678A",
+            "order 86 095 742 719",
+            "Aadhaar 2341 2341 2347",
+            "created_at 8001015009087",
+            "NHS 943 476 5918 is wrong",
+            "NI no. BG 12 34 56 C",
+            "routing no. 111000026",
+            "Ticket ref 972-78-1170",
+            "131052A308X",
+            "RSSMRA85T10A562T",
+        ]);
+    }
+
+    #[test]
+    fn addresses_of_machines_vehicles_and_coins_are_found() {
+        assert_found(&[
+            (PiiType::MacAddress, "MAC 00:1a:2B:3c:4d:5e.", "00:1a:2B:3c:4d:5e"),
+            (PiiType::MacAddress, "device A4-A7-C3-31-1C-85,", "A4-A7-C3-31-1C-85"),
+            (PiiType::MacAddress, "0a1b.2c3d.4e5f", "0a1b.2c3d.4e5f"),
+            (PiiType::VehicleIdentificationNumber, "2024 1M8GDM9AXKP042788", "1M8GDM9AXKP042788"),
+            (PiiType::VehicleIdentificationNumber, "VIN: WVWZZZ1JZ3W386752", "WVWZZZ1JZ3W386752"),
+            (
+                PiiType::CryptoAddress,
+                "to 1BoatSLRHtKNngkdXEeobR76b53LETtpyT now",
+                "1BoatSLRHtKNngkdXEeobR76b53LETtpyT",
+            ),
+            (
+                PiiType::CryptoAddress,
+                "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+                "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4",
+            ),
+            (
+                PiiType::CryptoAddress,
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+                "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+            ),
+        ]);
+        assert_nothing(&[
+            "sha1 3f:78:68:50:e3:87:55:0f:da:b8:36:ed",
+            "tx 0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed5aAeb6053F3E94C9b9A09f33",
+            "tracking 1ZU04IRN5WX4YUSRDD",
+        ]);
+    }
+
+    #[test]
+    fn disguises_do_not_hide_a_value() {
+        assert_found(&[
+            (
+                PiiType::CreditDebitCardNumber,
+                "４１１１　１１１１　１１１１　１１１１",
+                "４１１１　１１１１　１１１１　１１１１",
+            ),
+            (
+                PiiType::CreditDebitCardNumber,
+                "4111\u{200B}1111\u{200B}11111111 x",
+                "4111\u{200B}1111\u{200B}11111111",
+            ),
+            (
+                PiiType::Phone,
+                "+33\u{A0}1\u{202F}42\u{A0}68\u{A0}53\u{A0}00",
+                "+33\u{A0}1\u{202F}42\u{A0}68\u{A0}53\u{A0}00",
+            ),
+            (PiiType::UsSocialSecurityNumber, "SSN 536\u{2011}22\u{2011}8472", "536\u{2011}22\u{2011}8472"),
+            (PiiType::UsSocialSecurityNumber, "SSN 418-71-3S3O", "418-71-3S3O"),
+            (PiiType::Email, "ann＠example.com", "ann＠example.com"),
+            (PiiType::Email, "ann&#64;example.com", "ann&#64;example.com"),
+            (PiiType::Email, "mail ann at example dot com", "ann at example dot com"),
+            (
+                PiiType::Email,
+                "ann.lee [at] example [dot] co [dot] uk",
+                "ann.lee [at] example [dot] co [dot] uk",
+            ),
+            (PiiType::Phone, "Tel. 0171 / 1234567", "0171 / 1234567"),
+            (PiiType::CreditDebitCardNumber, "card%3A4111111111111111", "4111111111111111"),
+            (PiiType::CreditDebitCardNumber, r"card:\n4111111111111111\n", "4111111111111111"),
+        ]);
+        assert_nothing(&["look at example dot com", "dot dot dot", "connect the dot at once", "SOS-IS-BOSS"]);
     }
 
     #[test]
@@ -439,7 +715,24 @@ mod tests {
     fn text_without_candidates_is_skipped_and_long_runs_end() {
         assert!(!may_contain_candidates("no numbers here".as_bytes()));
         assert!(may_contain_candidates("AKIA".as_bytes()));
-        for piece in ["1", "1 ", "::", "@a", "secretkey", "1.", "AA11", "é@", "(+1", "a."] {
+        for piece in [
+            "1",
+            "1 ",
+            "::",
+            "@a",
+            "secretkey",
+            "1.",
+            "AA11",
+            "é@",
+            "(+1",
+            "a.",
+            " dot a",
+            "a at b dot ",
+            "DE12 ",
+            "aa:",
+            "1A",
+            "０",
+        ] {
             let text = piece.repeat(5000);
             assert!(found(&text).len() <= text.len());
         }

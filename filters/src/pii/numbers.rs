@@ -5,7 +5,7 @@
 use hardpan_inference::finding::Finding;
 
 use super::field::Field;
-use super::{card, ip, phone, social_security};
+use super::{card, ip, national, phone, social_security};
 
 /// Groups cut at once. Every group but those in the margin is tried with its followers in sight; the margin
 /// is tried in the next window.
@@ -129,14 +129,10 @@ pub(super) fn examine(
     if full {
         return run.group(index).map_or(run_end, |group| group.start);
     }
-    // The last group may belong to what follows: "5 2001:db8::1".
-    let last = run.group(run.len() - 1);
-    match last {
-        Some(last)
-            if run.len() > 1 && consumed < run.len() && last.len() <= 4 && field.at(run_end) == b':' =>
-        {
-            last.start
-        }
+    // The last group may belong to what follows: "5 2001:db8::1", "2024 1HGBH41JXMN109186".
+    let follows = field.at(run_end) == b':' || field.at(run_end).is_ascii_alphanumeric();
+    match run.group(run.len() - 1) {
+        Some(last) if run.len() > 1 && consumed < run.len() && last.len() <= 6 && follows => last.start,
         _ => run_end,
     }
 }
@@ -145,6 +141,7 @@ fn classify(run: Run<'_, '_>, index: usize) -> Option<Step> {
     ip::examine_v4(run, index)
         .or_else(|| card::examine(run, index))
         .or_else(|| social_security::examine(run, index))
+        .or_else(|| national::examine(run, index))
         .or_else(|| phone::examine(run, index))
 }
 

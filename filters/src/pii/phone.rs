@@ -2,7 +2,7 @@
 //! of countries with a trunk zero or of Brazil shows, or where a word like "phone" stands before it. It
 //! holds no full numbering plans; lengths per country are checked for the most common country codes only.
 
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{Finding, PiiType};
 
 use super::field::Field;
 use super::finding;
@@ -15,7 +15,7 @@ const CONTEXT_BYTES: usize = 32;
 const OTHER_NUMBER_BYTES: usize = 20;
 const EXTENSION_DIGITS_MAX: usize = 6;
 
-const CONTEXT_WORDS: [&str; 39] = [
+const CONTEXT_WORDS: [&str; 62] = [
     "phone",
     "phones",
     "telephone",
@@ -55,8 +55,74 @@ const CONTEXT_WORDS: [&str; 39] = [
     "llame",
     "llámame",
     "bel",
+    "bellen",
+    "ring",
+    "landline",
+    "voicemail",
+    "pager",
+    "messages",
+    "message",
+    "texts",
+    "texted",
+    "calls",
+    "called",
+    "calling",
+    "caller",
+    "callback",
+    "puhelin",
+    "matkapuhelin",
+    "telefonnummer",
+    "rufnummer",
+    "mobilnummer",
+    "rufen",
+    "chiamami",
+    "chiamare",
+    "komórka",
 ];
-const CONTEXT_PHRASES: [&str; 8] = ["電話", "电话", "手机", "携帯", "전화", "연락처", "телефон", "هاتف"];
+const CONTEXT_PHRASES: [&str; 16] = [
+    "電話",
+    "电话",
+    "手机",
+    "携帯",
+    "전화",
+    "연락처",
+    "телефон",
+    "هاتف",
+    "手機",
+    "휴대폰",
+    "तेलीफोन",
+    "फोन",
+    "โทร",
+    "τηλ",
+    "טלפון",
+    "جوال",
+];
+
+/// "my number is": a number that is somebody's and announced as nothing else.
+const OWNER_WORDS: [&str; 16] = [
+    "my", "mio", "mi", "mon", "mein", "meine", "meiner", "meu", "mijn", "mój", "min", "mitt", "his", "her",
+    "their", "your",
+];
+const NUMBER_WORDS: [&str; 10] =
+    ["number", "numero", "número", "numéro", "nummer", "numer", "numeri", "no", "nr", "nbr"];
+const OWNER_BYTES: usize = 22;
+
+/// Words behind a number in address blocks and signatures: "930.167.3943 fax".
+const TRAILING_WORDS: [&str; 12] = [
+    "office",
+    "fax",
+    "mobile",
+    "cell",
+    "phone",
+    "home",
+    "work",
+    "direct",
+    "main",
+    "tel",
+    "mob",
+    "switchboard",
+];
+const TRAILING_BYTES: usize = 10;
 
 /// Words that announce a number of another kind.
 const OTHER_NUMBER_WORDS: [&str; 24] = [
@@ -239,10 +305,11 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
         let digits = run.joined_digits(index, count);
         let form = NationalForm { run, index, shape, digits: digits.as_bytes(), area };
         let mut confidence = form.confidence();
-        if confidence.is_none() && total <= 12 && !form.is_date() && !(count == 1 && total < 9) && count <= 5
+        if confidence.is_none() && total <= 13 && !form.is_date() && !(count == 1 && total < 9) && count <= 5
         {
             let field = run.field();
-            let named = *named.get_or_insert_with(|| is_named(field, start));
+            let named = *named.get_or_insert_with(|| is_named(field, start))
+                || (run.group(index + count).is_none() && is_named_after(field, end));
             confidence = named.then_some(75);
         }
         let Some(confidence) = confidence else {
@@ -256,8 +323,15 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
     None
 }
 
+fn is_named_after(field: Field<'_>, end: usize) -> bool {
+    // The line's end belongs to the next number.
+    field.names_any_after(&TRAILING_WORDS, end, TRAILING_BYTES)
+}
+
 fn is_named(field: Field<'_>, start: usize) -> bool {
+    let owned = || field.names_pair(&OWNER_WORDS, &NUMBER_WORDS, start, OWNER_BYTES);
     field.names_any(&CONTEXT_WORDS, start, CONTEXT_BYTES)
+        || owned()
         || field.mentions_any(&CONTEXT_PHRASES, start, CONTEXT_BYTES)
 }
 
@@ -314,12 +388,15 @@ impl NationalForm<'_, '_, '_> {
         (1..self.shape.len()).all(|offset| self.separator(offset) == b" ")
     }
 
-    /// Area code and exchange begin with two to nine.
+    /// Area code and exchange begin with two to nine. With the area in parentheses or hyphens all through,
+    /// what people make up counts as well.
     fn is_north_american(&self) -> bool {
-        let plan = matches!(self.digits, [b'2'..=b'9', _, _, b'2'..=b'9', ..]);
+        let area = matches!(self.digits, [b'2'..=b'9', ..]);
+        let exchange = matches!(self.digits, [_, _, _, b'2'..=b'9', ..]);
         let (first, second) = (self.separator(1), self.separator(2));
         let consistent = first == second || (first == b" " && second == b"-");
-        plan && self.is_shaped(&[&[3, 3, 4]]) && (self.area || consistent)
+        let made_up = self.area || (first == b"-" && second == b"-");
+        area && self.is_shaped(&[&[3, 3, 4]]) && (self.area || consistent) && (exchange || made_up)
     }
 
     /// "1-212-555-0147".
@@ -342,6 +419,41 @@ impl NationalForm<'_, '_, '_> {
         }
     }
 }
+
+/// A number whose area code ends in a slash, as in Germany: "030/901820", "0171 / 1234567". Returns where to
+/// go on, or nothing when it is none.
+pub(super) fn examine_slashed(
+    field: Field<'_>,
+    start: usize,
+    candidates: &mut Vec<Finding>,
+) -> Option<usize> {
+    let window = field.slice(start, field.len().min(start + SLASHED_BYTES_MAX));
+    let (mut digits, mut slashes, mut end) = (0, 0, 0);
+    for (place, byte) in window.iter().enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                digits += 1;
+                end = place + 1;
+            }
+            b'/' => slashes += 1,
+            b' ' | b'-' if place == end || window.get(end..place).is_some_and(|gap| gap.len() < 3) => {}
+            _ => break,
+        }
+        if end > 0 && place + 1 > end + 3 {
+            break;
+        }
+    }
+    let end = start + end;
+    let whole = !field.glued_before(start) && !field.glued_after(end) && field.at(end) != b'/';
+    let other = || field.names_any(&OTHER_NUMBER_WORDS, start, OTHER_NUMBER_BYTES);
+    if slashes == 1 && (9..=12).contains(&digits) && whole && !other() {
+        candidates.push(finding(PiiType::Phone, start, end, 72));
+        return Some(end);
+    }
+    None
+}
+
+const SLASHED_BYTES_MAX: usize = 24;
 
 fn step(field: Field<'_>, next: usize, start: usize, end: usize, confidence: u8) -> Step {
     let end = extension_end(field, end);

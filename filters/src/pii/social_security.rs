@@ -1,13 +1,16 @@
 //! US social security numbers. There is no checksum: area, group and serial rules, the 3-2-4 form and, for
 //! bare digits, a word nearby are all there is to go by.
 
-use hardpan_inference::finding::PiiType;
+use hardpan_inference::finding::{Finding, PiiType};
 
+use super::field::Field;
 use super::finding;
 use super::numbers::{Run, Step};
 
-const CONTEXT_WORDS: [&str; 8] =
-    ["ssn", "ssns", "social", "ssnumber", "socialsecurity", "socialsecuritynumber", "itin", "taxpayer"];
+const CONTEXT_WORDS: [&str; 9] =
+    ["ssn", "ssns", "social", "ssnumber", "socialsecurity", "socialsecuritynumber", "taxpayer", "soc", "tin"];
+/// "Social insurance" is Canada's.
+const OTHER_WORDS: [&str; 5] = ["insurance", "sin", "assurance", "nas", "routing"];
 const CONTEXT_BYTES: usize = 48;
 /// Bare digits need the word closer.
 const BARE_CONTEXT_BYTES: usize = 32;
@@ -31,8 +34,10 @@ fn bare(run: Run<'_, '_>, index: usize) -> Option<Step> {
     if longer || !is_assignable(run.digits(index)) {
         return None;
     }
-    let context = field.names_any(&CONTEXT_WORDS, group.start, BARE_CONTEXT_BYTES);
-    context.then(|| step(index + 1, group.start, group.end, 85))
+    let named = field.names_any(&CONTEXT_WORDS, group.start, BARE_CONTEXT_BYTES)
+        || field.names_any_after(&CONTEXT_WORDS, group.end, BARE_CONTEXT_BYTES);
+    let other = field.names_any(&OTHER_WORDS, group.start, BARE_CONTEXT_BYTES);
+    (named && !other).then(|| step(index + 1, group.start, group.end, 85))
 }
 
 fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
@@ -41,7 +46,7 @@ fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
     let shaped = group.len() == 2
         && serial.len() == 4
         && run.separator(index + 2) == Some(separator)
-        && matches!(separator, b"-" | b" " | b".");
+        && matches!(separator, b"-" | b" " | b"." | b" - ");
     if !shaped || !is_assignable(run.joined_digits(index, 3).as_bytes()) {
         return None;
     }
@@ -54,14 +59,58 @@ fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
     if joined || glued || in_row {
         return None;
     }
-    let context = field.names_any(&CONTEXT_WORDS, area.start, CONTEXT_BYTES);
+    let context = field.names_any(&CONTEXT_WORDS, area.start, CONTEXT_BYTES)
+        || field.names_any_after(&CONTEXT_WORDS, serial.end, BARE_CONTEXT_BYTES);
     let confidence = match separator {
         _ if context => 95,
-        b"-" => 80,
+        b"-" | b" - " => 80,
         b" " => 60,
+        _ if area.start == 0 && serial.end == field.len() => 60,
         _ => return None,
     };
     Some(step(index + 3, area.start, serial.end, confidence))
+}
+
+/// A number in which letters stand for the digits they look like, as scanned forms have them, from `start`
+/// to `end`. Returns where to go on, or nothing when these are digits alone.
+pub(super) fn examine_scanned(
+    field: Field<'_>,
+    start: usize,
+    end: usize,
+    candidates: &mut Vec<Finding>,
+) -> Option<usize> {
+    let mut digits = [0; 9];
+    let mut letters = 0;
+    let written = field.slice(start, end).iter().filter(|byte| **byte != b'-');
+    for (place, byte) in digits.iter_mut().zip(written) {
+        letters += usize::from(!byte.is_ascii_digit());
+        *place = looks_like(*byte)?;
+    }
+    if letters == 0 {
+        return None;
+    }
+    let whole = !field.glued_before(start) && !field.glued_after(end);
+    let context = || field.names_any(&CONTEXT_WORDS, start, CONTEXT_BYTES);
+    // Three letters among nine characters may as well be a part number.
+    if whole && is_assignable(&digits) && (letters <= 3 || (letters <= 5 && context())) {
+        candidates.push(finding(PiiType::UsSocialSecurityNumber, start, end, 75));
+        return Some(end);
+    }
+    Some(start + 1)
+}
+
+fn looks_like(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte),
+        b'O' | b'o' | b'Q' | b'D' => Some(b'0'),
+        b'I' | b'l' | b'i' => Some(b'1'),
+        b'Z' | b'z' => Some(b'2'),
+        b'S' | b's' => Some(b'5'),
+        b'G' | b'b' => Some(b'6'),
+        b'B' => Some(b'8'),
+        b'g' | b'q' => Some(b'9'),
+        _ => None,
+    }
 }
 
 fn step(next: usize, start: usize, end: usize, confidence: u8) -> Step {
@@ -75,4 +124,26 @@ fn is_assignable(digits: &[u8]) -> bool {
         return false;
     };
     area != b"000" && area != b"666" && area.first() != Some(&b'9') && group != b"00" && serial != b"0000"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_look_like_digits_are_read_as_digits() {
+        for (text, expected) in [
+            ("418-71-3S3O", true),
+            ("4l8-7I-3530", true),
+            ("418-71-3530", false),
+            ("OOO-71-3530", false),
+            ("SOS-SO-BOSS", false),
+            ("666-71-3S3O", false),
+        ] {
+            let mut candidates = Vec::new();
+            let next = examine_scanned(Field::new("", text), 0, text.len(), &mut candidates);
+            assert_eq!(!candidates.is_empty(), expected, "{text}");
+            assert_eq!(next.is_none(), text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'));
+        }
+    }
 }
