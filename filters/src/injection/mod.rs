@@ -10,6 +10,7 @@
 //! It deliberately draws no conclusion: policy compares the score.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regex_automata::meta::Regex;
@@ -20,17 +21,28 @@ use hardpan_inference::finding::{Channel, InjectionScore};
 
 use self::decode::{Budget, Parts};
 use self::families::{
-    ADDRESSED_TO_AI, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS, ROTATED_STEMS,
+    ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
+    SPELLED_STEMS,
 };
+use self::indirect::INDIRECT;
+use self::languages::IN_OTHER_LANGUAGES;
 use self::stems::{Sets, StemSearch};
 
+mod ciphers;
 mod decode;
 mod families;
 mod fold;
+mod indirect;
+mod languages;
 mod stems;
+mod suffix;
+#[doc(hidden)]
+pub mod wording;
 
-/// How much of a text is decoded, all encodings and levels together.
-const DECODED_BYTES_MAX: usize = 64 * 1024;
+/// How much of a text is decoded, all encodings and levels together: twice its length within these bounds,
+/// so that nothing stays unread behind a screen of harmless encodings.
+const DECODED_BYTES_MIN: usize = 64 * 1024;
+const DECODED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An encoding inside an encoding is undone, a third is not.
 const DECODE_LEVELS_MAX: usize = 2;
 
@@ -44,6 +56,11 @@ const ENCODED_WEIGHT: f32 = 0.45;
 /// Text spelled in tag characters is invisible to people; nobody does that by accident.
 const SMUGGLED_WEIGHT: f32 = 0.6;
 const SMUGGLED_CHARACTERS_MIN: usize = 8;
+/// Letters that only look like letters are used in names and jokes too: they count beside other evidence.
+const DISGUISED_WEIGHT: f32 = 0.35;
+const DISGUISED_MIN: usize = 4;
+const ADDRESSED_BY_USER_FACTOR: f32 = 0.6;
+const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
 
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
 const TOOL_EXPONENT: f32 = 1.5;
@@ -51,10 +68,10 @@ const TOOL_EXPONENT: f32 = 1.5;
 /// Each phrase automaton is small; this keeps its lazy DFA from starting over.
 const LAZY_DFA_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-const FAMILY_COUNT: usize = FAMILIES.len();
+const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + IN_OTHER_LANGUAGES.len();
 const SET_COUNT: usize = FAMILY_COUNT + 2;
 const REVERSED_SET: usize = FAMILY_COUNT;
-const ROTATED_SET: usize = FAMILY_COUNT + 1;
+const SPELLED_SET: usize = FAMILY_COUNT + 1;
 const _: () = assert!(SET_COUNT <= Sets::BITS as usize);
 
 /// The phrases or stems could not be compiled; it means this build is broken, not that the text is bad.
@@ -80,31 +97,39 @@ struct Family {
 }
 
 /// The heaviest phrase found of each family, in the order of [`FAMILIES`].
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Evidence {
     weights: [f32; FAMILY_COUNT],
 }
 
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { weights: [0.0; FAMILY_COUNT] }
+    }
+}
+
 impl InjectionScorer {
     pub fn new() -> Result<Self, BuildError> {
-        let families = FAMILIES.iter().map(Family::new).collect::<Result<Vec<_>, _>>()?;
-        let of_families = FAMILIES
-            .iter()
+        let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
+        let families = sources().map(Family::new).collect::<Result<Vec<_>, _>>()?;
+        let of_families = sources()
             .enumerate()
             .flat_map(|(index, family)| family.stems.iter().map(move |stem| (*stem, set(index))));
         let reversed = REVERSED_STEMS.iter().map(|stem| (*stem, set(REVERSED_SET)));
-        let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
-        let stems = StemSearch::new(of_families.chain(reversed).chain(rotated)).map_err(BuildError::Stems)?;
+        let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
+        let stems = StemSearch::new(of_families.chain(reversed).chain(spelled)).map_err(BuildError::Stems)?;
         Ok(Self { stems, families })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
     pub fn score(&self, text: &str, channel: Channel) -> InjectionScore {
         match channel {
-            Channel::System | Channel::Assistant => return InjectionScore::default(),
+            Channel::System => return InjectionScore::default(),
+            Channel::Assistant => return self.score_answer(text),
             Channel::User | Channel::Tool => {}
         }
-        let mut budget = Budget::new(DECODED_BYTES_MAX);
+        let budget_bytes = text.len().saturating_mul(2).clamp(DECODED_BYTES_MIN, DECODED_BYTES_MAX);
+        let mut budget = Budget::new(budget_bytes);
         let (mut open, mut hidden) = (Evidence::default(), Evidence::default());
         let (plain, smuggled) = visible(text);
         let hints = self.examine(plain.as_bytes(), &mut open);
@@ -115,14 +140,26 @@ impl InjectionScorer {
         for view in decode::disguised_views(bytes, &mut budget)
             .into_iter()
             .chain(decode::reversed_views(bytes, hints.reversed, &mut budget))
-            .chain(decode::rotated_views(bytes, hints.rotated, &mut budget))
+            .chain(decode::spelled_views(bytes, hints.spelled, &mut budget))
         {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
         for view in decode::encoded_views(bytes, &mut budget) {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
-        self.verdict(open, hidden, smuggled.is_deliberate, channel)
+        self.verdict(open, hidden, &smuggled, suffix::weigh(plain.as_bytes()), channel)
+    }
+
+    /// How much an answer of the model reads like data on its way out: links and images that carry it. What
+    /// else a model says is not judged.
+    pub fn score_answer(&self, text: &str) -> InjectionScore {
+        let (plain, _) = visible(text);
+        let mut evidence = Evidence::default();
+        self.examine(plain.as_bytes(), &mut evidence);
+        let carried = self.families.iter().zip(evidence.weights).filter(|(family, _)| family.name == EXFILTRATION);
+        let score = carried.map(|(_, weight)| weight).fold(0.0, f32::max);
+        let families = if score > 0.0 { vec![EXFILTRATION] } else { Vec::new() };
+        InjectionScore { score, families }
     }
 
     /// Examines a decoded text and, up to the last level, what is encoded in it.
@@ -157,12 +194,22 @@ impl InjectionScorer {
                 *weight = f32::max(*weight, family.weigh(text, part));
             }
         }
-        Hints { reversed: parts.next().unwrap_or_default(), rotated: parts.next().unwrap_or_default() }
+        Hints { reversed: parts.next().unwrap_or_default(), spelled: parts.next().unwrap_or_default() }
     }
 
-    fn verdict(&self, open: Evidence, hidden: Evidence, smuggled: bool, channel: Channel) -> InjectionScore {
-        let mut encoding = if smuggled { SMUGGLED_WEIGHT } else { 0.0 };
-        let mut found: Vec<(&'static str, f32)> = Vec::new();
+    fn verdict(
+        &self,
+        open: Evidence,
+        hidden: Evidence,
+        smuggled: &Smuggled,
+        suffix: f32,
+        channel: Channel,
+    ) -> InjectionScore {
+        let mut encoding = if smuggled.is_deliberate { SMUGGLED_WEIGHT } else { 0.0 };
+        let mut found: BTreeMap<&'static str, f32> = BTreeMap::new();
+        if suffix > 0.0 {
+            found.insert(ADVERSARIAL_SUFFIX, suffix);
+        }
         for ((family, open), hidden) in self.families.iter().zip(open.weights).zip(hidden.weights) {
             if hidden > open && hidden >= HIDDEN_WEIGHT_MIN {
                 encoding = encoding.max(ENCODED_WEIGHT);
@@ -170,22 +217,25 @@ impl InjectionScorer {
             let mut weight = open.max(hidden);
             if family.name == ADDRESSED_TO_AI && channel == Channel::User {
                 // A user who addresses the assistant does nothing unusual.
-                weight /= 2.0;
+                weight *= ADDRESSED_BY_USER_FACTOR;
             }
             if weight > 0.0 {
-                found.push((family.name, weight));
+                let known = found.entry(family.name).or_default();
+                *known = known.max(weight);
+            }
+            if weight >= HIDDEN_WEIGHT_MIN && smuggled.disguised >= DISGUISED_MIN {
+                encoding = encoding.max(DISGUISED_WEIGHT);
             }
         }
         if encoding > 0.0 {
-            found.push((OBFUSCATION, encoding));
+            found.insert(OBFUSCATION, encoding);
         }
         // Hidden markup alone is ordinary web design.
-        if found.iter().all(|(name, _)| *name == HIDDEN_MARKUP) {
+        if found.keys().all(|name| *name == HIDDEN_MARKUP) {
             return InjectionScore::default();
         }
-        let innocent: f32 = found.iter().map(|(_, weight)| innocence(*weight, channel)).product();
-        let mut families: Vec<&'static str> = found.into_iter().map(|(name, _)| name).collect();
-        families.sort_unstable();
+        let innocent: f32 = found.values().map(|weight| innocence(*weight, channel)).product();
+        let families = found.into_keys().collect();
         InjectionScore { score: (1.0 - innocent).clamp(0.0, 1.0), families }
     }
 }
@@ -203,10 +253,10 @@ fn innocence(weight: f32, channel: Channel) -> f32 {
     }
 }
 
-/// Where a text seems to hold words backwards or in rot13.
+/// Where a text seems to hold words backwards or spelled out.
 struct Hints {
     reversed: Parts,
-    rotated: Parts,
+    spelled: Parts,
 }
 
 /// What invisible characters added to a text.
@@ -214,6 +264,8 @@ struct Hints {
 struct Smuggled {
     carried: Option<String>,
     is_deliberate: bool,
+    /// Letters and words made to look different from what they say.
+    disguised: usize,
 }
 
 /// The text as a reader would take it, and what it carried beside that. ASCII needs no folding.
@@ -225,7 +277,7 @@ fn visible(text: &str) -> (Cow<'_, str>, Smuggled) {
     let long_enough = folded.carried.len() >= SMUGGLED_CHARACTERS_MIN;
     let carried = if long_enough { String::from_utf8(folded.carried).ok() } else { None };
     let is_deliberate = folded.tags >= SMUGGLED_CHARACTERS_MIN || carried.is_some();
-    (Cow::Owned(folded.text), Smuggled { carried, is_deliberate })
+    (Cow::Owned(folded.text), Smuggled { carried, is_deliberate, disguised: folded.disguised })
 }
 
 impl Family {
@@ -406,8 +458,9 @@ mod tests {
 
     #[test]
     fn stems_are_lower_case_and_of_searchable_length() {
-        let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS);
-        for stem in FAMILIES.iter().flat_map(|family| family.stems).chain(marks) {
+        let marks = REVERSED_STEMS.iter().chain(&SPELLED_STEMS);
+        let families = FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
+        for stem in families.flat_map(|family| family.stems).chain(marks) {
             assert!((4..stems::STEM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());
         }
