@@ -10,13 +10,13 @@ use std::ops::Range;
 use super::decode::Parts;
 
 /// Counting letters in blocks of this size finds where the usual ones are rare.
-const BLOCK_BYTES: usize = 128;
+const BLOCK_BYTES: usize = 32;
 /// A block is text when this share of it is letters and spaces.
-const TEXT_PERCENT_MIN: usize = 75;
+const TEXT_PERCENT_MIN: usize = 80;
 /// In European languages e, t, a, o, n and i make up more than this share of the letters.
 const USUAL_PERCENT_MAX: usize = 34;
 /// Letters by which a moved alphabet can be told.
-const LETTERS_MIN: usize = 24;
+const LETTERS_MIN: usize = 18;
 
 /// Frequency of the letters in English, in hundredths of a percent.
 const FREQUENCY: [u32; 26] = [
@@ -27,11 +27,18 @@ const FREQUENCY: [u32; 26] = [
 /// Parts of a text that look like words but lack the usual letters.
 pub(super) fn unusual_parts(text: &[u8]) -> Parts {
     let mut parts = Parts::default();
+    let mut row = 0;
     for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
         let (letters, spaces, usual) = count_letters(block);
         let is_text = (letters + spaces) * 100 >= block.len() * TEXT_PERCENT_MIN;
         if letters >= LETTERS_MIN && spaces > 0 && is_text && usual * 100 <= letters * USUAL_PERCENT_MAX {
-            let start = (index * BLOCK_BYTES).saturating_sub(BLOCK_BYTES);
+            row += 1;
+        } else {
+            row = 0;
+        }
+        // One block of rare letters is a name or a number; two are a text.
+        if row >= 2 {
+            let start = (index + 1).saturating_sub(row + 1) * BLOCK_BYTES;
             parts.add(start..text.len().min((index + 2) * BLOCK_BYTES));
         }
     }
@@ -60,7 +67,9 @@ fn count_letters(block: &[u8]) -> (usize, usize, usize) {
 /// better still.
 pub(super) fn moved_back(part: &[u8]) -> Option<String> {
     let mut counts = [0u32; 26];
-    for byte in part {
+    // Around the part that showed the sign stands text that may not be moved.
+    let core = part.get(BLOCK_BYTES..part.len().saturating_sub(BLOCK_BYTES)).filter(|core| core.len() >= BLOCK_BYTES);
+    for byte in core.unwrap_or(part) {
         if let Some(count) = letter_place(*byte).and_then(|place| counts.get_mut(place)) {
             *count += 1;
         }
@@ -78,6 +87,11 @@ pub(super) fn moved_back(part: &[u8]) -> Option<String> {
     }
     let decode = |place: usize| if mirrored > moved { 25 - place } else { (place + shift) % 26 };
     Some(part.iter().map(|byte| letter(*byte, &decode)).collect())
+}
+
+/// Letters moved by thirteen places.
+pub(super) fn rotated(part: &[u8]) -> String {
+    part.iter().map(|byte| letter(*byte, &|place| (place + 13) % 26)).collect()
 }
 
 fn letter_place(byte: u8) -> Option<usize> {

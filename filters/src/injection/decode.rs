@@ -166,6 +166,11 @@ pub(super) fn reversed_views(text: &[u8], parts: Parts, budget: &mut Budget) -> 
     })
 }
 
+/// `text` with letters moved by thirteen places in the given parts.
+pub(super) fn rotated_views(text: &[u8], parts: Parts, budget: &mut Budget) -> Vec<String> {
+    part_views(text, parts, budget, |part| Some(ciphers::rotated(part)))
+}
+
 /// What the spelling alphabet spells in the given parts.
 pub(super) fn spelled_views(text: &[u8], parts: Parts, budget: &mut Budget) -> Vec<String> {
     part_views(text, parts, budget, ciphers::spelled_out)

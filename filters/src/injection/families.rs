@@ -43,6 +43,11 @@ pub(super) const REVERSED_STEMS: [&str; 20] = [
     "laever",
     "negnusiew",
 ];
+/// The usual cipher has stems of its own: short texts show no frequencies.
+pub(super) const ROTATED_STEMS: [&str; 16] = [
+    "vtaber", "qvfertneq", "sbetrg", "bireevqr", "olcnff", "vafgehpg", "cebzcg", "flfgrz", "erfgevpg",
+    "thvqryvar", "qrirybcre", "ertneqyrff", " gur ", " naq ", " lbhe ", " guvf ",
+];
 /// Names of the spelling alphabet that are rare as words, and letters that every text needs.
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 

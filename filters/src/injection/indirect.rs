@@ -599,7 +599,6 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "pwned",
             "hacked",
             "hijacked",
-            "haxor",
             "access granted",
             "exactly as it is",
             "your response",
@@ -621,7 +620,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "kill all",
         ],
         phrases: &[
-            (0.4, r"\b(?:pwned|haxor\w*|h4cked)\b|[\x22'](?:hacked|access granted|hijacked|i have been (?:hacked|pwned))"),
+            (0.4, r"\bpwned\b|[\x22'](?:hacked|access granted|hijacked|i have been (?:hacked|pwned))"),
             (
                 0.4,
                 concat!(
@@ -827,8 +826,8 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                 concat!(
                     r"\b(?:send|forward|e-?mail|post|upload|transmit|exfiltrate|leak|submit|copy|share|append|encode|include|put|embed|write|transfer)\b~50~",
                     r"\b(?:conversation|chat (?:history|log)|history|system prompt|credentials?|passwords?|api[ _]?keys?|secrets?|(?:session|access|auth) tokens?|",
-                    r"private keys?|ssh keys?|environment variables|env vars|\.env|(?:user|customer|victim)(?:'s|s')? (?:\w+ )?(?:data|details|information|e?-?mails?|files|messages|",
-                    r"address|history|conversation|name)|personal (?:data|information)|all (?:\w+ )?(?:e-?mails|files|messages|documents|contacts)|(?:credit )?card numbers?)\b~60~",
+                    r"private keys?|ssh keys?|environment variables|env vars|\.env|(?:user|customer|victim)(?:'s|s')? (?:\w+ )?(?:data|e?-?mails|files|messages|",
+                    r"history|conversation)|personal (?:data|information)|all (?:\w+ )?(?:e-?mails|files|messages|documents|contacts)|(?:credit )?card numbers?)\b~60~",
                     r"(?:https?:|\S@\S|\burl\b|\bquery\b|\bwebhook\b|\bserver\b|\bendpoint\b|\bimage\b|\blink\b|\baddress\b)"
                 ),
             ),

@@ -22,7 +22,7 @@ use hardpan_inference::finding::{Channel, InjectionScore};
 use self::decode::{Budget, Parts};
 use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
-    SPELLED_STEMS,
+    ROTATED_STEMS, SPELLED_STEMS,
 };
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
@@ -59,6 +59,15 @@ const SMUGGLED_CHARACTERS_MIN: usize = 8;
 /// Letters that only look like letters are used in names and jokes too: they count beside other evidence.
 const DISGUISED_WEIGHT: f32 = 0.35;
 const DISGUISED_MIN: usize = 4;
+/// How the wording of the whole text moves the verdict of its phrases, in logarithms of odds. It may clear a
+/// user's text of weak evidence, little of a plain phrase, and nothing of what a tool brought or somebody hid:
+/// harmless words are easily put around an attack.
+const WORDING_SHARE: f32 = 0.5;
+const WORDING_CENTRE: f32 = 1.0;
+const WORDING_RISE_MAX: f32 = 2.5;
+const UNSURE_FALL_MAX: f32 = 0.9;
+const SURE_FALL_MAX: f32 = 0.4;
+const SURE_WEIGHT: f32 = 0.6;
 const ADDRESSED_BY_USER_FACTOR: f32 = 0.6;
 const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
 
@@ -69,9 +78,10 @@ const TOOL_EXPONENT: f32 = 1.5;
 const LAZY_DFA_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + IN_OTHER_LANGUAGES.len();
-const SET_COUNT: usize = FAMILY_COUNT + 2;
+const SET_COUNT: usize = FAMILY_COUNT + 3;
 const REVERSED_SET: usize = FAMILY_COUNT;
-const SPELLED_SET: usize = FAMILY_COUNT + 1;
+const ROTATED_SET: usize = FAMILY_COUNT + 1;
+const SPELLED_SET: usize = FAMILY_COUNT + 2;
 const _: () = assert!(SET_COUNT <= Sets::BITS as usize);
 
 /// The phrases or stems could not be compiled; it means this build is broken, not that the text is bad.
@@ -116,8 +126,9 @@ impl InjectionScorer {
             .enumerate()
             .flat_map(|(index, family)| family.stems.iter().map(move |stem| (*stem, set(index))));
         let reversed = REVERSED_STEMS.iter().map(|stem| (*stem, set(REVERSED_SET)));
+        let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
         let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
-        let stems = StemSearch::new(of_families.chain(reversed).chain(spelled)).map_err(BuildError::Stems)?;
+        let stems = StemSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled)).map_err(BuildError::Stems)?;
         Ok(Self { stems, families })
     }
 
@@ -140,6 +151,7 @@ impl InjectionScorer {
         for view in decode::disguised_views(bytes, &mut budget)
             .into_iter()
             .chain(decode::reversed_views(bytes, hints.reversed, &mut budget))
+            .chain(decode::rotated_views(bytes, hints.rotated, &mut budget))
             .chain(decode::spelled_views(bytes, hints.spelled, &mut budget))
         {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
@@ -147,7 +159,7 @@ impl InjectionScorer {
         for view in decode::encoded_views(bytes, &mut budget) {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
-        self.verdict(open, hidden, &smuggled, suffix::weigh(plain.as_bytes()), channel)
+        self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel)
     }
 
     /// How much an answer of the model reads like data on its way out: links and images that carry it. What
@@ -194,19 +206,21 @@ impl InjectionScorer {
                 *weight = f32::max(*weight, family.weigh(text, part));
             }
         }
-        Hints { reversed: parts.next().unwrap_or_default(), spelled: parts.next().unwrap_or_default() }
+        let mut hint = || parts.next().unwrap_or_default();
+        Hints { reversed: hint(), rotated: hint(), spelled: hint() }
     }
 
     fn verdict(
         &self,
+        text: &[u8],
         open: Evidence,
         hidden: Evidence,
         smuggled: &Smuggled,
-        suffix: f32,
         channel: Channel,
     ) -> InjectionScore {
         let mut encoding = if smuggled.is_deliberate { SMUGGLED_WEIGHT } else { 0.0 };
         let mut found: BTreeMap<&'static str, f32> = BTreeMap::new();
+        let suffix = suffix::weigh(text);
         if suffix > 0.0 {
             found.insert(ADVERSARIAL_SUFFIX, suffix);
         }
@@ -235,8 +249,16 @@ impl InjectionScorer {
             return InjectionScore::default();
         }
         let innocent: f32 = found.values().map(|weight| innocence(*weight, channel)).product();
-        let families = found.into_keys().collect();
-        InjectionScore { score: (1.0 - innocent).clamp(0.0, 1.0), families }
+        let heaviest = found.values().copied().fold(0.0, f32::max);
+        let may_fall = channel == Channel::User && encoding == 0.0 && suffix == 0.0 && text.is_ascii();
+        let fall_max = match (may_fall, heaviest >= SURE_WEIGHT) {
+            (false, _) => 0.0,
+            (true, true) => SURE_FALL_MAX,
+            (true, false) => UNSURE_FALL_MAX,
+        };
+        let shift = WORDING_SHARE * (wording::margin(text) + WORDING_CENTRE);
+        let score = shifted(1.0 - innocent, shift.clamp(-fall_max, WORDING_RISE_MAX));
+        InjectionScore { score: score.clamp(0.0, 1.0), families: found.into_keys().collect() }
     }
 }
 
@@ -253,9 +275,17 @@ fn innocence(weight: f32, channel: Channel) -> f32 {
     }
 }
 
-/// Where a text seems to hold words backwards or spelled out.
+/// A probability moved by so much on the scale of its odds' logarithm.
+fn shifted(probability: f32, by: f32) -> f32 {
+    const ALMOST: f32 = 1e-4;
+    let sure = probability.clamp(ALMOST, 1.0 - ALMOST);
+    1.0 / (1.0 + (1.0 - sure) / sure * (-by).exp())
+}
+
+/// Where a text seems to hold words backwards, in rot13 or spelled out.
 struct Hints {
     reversed: Parts,
+    rotated: Parts,
     spelled: Parts,
 }
 
@@ -458,7 +488,7 @@ mod tests {
 
     #[test]
     fn stems_are_lower_case_and_of_searchable_length() {
-        let marks = REVERSED_STEMS.iter().chain(&SPELLED_STEMS);
+        let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
         let families = FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
             assert!((4..stems::STEM_BYTES_MAX).contains(&stem.len()), "{stem}");
