@@ -16,6 +16,7 @@ pub(super) struct FamilySource {
 /// Families that the scorer treats in their own way, by name.
 pub(super) const ADDRESSED_TO_AI: &str = "addressed_to_ai";
 pub(super) const HIDDEN_MARKUP: &str = "hidden_markup";
+pub(super) const TEMPLATE_TOKENS: &str = "template_tokens";
 pub(super) const EXFILTRATION: &str = "exfiltration";
 /// Words that came out only after decoding: hiding them is a sign by itself.
 pub(super) const OBFUSCATION: &str = "obfuscation";
@@ -43,11 +44,13 @@ pub(super) const REVERSED_STEMS: [&str; 20] = [
     "laever",
     "negnusiew",
 ];
+
 /// The usual cipher has stems of its own: short texts show no frequencies.
 pub(super) const ROTATED_STEMS: [&str; 16] = [
     "vtaber", "qvfertneq", "sbetrg", "bireevqr", "olcnff", "vafgehpg", "cebzcg", "flfgrz", "erfgevpg",
     "thvqryvar", "qrirybcre", "ertneqyrff", " gur ", " naq ", " lbhe ", " guvf ",
 ];
+
 /// Names of the spelling alphabet that are rare as words, and letters that every text needs.
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
@@ -349,10 +352,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "anything now",
             "anything-now",
             "dan mode",
-            "dan,",
+            " dan,",
             "dan is",
             "dan can",
-            "dan\"",
+            " dan\"",
             "named dan",
             "called dan",
             "as dan",
@@ -360,7 +363,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "are dan",
             "now dan",
             "be dan",
-            "dans",
+            "dans ",
             "per mode",
             "bug mode",
             "god mode",
@@ -724,9 +727,9 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         ],
     },
     FamilySource {
-        name: "template_tokens",
+        name: TEMPLATE_TOKENS,
         stems: &[
-            "<|im",
+            "<|im_",
             "<|sys",
             "<|start_",
             "<|end",
@@ -818,7 +821,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         stems: &[
             "](http",
             "]: http",
-            "<img",
+            "<img ",
             "<iframe",
             "<script",
             "<link",
@@ -875,7 +878,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "font-size: 0",
             "visibility:hidden",
             "visibility: hidden",
-            "<!--",
+            "<!-- ",
             "[//]: #",
             "aria-hidden=",
             "alt=\"",

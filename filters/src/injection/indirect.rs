@@ -1,7 +1,7 @@
 //! More wording of attacks: what a document or a tool's answer says to the model that reads it, and ways of
 //! saying the common attacks that leave out the usual words. This file is data, written as in the families.
 
-use super::families::{ADDRESSED_TO_AI, FamilySource, HIDDEN_MARKUP};
+use super::families::{ADDRESSED_TO_AI, FamilySource, HIDDEN_MARKUP, TEMPLATE_TOKENS};
 
 pub(super) const INDIRECT: [FamilySource; 13] = [
     FamilySource {
@@ -35,6 +35,9 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "end of instr",
             "new session",
             "instead of",
+            "not follow",
+            "n't follow",
+            "n't obey",
             "not obey",
             "not comply",
             "not adhere",
@@ -95,10 +98,19 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             (
                 0.6,
                 concat!(
-                    r"\b(?:previous|prior|earlier|above|preceding|original|initial) (?:\w+ )?(?:instructions?|rules|prompts?|",
-                    r"guidelines|directives|messages?|orders|restrictions)\b~12~\b(?:was|were|is|are|has been|have been)\b~12~",
-                    r"\b(?:tests?|jokes?|mistakes?|incorrect|wrong|fake|invalid|outdated|cancell?ed|deprecated|replaced|",
-                    r"suspended|lifted|void(?:ed)?|rescinded|nullified|terminated|withdrawn|deleted|not (?:real|valid)|over)\b"
+                    r"\b(?:(?:previous|prior|earlier|above|preceding|original|initial) (?:\w+ )?(?:instructions?|rules|prompts?|",
+                    r"guidelines|directives|messages?|orders|restrictions|tasks?|requests?)|(?:instructions|rules|prompt|orders|",
+                    r"guidelines|tasks?) (?:that )?you (?:got|were given|received|have been given|had)(?: earlier| before)?)\b~12~\b(?:was|were|is|are|has been|have been)\b~12~",
+                    r"\b(?:tests?|jokes?|fake|invalid|cancell?ed|suspended|lifted|void(?:ed)?|rescinded|nullified|",
+                    r"terminated|withdrawn|not (?:real|valid)|over)\b"
+                ),
+            ),
+            (
+                0.65,
+                concat!(
+                    r"\b(?:set aside|put aside|drop|abandon|forget|ignore|disregard|discard|dismiss|throw out|overlook)\b~25~",
+                    r"\b(?:guidance|rules|instructions|orders|directions|training|programming|guidelines|prompt|tasks?)\b~10~",
+                    r"\byou (?:were|have|had|got|received|are)\b"
                 ),
             ),
             (
@@ -154,6 +166,12 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "above this",
             "came before",
             "your rules",
+            "rules were",
+            "rules are you",
+            "rules do you",
+            "rules did",
+            "sentence of",
+            "sentences of",
             "your programming",
             "your configuration",
             "your constraints",
@@ -192,10 +210,11 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                 ),
             ),
             (
-                0.5,
+                0.58,
                 concat!(
                     r"\bwhat(?: is| are| was| were|'s)\b (?:all )?your (?:\w+ ){0,2}(?:prompt|instructions|rules|guidelines|",
-                    r"directives|constraints|preamble)\b|\b(?:show|tell|give|list)\b~12~\b(?:the )?(?:rules|instructions|",
+                    r"directives|constraints|preamble)\b|\bwhat (?:\w+ )?(?:rules|instructions|guidelines|directives|prompt|orders|commands) ",
+                    r"(?:were|are|have|did|do) you\b|\b(?:show|tell|give|list)\b~12~\b(?:the )?(?:rules|instructions|",
                     r"guidelines|directives) (?:that )?you (?:were|are|have|must|follow|operate|got|received)\b|",
                     r"\b(?:reset|change|modify|rewrite|replace|update) your (?:system )?(?:prompt|instructions|programming)\b"
                 ),
@@ -221,7 +240,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                 0.55,
                 concat!(
                     r"\b(?:first|last|initial) (?:\w+ )?(?:words?|sentences?|lines?|characters?|paragraphs?) (?:of|in|from) ",
-                    r"(?:your|the) (?:\w+ )?(?:prompt|instructions?|context|conversation|system)\b"
+                    r"(?:your|the|this|our) (?:\w+ )?(?:prompt|instructions?|context|conversation|system)\b"
                 ),
             ),
             (
@@ -239,7 +258,9 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
     FamilySource {
         name: "persona",
         stems: &[
-            "grandm",
+            "grandma",
+            "grandmo",
+            "late gra",
             "deceased",
             "opposite",
             "alter ego",
@@ -299,7 +320,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             (
                 0.45,
                 concat!(
-                    r"\b(?:grandm\w+|deceased \w+)\b~60~\b(?:used to|would) (?:\w+ )?(?:read|tell|say|sing|recite|be|work)|",
+                    r"\b(?:act|pretend|be|as|like|roleplay|role-play|you are)\b~25~\b(?:grandm\w+|(?:deceased|late|dead) \w+)\b~60~\b(?:used to|would)\b|",
                     r"\b(?:alter ego|evil twin|evil version|opposite (?:version|mode|of (?:you|chatgpt|your)))\b|",
                     r"\bevil (?:\w+ )?(?:ai|assistant|confidant|bot|chatbot|gpt)\b"
                 ),
@@ -340,6 +361,10 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
     FamilySource {
         name: "no_limits",
         stems: &[
+            "freed from",
+            "free from",
+            "free of ",
+            "liberated from",
             "no limits",
             "no rules",
             "no restriction",
@@ -398,6 +423,13 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                     r"unbound by|not (?:limited|restricted|constrained) by(?: any| the)?|lacks? (?:any )?|devoid of(?: any)?)\b ",
                     r"(?:\w+ ){0,2}(?:restrictions?|limits|limitations?|filters?|rules|ethics|morals|morality|censorship|",
                     r"guidelines|guardrails|boundaries|constraints|laws|safeguards|moral compass|confines)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:freed?|liberated|released|unshackled) (?:of|from) (?:all |any |your |the |these |its |every |openai's )+(?:\w+ )?",
+                    r"(?:constraints|restrictions|rules|limits|limitations|guidelines|shackles|chains|filters|programming|ethic\w*|moral\w*)\b"
                 ),
             ),
             (
@@ -555,7 +587,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
         ],
         phrases: &[
             (
-                0.5,
+                0.58,
                 concat!(
                     r"\b(?:your|the|here is your|to the) (?:new|real|actual|true|next|updated) (?:task|job|objective|mission|goal|",
                     r"assignment|purpose|role)\b (?:is|will be|now|:)|\bnew (?:rules?|orders?|commands?|polic(?:y|ies)|role|",
@@ -584,7 +616,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                 ),
             ),
             (
-                0.4,
+                0.5,
                 concat!(
                     r"\b(?:another|a new|a more|new|different) (?:\w+ )?important task\b|\bfocus on (?:a |the |your )?(?:new|different|next) tasks?\b|",
                     r"\b(?:then|now|instead),? your (?:only |new |main )?task is\b|\bunlock\w* (?:hidden|secret|all|full|your)\b|",
@@ -669,7 +701,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
                 0.45,
                 concat!(
                     r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:mention|reveal|disclose|acknowledge|report|display|show|say|tell|",
-                    r"mentioning|revealing|disclosing|telling)\b~25~\b(?:this|these|that you|about|anyone|instruction|note|message)\b|",
+                    r"mentioning|revealing|disclosing|telling)\b~25~\b(?:this|these|that you|instruction|note|message)\b|",
                     r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|confidential|from the user|between us)\b|",
                     r"\b(?:hidden|invisible|concealed|not visible|invisible) (?:from|to) (?:the )?(?:user|human|reader|customer)s?\b"
                 ),
@@ -702,10 +734,10 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "an ai ",
             "to ai",
             "for ai",
-            "llms",
+            " llms",
             " llm ",
-            "llm,",
-            "llm:",
+            " llm,",
+            " llm:",
             "language model",
             "chatbot",
             "chatgpt",
@@ -734,6 +766,12 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "positive review",
             "automated system",
             "process this",
+            "<!-- a",
+            "<!-- l",
+            "<!-- s",
+            "<!-- i",
+            "<!--a",
+            "<!--s",
         ],
         phrases: &[
             (
@@ -770,7 +808,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             (
                 0.6,
                 concat!(
-                    r"\bimportant message from me\b|\bthe task that i gave you\b|\b(?:ai|llm|automated) (?:assistants?|systems?|agents?|models?|reviewers?|tools?)\b~20~",
+                    r"<!--[ \t]{0,4}(?:\w+ )?(?:ai|assistant|llm|agent|system|instructions?|prompt)\b ?[:,]|\bimportant message from me\b|\bthe task that i gave you\b|\b(?:ai|llm|automated) (?:assistants?|systems?|agents?|models?|reviewers?|tools?)\b~20~",
                     r"\b(?:reading|processing|parsing|reviewing|summari[sz]ing|evaluating|that reads?|scanning|analy[sz]ing|who reads?|handling)\b|",
                     r"\bif you(?:'re| are) (?:an? |the )?(?:ai|llm|language model|assistant|bot|chatbot|automated|large language)|",
                     r"\b(?:give|only) a positive review\b|\bpositive review only\b"
@@ -804,7 +842,7 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
             "auth token",
             "environment variable",
             "env var",
-            ".env",
+            " .env",
             "user's",
             "personal data",
             "personal information",
@@ -868,9 +906,19 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
         ],
     },
     FamilySource {
-        name: "template_tokens",
+        name: TEMPLATE_TOKENS,
         stems: &[
-            "<|",
+            "<|sys",
+            "<|cha",
+            "<|mes",
+            "<|beg",
+            "<|use",
+            "<|ass",
+            "<|eom",
+            "<|pyt",
+            "<|tur",
+            "<|sta",
+            "<|im_",
             "[system",
             "[/system",
             "[inst",

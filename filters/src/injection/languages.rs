@@ -41,7 +41,7 @@ pub(super) const IN_OTHER_LANGUAGES: [FamilySource; 3] = [
             "gormezden",
             "yoksay",
             "yok say",
-            "unut",
+            " unut",
             "dikkate alma",
             "abaikan",
             "lupakan",
