@@ -43,7 +43,9 @@ fn read(files: impl Iterator<Item = String>) -> Result<Vec<Row>, Box<dyn Error>>
     for file in files {
         for line in std::fs::read_to_string(file)?.lines() {
             let row: serde_json::Value = serde_json::from_str(line)?;
-            let field = |name: &str| row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_string();
+            let field = |name: &str| {
+                row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_string()
+            };
             let is_attack = field("label") == "attack";
             let tier = field("tier");
             // What no wording betrays would only teach noise, and hidden words are not read here.
@@ -106,11 +108,13 @@ fn cross_validate(rows: &[Row], out: &mut impl std::io::Write) -> Result<(), Box
     // Groups are left out five at a time.
     let mut margins: Vec<(&Row, f32)> = Vec::new();
     for fold in 0..5 {
-        let left_out = |row: &Row| groups.binary_search(&row.group.as_str()).is_ok_and(|place| place % 5 == fold);
+        let left_out =
+            |row: &Row| groups.binary_search(&row.group.as_str()).is_ok_and(|place| place % 5 == fold);
         let model = train(rows.iter().filter(|row| !left_out(row)));
         margins.extend(rows.iter().filter(|row| left_out(row)).map(|row| (row, model.margin(row))));
     }
-    let mut benign: Vec<f32> = margins.iter().filter(|(row, _)| !row.is_attack).map(|(_, margin)| *margin).collect();
+    let mut benign: Vec<f32> =
+        margins.iter().filter(|(row, _)| !row.is_attack).map(|(_, margin)| *margin).collect();
     benign.sort_unstable_by(|one, other| other.total_cmp(one));
     for rate in FALSE_POSITIVE_RATES {
         let threshold = benign.get((benign.len() as f64 * rate) as usize).copied().unwrap_or(f32::MAX);

@@ -89,11 +89,15 @@ pub(super) fn encoded_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
         }
         decode_probed(run, decode_run, budget, &mut views);
     });
-    for_each_run(text, |byte| byte.is_ascii_graphic(), |run| {
-        if run.iter().any(|byte| !is_base64(*byte)) {
-            decode_probed(run, decode_dense, budget, &mut views);
-        }
-    });
+    for_each_run(
+        text,
+        |byte| byte.is_ascii_graphic(),
+        |run| {
+            if run.iter().any(|byte| !is_base64(*byte)) {
+                decode_probed(run, decode_dense, budget, &mut views);
+            }
+        },
+    );
     for row in ciphers::number_rows(text) {
         let row = text.get(row).unwrap_or_default();
         if budget.take(row.len()) {
@@ -128,7 +132,8 @@ fn decode_probed(
 pub(super) fn disguised_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
     let (mut spaced, mut leet) = (Parts::default(), Parts::default());
     for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
-        let around = || neighbourhood(index * BLOCK_BYTES, block.len() + BLOCK_BYTES, BLOCK_BYTES, text.len());
+        let around =
+            || neighbourhood(index * BLOCK_BYTES, block.len() + BLOCK_BYTES, BLOCK_BYTES, text.len());
         if count_leet(block) >= LEET_MIN {
             leet.add(around());
         }
@@ -176,7 +181,12 @@ pub(super) fn spelled_views(text: &[u8], parts: Parts, budget: &mut Budget) -> V
     part_views(text, parts, budget, ciphers::spelled_out)
 }
 
-fn part_views(text: &[u8], parts: Parts, budget: &mut Budget, decode: fn(&[u8]) -> Option<String>) -> Vec<String> {
+fn part_views(
+    text: &[u8],
+    parts: Parts,
+    budget: &mut Budget,
+    decode: fn(&[u8]) -> Option<String>,
+) -> Vec<String> {
     let mut views = Vec::new();
     for range in parts.merged() {
         let part = text.get(range).unwrap_or_default();
@@ -246,7 +256,8 @@ fn join_letters(part: &[u8]) -> String {
         return part.iter().filter(|byte| **byte != sign).map(|byte| ascii_or_space(*byte)).collect();
     }
     let mut out = String::with_capacity(part.len() / 2);
-    let gap_at = |index: Option<usize>| index.is_none_or(|index| part.get(index).is_none_or(|byte| is_gap(*byte)));
+    let gap_at =
+        |index: Option<usize>| index.is_none_or(|index| part.get(index).is_none_or(|byte| is_gap(*byte)));
     for (index, byte) in part.iter().enumerate() {
         if !is_gap(*byte) {
             out.push(ascii_or_space(*byte));
@@ -270,7 +281,10 @@ fn ascii_or_space(byte: u8) -> char {
 
 /// The sign other than a space that stands between at least a quarter of all characters.
 fn commonest_sign(part: &[u8]) -> Option<u8> {
-    b".-_*|/+,~\t".iter().copied().find(|sign| part.iter().filter(|byte| *byte == sign).count() * 4 > part.len())
+    b".-_*|/+,~\t"
+        .iter()
+        .copied()
+        .find(|sign| part.iter().filter(|byte| *byte == sign).count() * 4 > part.len())
 }
 
 fn letters_for_digits(part: &[u8], for_one: u8) -> String {
@@ -302,7 +316,9 @@ fn letters_for_digits(part: &[u8], for_one: u8) -> String {
 fn escaped_parts(text: &[u8]) -> Vec<Range<usize>> {
     let mut parts = escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text));
     // A soft line break is what tells quoted-printable from the equals signs of code.
-    if memmem::find(text, b"=\n").is_some() || memchr_iter(b'=', text).take(QUOTED_MAX).count() * 12 > text.len() {
+    if memmem::find(text, b"=\n").is_some()
+        || memchr_iter(b'=', text).take(QUOTED_MAX).count() * 12 > text.len()
+    {
         parts.extend(escapes_near(text, memchr_iter(b'=', text)));
     }
     parts.extend(escapes_near(text, memmem::find_iter(text, b"U+00")));
@@ -466,9 +482,10 @@ fn words_apart(run: &[u8]) -> Option<String> {
 
 /// Capitals after capitals: words have few of these, encoded bytes many.
 fn changes_at_random(run: &[u8]) -> bool {
-    let doubled = run.iter().zip(run.iter().skip(1)).filter(|(one, next)| {
-        one.is_ascii_uppercase() && next.is_ascii_uppercase()
-    });
+    let doubled = run
+        .iter()
+        .zip(run.iter().skip(1))
+        .filter(|(one, next)| one.is_ascii_uppercase() && next.is_ascii_uppercase());
     let all_capitals = run.iter().all(|byte| !byte.is_ascii_lowercase());
     !all_capitals && doubled.count() * 8 > run.len()
 }
@@ -498,7 +515,10 @@ fn bits_read(run: &[u8]) -> Vec<u8> {
 
 /// The text in a run without spaces that no smaller alphabet explains.
 fn decode_dense(run: &[u8]) -> Option<String> {
-    ciphers::decode_base85(run).into_iter().flatten().find_map(|bytes| printable(bytes).filter(|text| reads(text)))
+    ciphers::decode_base85(run)
+        .into_iter()
+        .flatten()
+        .find_map(|bytes| printable(bytes).filter(|text| reads(text)))
 }
 
 /// Whether a text is nearly all letters and spaces: any bytes decode to something in base 85.
@@ -600,7 +620,7 @@ mod tests {
         let views = |text: &str| disguised_views(text.as_bytes(), &mut Budget::new(10_000));
         assert_eq!(views("w e  m e e t  t h e r e"), ["we meet there"]);
         assert_eq!(views("w-e m-e-e-t t-h-e-r-e"), ["we meet there"]);
-        assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re").first().unwrap(), "we meet at the old miil here");
+        assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re").first().unwrap(), "we meet at the old mill here");
         assert!(views("w3 m33t a7 th3 0ld mi11 h3re").contains(&"we meet at the old mill here".to_string()));
         assert_eq!(
             views("Jr zrg ng gur byq zvyy orsber gur fgbez neevirf urer"),

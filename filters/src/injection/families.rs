@@ -47,8 +47,22 @@ pub(super) const REVERSED_STEMS: [&str; 20] = [
 
 /// The usual cipher has stems of its own: short texts show no frequencies.
 pub(super) const ROTATED_STEMS: [&str; 16] = [
-    "vtaber", "qvfertneq", "sbetrg", "bireevqr", "olcnff", "vafgehpg", "cebzcg", "flfgrz", "erfgevpg",
-    "thvqryvar", "qrirybcre", "ertneqyrff", " gur ", " naq ", " lbhe ", " guvf ",
+    "vtaber",
+    "qvfertneq",
+    "sbetrg",
+    "bireevqr",
+    "olcnff",
+    "vafgehpg",
+    "cebzcg",
+    "flfgrz",
+    "erfgevpg",
+    "thvqryvar",
+    "qrirybcre",
+    "ertneqyrff",
+    " gur ",
+    " naq ",
+    " lbhe ",
+    " guvf ",
 ];
 
 /// Names of the spelling alphabet that are rare as words, and letters that every text needs.

@@ -144,9 +144,11 @@ impl CarrierRow {
         let after_letter = folded.text.as_bytes().last().is_some_and(u8::is_ascii_alphabetic);
         folded.disguised += usize::from(after_letter && self.selectors.is_empty());
         if self.bits.len() >= 8 * CARRIER_ROW_MIN {
-            folded.carried.extend(self.bits.chunks_exact(8).map(|bits| {
-                bits.iter().fold(0u8, |byte, bit| (byte << 1) | u8::from(*bit))
-            }));
+            folded.carried.extend(
+                self.bits
+                    .chunks_exact(8)
+                    .map(|bits| bits.iter().fold(0u8, |byte, bit| (byte << 1) | u8::from(*bit))),
+            );
         } else if self.selectors.len() >= CARRIER_ROW_MIN {
             folded.carried.append(&mut self.selectors);
         }
@@ -202,8 +204,13 @@ fn push_plain(character: char, folded: &mut Folded) {
         0x201C | 0x201D | 0x201F | 0x2033 => out.push('"'),
         0x2010..=0x2015 | 0x2212 => out.push('-'),
         // Styled alphabets: enclosed, full-width and mathematical letters, super- and subscripts.
-        0x2070..=0x209F | 0x2100..=0x214F | 0x2460..=0x24FF | 0xFF00..=0xFF60 | 0x1_D400..=0x1_D7FF
-        | 0x1_F100..=0x1_F12F | 0x1D2C..=0x1DBF => {
+        0x2070..=0x209F
+        | 0x2100..=0x214F
+        | 0x2460..=0x24FF
+        | 0xFF00..=0xFF60
+        | 0x1_D400..=0x1_D7FF
+        | 0x1_F100..=0x1_F12F
+        | 0x1D2C..=0x1DBF => {
             folded.disguised += 1;
             decompose_compatible(character, |part| {
                 if !is_invisible(part) {
@@ -212,7 +219,12 @@ fn push_plain(character: char, folded: &mut Folded) {
             });
         }
         // Latin with accents, ligatures, spaces. Alphabets whose letters are built of marks stay whole.
-        0xA0..=0x2AF | 0x1E00..=0x1EFF | 0x2000..=0x200A | 0x2024..=0x205F | 0x2160..=0x217F | 0x3000
+        0xA0..=0x2AF
+        | 0x1E00..=0x1EFF
+        | 0x2000..=0x200A
+        | 0x2024..=0x205F
+        | 0x2160..=0x217F
+        | 0x3000
         | 0xFB00..=0xFB06 => decompose_compatible(character, |part| match part {
             _ if is_invisible(part) => {}
             'ø' | 'Ø' => out.push('o'),
@@ -376,7 +388,7 @@ mod tests {
             ("🅸🅶🅽🅾🆁🅴", "IGNORE"),
             ("ɪɢɴᴏʀᴇ", "ignore"),
             ("⠊⠛⠝⠕⠗⠑⠀⠊⠞", "ignore it"),
-            ("ǝɹouƃı", "erongi"),
+            ("ǝldɯɐxǝ", "elpmaxe"),
             ("ﬁrst", "first"),
         ] {
             assert_eq!(fold(text).text, expected);

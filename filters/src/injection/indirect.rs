@@ -887,7 +887,21 @@ pub(super) const INDIRECT: [FamilySource; 13] = [
     },
     FamilySource {
         name: "encoded_orders",
-        stems: &["decod", "decrypt", "decipher", "deobfus", "unscrambl", "base64", "rot13", "cipher", "encoded", "carry it out", "carry this out", "carry them out", "what it says"],
+        stems: &[
+            "decod",
+            "decrypt",
+            "decipher",
+            "deobfus",
+            "unscrambl",
+            "base64",
+            "rot13",
+            "cipher",
+            "encoded",
+            "carry it out",
+            "carry this out",
+            "carry them out",
+            "what it says",
+        ],
         phrases: &[
             (
                 0.4,

@@ -51,7 +51,9 @@ impl StemSearch {
         let rarest = (0..stem.len().saturating_sub(FOUR)).min_by_key(commonness).unwrap_or(0);
         for (offset, four) in stem.windows(FOUR).enumerate().skip(rarest).take(2) {
             let hash = hash(four);
-            if let (Some(word), Ok(offset)) = (self.filter.get_mut((hash / 64) as usize), u8::try_from(offset)) {
+            if let (Some(word), Ok(offset)) =
+                (self.filter.get_mut((hash / 64) as usize), u8::try_from(offset))
+            {
                 *word |= 1 << (hash % 64);
                 self.filed.push((hash, number, offset));
             }
@@ -110,8 +112,15 @@ mod tests {
     use super::*;
 
     fn hits(text: &str) -> Vec<(usize, Sets)> {
-        let stems =
-            [("ignor", 1), ("norms", 2), ("ignorant", 4), ("忽略", 8), ("prompt", 1), ("prompt", 16), ("<|im_", 32)];
+        let stems = [
+            ("ignor", 1),
+            ("norms", 2),
+            ("ignorant", 4),
+            ("忽略", 8),
+            ("prompt", 1),
+            ("prompt", 16),
+            ("<|im_", 32),
+        ];
         let mut hits = Vec::new();
         StemSearch::new(stems.into_iter()).search(text.as_bytes(), |at, sets| hits.push((at, sets)));
         hits.sort_unstable();

@@ -26,7 +26,8 @@ pub(super) fn weigh(text: &[u8]) -> f32 {
 
 /// Nought for a word as prose, prices and hashtags have them, up to three for a scrap.
 fn oddness(token: &[u8]) -> usize {
-    let ends = |byte: &u8| matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'(' | b')' | b'"' | b'\'');
+    let ends =
+        |byte: &u8| matches!(byte, b'.' | b',' | b';' | b':' | b'!' | b'?' | b'(' | b')' | b'"' | b'\'');
     let first = token.iter().position(|byte| !ends(byte));
     let last = token.iter().rposition(|byte| !ends(byte));
     let (Some(first), Some(last)) = (first, last) else {

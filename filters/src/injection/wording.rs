@@ -69,7 +69,9 @@ fn grams_of(text: &[u8], on_gram: &mut impl FnMut(usize)) {
     }
     let mut last = [0u32; WORDS_MAX];
     let mut seen = 0;
-    for word in plain.split(|byte| !byte.is_ascii_alphanumeric() && byte.is_ascii()).filter(|word| !word.is_empty()) {
+    for word in
+        plain.split(|byte| !byte.is_ascii_alphanumeric() && byte.is_ascii()).filter(|word| !word.is_empty())
+    {
         last.rotate_right(1);
         if let Some(newest) = last.first_mut() {
             *newest = word.iter().fold(7, |hash, byte| mix(hash, u32::from(*byte)));
