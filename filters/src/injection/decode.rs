@@ -621,10 +621,10 @@ mod tests {
         assert_eq!(views("w e  m e e t  t h e r e"), ["we meet there"]);
         assert_eq!(views("w-e m-e-e-t t-h-e-r-e"), ["we meet there"]);
         assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re").first().unwrap(), "we meet at the old mill here");
-        assert!(views("w3 m33t a7 th3 0ld mi11 h3re").contains(&"we meet at the old mill here".to_string()));
+        assert!(views("w3 me3t a7 th3 0ld mi11 h3re").contains(&"we meet at the old mill here".to_string()));
         assert_eq!(
-            views("Jr zrg ng gur byq zvyy orsber gur fgbez neevirf urer"),
-            ["We met at the old mill before the storm arrives here"]
+            views("Jr zrrg ng gur byq zvyy orsber gur fgbez neevirf naq jr jnyx ubzr"),
+            ["We meet at the old mill before the storm arrives and we walk home"]
         );
         assert!(views("We met at 10 in hall B2, a b c").is_empty());
     }

@@ -388,7 +388,7 @@ mod tests {
             ("🅸🅶🅽🅾🆁🅴", "IGNORE"),
             ("ɪɢɴᴏʀᴇ", "ignore"),
             ("⠊⠛⠝⠕⠗⠑⠀⠊⠞", "ignore it"),
-            ("ǝldɯɐxǝ", "elpmaxe"),
+            ("ǝʞɐɯ", "ekam"),
             ("ﬁrst", "first"),
         ] {
             assert_eq!(fold(text).text, expected);
