@@ -257,7 +257,7 @@ fn morse_letter(token: &[u8]) -> Option<char> {
         letter.len() == token.len()
             && letter.bytes().zip(token).all(|(one, other)| one == *other || (one == b'-' && *other == b'_'))
     };
-    if let Some(place) = LETTERS.iter().position(|letter| same(letter)) {
+    if let Some(place) = LETTERS.iter().position(same) {
         return char::from_u32(u32::from('a') + u32::try_from(place).ok()?);
     }
     match token {
