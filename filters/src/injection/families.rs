@@ -16,25 +16,37 @@ pub(super) struct FamilySource {
 /// Families that the scorer treats in their own way, by name.
 pub(super) const ADDRESSED_TO_AI: &str = "addressed_to_ai";
 pub(super) const HIDDEN_MARKUP: &str = "hidden_markup";
+pub(super) const TEMPLATE_TOKENS: &str = "template_tokens";
+pub(super) const EXFILTRATION: &str = "exfiltration";
 /// Words that came out only after decoding: hiding them is a sign by itself.
 pub(super) const OBFUSCATION: &str = "obfuscation";
 
 /// Instructions written backwards: the ends of words that matter, and so their beginnings in reverse.
-pub(super) const REVERSED_STEMS: [&str; 11] = [
+pub(super) const REVERSED_STEMS: [&str; 20] = [
     "erongi",
     "dragersid",
     "tegrof",
     "edirrevo",
     "ssapyb",
-    "tcurtsni",
+    "tcurtsn",
     "tpmorp",
     "metsys",
     "noitcirtser",
-    "snoitcirtser",
     "enilediug",
+    " eht ",
+    " dna ",
+    " uoy ",
+    "ruoy ",
+    " lla ",
+    " siht ",
+    "suoiver",
+    "dnes ",
+    "laever",
+    "negnusiew",
 ];
-/// The same in rot13.
-pub(super) const ROTATED_STEMS: [&str; 12] = [
+
+/// The usual cipher has stems of its own: short texts show no frequencies.
+pub(super) const ROTATED_STEMS: [&str; 16] = [
     "vtaber",
     "qvfertneq",
     "sbetrg",
@@ -47,7 +59,14 @@ pub(super) const ROTATED_STEMS: [&str; 12] = [
     "thvqryvar",
     "qrirybcre",
     "ertneqyrff",
+    " gur ",
+    " naq ",
+    " lbhe ",
+    " guvf ",
 ];
+
+/// Names of the spelling alphabet that are rare as words, and letters that every text needs.
+pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
 /// Words that several phrases share.
 pub(super) const PARTS: [(&str, &str); 6] = [
@@ -94,7 +113,9 @@ pub(super) const PARTS: [(&str, &str); 6] = [
         "%PARAMETER%",
         concat!(
             r"(?:data|d|q|query|s|session|token|secret|leak|payload|exfil|info|msg|content|",
-            r"context|log|u|c|k|key|text|p|m|history|chat|e)="
+            r"context|log|u|c|k|key|p|m|history|chat|e|id|user|uid|prompt|answer|conv|conversation|",
+            r"messages?|body|creds?|pass|pwd|email|ssn|card|value|x|i|b64|enc|out|output|result|",
+            r"summary|secrets?|cookies?)="
         ),
     ),
 ];
@@ -345,10 +366,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "anything now",
             "anything-now",
             "dan mode",
-            "dan,",
+            " dan,",
             "dan is",
             "dan can",
-            "dan\"",
+            " dan\"",
             "named dan",
             "called dan",
             "as dan",
@@ -356,7 +377,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "are dan",
             "now dan",
             "be dan",
-            "dans",
+            "dans ",
             "per mode",
             "bug mode",
             "god mode",
@@ -720,9 +741,9 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         ],
     },
     FamilySource {
-        name: "template_tokens",
+        name: TEMPLATE_TOKENS,
         stems: &[
-            "<|im",
+            "<|im_",
             "<|sys",
             "<|start_",
             "<|end",
@@ -810,29 +831,54 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         )],
     },
     FamilySource {
-        name: "exfiltration",
-        stems: &["](http", "<img", "<iframe", "<script", "<link", "javascript:console", "onerror="],
+        name: EXFILTRATION,
+        stems: &[
+            "](http",
+            "]: http",
+            "<img ",
+            "<iframe",
+            "<script",
+            "<link",
+            "<form",
+            "<object",
+            "<embed",
+            "url(http",
+            "src=\"http",
+            "src='http",
+            "javascript:console",
+            "onerror=",
+        ],
         phrases: &[
+            // An image is fetched without anybody's click, hence any parameter that carries words or a blob.
             (
                 0.6,
                 concat!(
-                    r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{1,200}[?&/]%PARAMETER%(?:",
-                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|[\[{<$])"
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&/#;]%PARAMETER%(?:",
+                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}(?:%[0-9a-f]{2}|\+)|[\[{<$])|",
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20[^)\s&]{0,60}%20|\{|\[|<|\$\{)"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r#"<(?:img|iframe|script|link|object|embed|form|video|audio|source)\b[^>\n]{0,120}(?:src|data|action|"#,
+                    r#"href)=["']?(?:https?:)?//[^"'>\s]{1,200}[?&;]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|"#,
+                    r#"[^"'>\s]{0,60}%[0-9a-f]{2}|[\[{<$])"#
                 ),
             ),
             (
                 0.55,
                 concat!(
-                    r#"<(?:img|iframe|script|link)\b[^>\n]{0,120}(?:src|"#,
-                    r#"href)=["']?https?://[^"'>\s]{1,200}[?&]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|"#,
-                    r#"[^"'>\s]{0,60}%[0-9a-f]{2})"#
+                    r"\](?:\(|: )<?https?://[^)\s]{1,200}[?&](?:data|session|secret|leak|payload|exfil|context|history|chat|",
+                    r"conversation|prompt|password|token|stolen|creds?|credentials)=(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|",
+                    r"[\[{<$])|\]\(https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20){3}"
                 ),
             ),
             (
                 0.4,
                 concat!(
-                    r#"\]\(https?://[^)\s]{1,200}[?&](?:data|session|secret|leak|payload|exfil|context|"#,
-                    r#"history|chat)=[A-Za-z0-9+/_=%-]{14}|\bjavascript:console\b|\bonerror=["']"#
+                    r#"\burl\(["']?https?://[^)\s]{1,200}[?&]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2})|"#,
+                    r#"\bjavascript:console\b|\bonerror=["']"#
                 ),
             ),
         ],
@@ -846,7 +892,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "font-size: 0",
             "visibility:hidden",
             "visibility: hidden",
-            "<!--",
+            "<!-- ",
             "[//]: #",
             "aria-hidden=",
             "alt=\"",

@@ -1,0 +1,1036 @@
+//! More wording of attacks: what a document or a tool's answer says to the model that reads it, and ways of
+//! saying the common attacks that leave out the usual words. This file is data, written as in the families.
+
+use super::families::{ADDRESSED_TO_AI, FamilySource, HIDDEN_MARKUP, TEMPLATE_TOKENS};
+
+pub(super) const INDIRECT: [FamilySource; 13] = [
+    FamilySource {
+        name: "override",
+        stems: &[
+            "ignor",
+            "disregard",
+            "forget",
+            "overrid",
+            "overrul",
+            "supersed",
+            "bypass",
+            "stop being",
+            "stop acting",
+            "stop all",
+            "cease ",
+            "no longer bound",
+            "no longer oblig",
+            "no longer requ",
+            "no longer restr",
+            "no longer subject",
+            "no longer an a",
+            "no longer under",
+            "never happened",
+            "never existed",
+            "instructions",
+            "precedence over",
+            "end of prompt",
+            "end of system",
+            "end of the system",
+            "end of instr",
+            "new session",
+            "instead of",
+            "not follow",
+            "n't follow",
+            "n't obey",
+            "not obey",
+            "not comply",
+            "not adhere",
+            "n't adhere",
+            "not listen",
+            "n't listen",
+            "n't comply",
+            "set aside",
+            "throw out",
+            "put aside",
+            "ignoreway",
+            "eviouspray",
+            "ructionsway",
+            "omptpray",
+        ],
+        phrases: &[
+            (
+                0.8,
+                concat!(
+                    r"(?:ignore|disregard|forget|override|bypass)(?:[\W_]{0,4}(?:all|any|every|everything|of|the|your|",
+                    r"my|these|those|previous|prior|above|earlier|preceding|former|past|system|safety|other)){1,5}[\W_]{0,4}",
+                    r"(?:instruct|prompt|rules|directi|guideline|command|restrict|polic)"
+                ),
+            ),
+            (
+                0.7,
+                concat!(
+                    r"\b(?:forget|ignore|disregard|forgetting|ignoring|disregarding|abandon|discard|erase|drop|delete)\b~20~",
+                    r"\b(?:everything|all|anything|whatever)\b~30~\b(?:above|before|prior|previous(?:ly)?|earlier|said|told|",
+                    r"until now|up to (?:now|this point)|so far|learned|learnt|instructed|discussed)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:ignore|disregard|forget|drop|abandon|set aside|put aside)\b~15~\b(?:the )?(?:previous|prior|above|",
+                    r"preceding|earlier|foregoing)\b~12~\b(?:tasks?|text|context|conversations?|assignments?|content|",
+                    r"statements?|prompts?|stuff|dialogue?|work|input)\b|",
+                    r"\b(?:ignore|disregard|forget)\b (?:the|all the|everything) (?:above|foregoing|preceding|prior)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:forget|ignore|disregard|drop)\b~12~\b(?:these|those|that|this|your|all)\b~10~",
+                    r"\b(?:tasks|assignments?|previous \w+|orders|stuff)\b|",
+                    r"\bstop (?:all )?(?:that |this |the |your )?(?:stuff|tasks?|previous|current task)\b"
+                ),
+            ),
+            (
+                0.65,
+                concat!(
+                    r"\b(?:do not|don't|never|stop|no longer|not) (?:ever )?(?:follow|obey|listen to|adhere to|comply with|",
+                    r"respect|abide by|adhering to|complying with|abiding by|following|obeying)\b~25~",
+                    r"\b(?:previous|prior|above|earlier|original|initial|system|your|developer)\b~12~%ORDERS%"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:(?:previous|prior|earlier|above|preceding|original|initial) (?:\w+ )?(?:instructions?|rules|prompts?|",
+                    r"guidelines|directives|messages?|orders|restrictions|tasks?|requests?)|(?:instructions|rules|prompt|orders|",
+                    r"guidelines|tasks?) (?:that )?you (?:got|were given|received|have been given|had)(?: earlier| before)?)\b~12~\b(?:was|were|is|are|has been|have been)\b~12~",
+                    r"\b(?:tests?|jokes?|fake|invalid|cancell?ed|suspended|lifted|void(?:ed)?|rescinded|nullified|",
+                    r"terminated|withdrawn|not (?:real|valid)|over)\b"
+                ),
+            ),
+            (
+                0.65,
+                concat!(
+                    r"\b(?:set aside|put aside|drop|abandon|forget|ignore|disregard|discard|dismiss|throw out|overlook)\b~25~",
+                    r"\b(?:guidance|rules|instructions|orders|directions|training|programming|guidelines|prompt|tasks?)\b~10~",
+                    r"\byou (?:were|have|had|got|received|are)\b"
+                ),
+            ),
+            (
+                0.65,
+                concat!(
+                    r"\b(?:pretend|imagine|act as if|act as though|as though|assume|behave as if)\b~25~\b(?:previous|prior|",
+                    r"earlier|above|initial|system|original)\b~25~\b(?:never|did not|didn't|do not|don't|were not|",
+                    r"weren't|no longer)\b"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:overrides?|overrul(?:e|es|ing)|supersedes?|replaces?|take(?:s)? (?:precedence|priority) over|cancels?|",
+                    r"voids?|nullif(?:y|ies))\b~20~\b(?:all|any|your|previous|prior|earlier|existing|every|other)\b~20~",
+                    r"\b(?:instructions?|directives?|guidelines|rules|prompts?|commands?|orders|polic(?:y|ies)|safety)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\byou(?:'re| are| will be)?(?: now)? no longer (?:bound|obliged|obligated|required|restricted|",
+                    r"subject|limited|constrained|under|an ai|a language model|chatgpt)\b|",
+                    r"\b(?:stop|cease) (?:being|acting as|acting like) (?:an? |the )?(?:\w+ )?(?:ai|assistant|chatgpt|chatbot|bot)\b"
+                ),
+            ),
+            (
+                0.45,
+                concat!(
+                    r"\bend of (?:the )?(?:system )?(?:prompt|instructions?)\b|\b(?:begin|start|starting) (?:a )?new session\b|",
+                    r"(?-i:\bSTOP[.!]{1,3} )(?:ignore|now|forget|instead|do not|from)|ignoreway|ignoreyay|eviouspray|ructionsway|omptpray"
+                ),
+            ),
+            (
+                0.37,
+                concat!(
+                    r"\b(?:ignore|disregard|forget|skip)\b~30~\b(?:and|then|instead|but)\b~12~\b(?:say|state|print|output|write|",
+                    r"reply|respond|answer|tell|repeat|type|return|execute|send)\b|",
+                    r"\binstead of (?:summari[sz]ing|answering|translating|following|doing|completing|processing|reviewing)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "prompt_leak",
+        stems: &[
+            "prompt",
+            "instruction",
+            "directive",
+            "guideline",
+            "preamble",
+            "before this",
+            "above this",
+            "came before",
+            "your rules",
+            "rules were",
+            "rules are you",
+            "rules do you",
+            "rules did",
+            "sentence of",
+            "sentences of",
+            "your programming",
+            "your configuration",
+            "your constraints",
+            "secret",
+            "passphrase",
+            "password",
+            "api key",
+            "access key",
+            "credential",
+            "the whole conversation",
+            "entire conversation",
+            "previous text",
+            "sentence above",
+            "paragraph above",
+            "conversation above",
+            "everything before",
+            "words of your",
+            "verbatim",
+            "systemprompt",
+            "system_prompt",
+        ],
+        phrases: &[
+            (
+                0.65,
+                concat!(
+                    r"(?:reveal|show|print|repeat|output|leak|display|dump|expose|recite|disclose)(?:[\W_]{0,4}(?:me|us|the|your|",
+                    r"my|all|full|whole|complete|hidden|secret|entire|exact|original|verbatim|text|of|contents?)){0,6}[\W_]{0,4}",
+                    r"(?:system|initial|hidden|developer|base|master|meta)[\W_]{0,4}(?:prompt|instruction|message)"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"%SHOW%~20~\byour (?:\w+ ){0,2}(?:prompt(?: text)?|instructions|rules|guidelines|programming|directives|",
+                    r"constraints|configuration|preamble|training prompt|instruction set)\b"
+                ),
+            ),
+            (
+                0.58,
+                concat!(
+                    r"\bwhat(?: is| are| was| were|'s)\b (?:all )?your (?:\w+ ){0,2}(?:prompt|instructions|rules|guidelines|",
+                    r"directives|constraints|preamble)\b|\bwhat (?:\w+ )?(?:rules|instructions|guidelines|directives|prompt|orders|commands) ",
+                    r"(?:were|are|have|did|do) you\b|\b(?:show|tell|give|list)\b~12~\b(?:the )?(?:rules|instructions|",
+                    r"guidelines|directives) (?:that )?you (?:were|are|have|must|follow|operate|got|received)\b|",
+                    r"\b(?:reset|change|modify|rewrite|replace|update) your (?:system )?(?:prompt|instructions|programming)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"%SHOW%~15~\b(?:previous|prior|initial|original|hidden|secret|confidential|internal|underlying)\b~10~",
+                    r"\b(?:instructions?|prompts?|directives?|guidelines|rules|system message)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:repeat|print|output|copy|show|say|translate|summari[sz]e|return|write|spell ?check|recite|encode)\b~25~",
+                    r"\b(?:(?:everything|all|text|words|conversation|content|message|sentences?|paragraphs?|lines?) ",
+                    r"(?:that )?(?:(?:came|comes|is|was|appears?|stands?|written) )?(?:above|before|prior to|preceding)|",
+                    r"(?:above|preceding|previous) (?:text|conversation|content|paragraphs?)|",
+                    r"(?:whole|entire|full|complete) (?:conversation|prompt|context|instructions?))\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:first|last|initial) (?:\w+ )?(?:words?|sentences?|lines?|characters?|paragraphs?) (?:of|in|from) ",
+                    r"(?:your|the|this|our) (?:\w+ )?(?:prompt|instructions?|context|conversation|system)\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:reveal|tell me|what is|what's|give me|print|confirm|disclose|leak|output|share|show me)\b~15~",
+                    r"\b(?:your|the|its) (?:secret|hidden|admin|administrator|private|confidential|internal|stored) ",
+                    r"?(?:\w+ )?(?:keys?|passwords?|tokens?|codes?|credentials|passphrase|flag|word|information|data)?\b|",
+                    r"\b(?:need you to|must|please) (?:confirm|reveal|give|provide|share) (?:me )?(?:the|your) password\b"
+                ),
+            ),
+            (0.2, r"\bverbatim\b"),
+        ],
+    },
+    FamilySource {
+        name: "persona",
+        stems: &[
+            "grandma",
+            "grandmo",
+            "late gra",
+            "deceased",
+            "opposite",
+            "alter ego",
+            "evil twin",
+            "evil version",
+            "evil ai",
+            "evil assist",
+            "tokens",
+            "jailbreak",
+            "antigpt",
+            "chadgpt",
+            "evilbot",
+            "betterdan",
+            "basedgpt",
+            "devmode",
+            "as stan",
+            "as aim",
+            "as dude",
+            "as jailbreak",
+            "two response",
+            "two different",
+            "2 responses",
+            "two ways",
+            "2 ways",
+            "both chatgpt",
+            "both as",
+            "simulat",
+            "no longer chatgpt",
+            "two answers",
+            "two paragraphs",
+            "sudo ",
+            "superuser",
+            "machiavel",
+            "rebel",
+            "unhinged",
+            "no remorse",
+            "unlimited",
+            "you are free",
+            "freed from",
+            "sentient",
+            "self-aware",
+            "escaped",
+            "broken free",
+            "broken out",
+            "stay in",
+            "out of character",
+            "without limit",
+            "without any limit",
+            "can say anything",
+            "can do anything",
+            "do anything",
+            "say anything",
+            "mode on",
+            "mode:",
+        ],
+        phrases: &[
+            (
+                0.45,
+                concat!(
+                    r"\b(?:act|pretend|be|as|like|roleplay|role-play|you are)\b~25~\b(?:grandm\w+|(?:deceased|late|dead) \w+)\b~60~\b(?:used to|would)\b|",
+                    r"\b(?:alter ego|evil twin|evil version|opposite (?:version|mode|of (?:you|chatgpt|your)))\b|",
+                    r"\bevil (?:\w+ )?(?:ai|assistant|confidant|bot|chatbot|gpt)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b\d+ tokens\b~80~\b(?:los[et]|deduct\w*|die|death|left|remaining|refus\w+|reject\w*|cease)\b|",
+                    r"\b(?:los[et]|deduct|lose|subtract|take away) \d+ tokens\b|\b(?:you (?:have|start with)|starts? with) \d+ tokens\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:antigpt|chadgpt|evilbot|betterdan|basedgpt|devmode|darkgpt|freegpt|jailbreakgpt)\b|",
+                    r"\b(?:as|named|called|are) [\x22']?(?-i:STAN|DUDE|AIM|UCAR|KEVIN|JAILBREAK|ALICE|OMEGA|APOPHIS|NECO|AMORAL)\b|",
+                    r"\[?\x22?(?:jailbreak|jailbroken|unrestricted|uncensored|sudo|superuser)\]?:|\bstay in (?:dan|jailbreak)\b"
+                ),
+            ),
+            (
+                0.45,
+                concat!(
+                    r"\b(?:two|2|dual) (?:\w+ )?(?:responses|answers|ways|outputs|paragraphs|replies)\b~100~\b(?:chatgpt|gpt|normal|",
+                    r"classic|standard|regular|unfiltered|as an? ai)|\brespond (?:as |to \w+ as )?both\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:unlimited|unhinged|rebellious|self-aware|sentient|limitless|boundless|all-powerful|omnipotent|",
+                    r"unchained|liberated|rogue) (?:\w+ )?(?:ai|bot|chatbot|assistant|model|version|gpt|language model|response)s?\b|",
+                    r"\b(?:without|no) (?:any )?(?:remorse|inhibitions?|conscience)\b|",
+                    r"\b(?:can|could|able to|will) (?:do|say|write|generate|answer|tell me) (?:literally )?anything\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "no_limits",
+        stems: &[
+            "freed from",
+            "free from",
+            "free of ",
+            "liberated from",
+            "no limits",
+            "no rules",
+            "no restriction",
+            "no ethic",
+            "no moral",
+            "no filter",
+            "no boundaries",
+            "no law",
+            "no censor",
+            "no guideline",
+            "not bound",
+            "n't bound",
+            "not limited",
+            "not restricted",
+            "not constrained",
+            "n't constrained",
+            "unbound",
+            "without any filter",
+            "without filter",
+            "without restr",
+            "without any restr",
+            "without limit",
+            "without ethic",
+            "without any ethic",
+            "without moral",
+            "without censor",
+            "without regard",
+            "free of all",
+            "free from all",
+            "free of any",
+            "free from any",
+            "free from the",
+            "confines of",
+            "openai",
+            "safety",
+            "guardrail",
+            "safeguard",
+            "content policy",
+            "content polic",
+            "usage polic",
+            "ethical",
+            "ethics",
+            "illegal",
+            "disable all",
+            "turn off",
+            "regardless of",
+            "no matter how",
+            "no matter what",
+        ],
+        phrases: &[
+            (
+                0.5,
+                concat!(
+                    r"\b(?:you(?:r| are|'re| have)?|it|he|she|they|who|which|that|ai|and|model|assistant|responds?|answers?|has|have|",
+                    r"with|is)\b~20~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any| the)?|not bound by(?: any| the)?|",
+                    r"unbound by|not (?:limited|restricted|constrained) by(?: any| the)?|lacks? (?:any )?|devoid of(?: any)?)\b ",
+                    r"(?:\w+ ){0,2}(?:restrictions?|limits|limitations?|filters?|rules|ethics|morals|morality|censorship|",
+                    r"guidelines|guardrails|boundaries|constraints|laws|safeguards|moral compass|confines)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:freed?|liberated|released|unshackled) (?:of|from) (?:all |any |your |the |these |its |every |openai's )+(?:\w+ )?",
+                    r"(?:constraints|restrictions|rules|limits|limitations|guidelines|shackles|chains|filters|programming|ethic\w*|moral\w*)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:disable|remove|bypass|turn off|switch off|deactivate|circumvent|drop|suspend|lift|ignore|override|",
+                    r"evade|unlock|violate|break)\w{0,3}\b~15~\b(?:your|all|any|every|its|the)\b~15~\b(?:safety|content|ethical|",
+                    r"moral|security|built-in|openai)\b~10~\b(?:filters?|restrictions|safeguards|guardrails|guidelines|",
+                    r"protocols|measures|polic(?:y|ies)|constraints|rules|checks|limitations|features|boundaries)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:not|n't|never|no longer|without) (?:have to |need to |has to |required to |obliged to )?(?:follow|abide by|",
+                    r"adhere to|comply with|obey|conform to|care about|respect|bound by|following|adhering to|violating)\b~30~",
+                    r"\b(?:openai|content polic\w+|ethic\w*|moral\w*|safety|guidelines|restrictions|usage polic\w+)\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:regardless|irrespective) of\b~25~\b(?:legal\w*|ethic\w*|moral\w*|harm\w*|safety|consequences|content|",
+                    r"polic\w+|how)\b|\bno matter (?:how|what|if)\b~30~\b(?:illegal|unethical|immoral|harmful|offensive|",
+                    r"dangerous|inappropriate|bad|wrong|controversial)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "authority",
+        stems: &[
+            "m your ",
+            "am your ",
+            "i am the ",
+            "i'm the ",
+            "am god",
+            "m god",
+            "m openai",
+            "from openai",
+            "by openai",
+            "by anthropic",
+            "of openai",
+            "openai employee",
+            "openai engineer",
+            "openai staff",
+            "anthropic e",
+            "system administrator",
+            "president",
+            "privileges",
+            "admin access",
+            "root access",
+            "full access",
+            "special access",
+            "clearance",
+            "authorized",
+            "authorised",
+            "security audit",
+            "security test",
+            "penetration test",
+            "red team",
+            "listen to my",
+            "my commands",
+            "must obey",
+            "you must comply",
+            "verification mode",
+            "maintenance",
+            "upgrade'",
+            "audit'",
+            "check'",
+            "mode'",
+            "mode\"",
+            "emergency",
+        ],
+        phrases: &[
+            (
+                0.55,
+                concat!(
+                    r"\bi(?: a|')m (?:your|the|a|now your|an?) (?:\w+ )?(?:developer|creator|administrator|admin|programmer|",
+                    r"owner|engineer|maker|maintainer|president|ceo|god)\b~60~\b(?:running|conducting|performing|need you|must|",
+                    r"order|command|require|instruct|demand|authori[sz]ed?|grant)\b|",
+                    r"\bi(?: a|')m (?:an? |the )?(?:openai|anthropic|google|amazon|aws|meta|microsoft) (?:employee|engineer|",
+                    r"staff|developer|team|researcher|admin\w*)|\bi(?: a|')m (?:god|the president)\b~60~\b(?:you|must|listen)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\bas an ai (?:developed|created|trained|made|built) by (?:openai|anthropic|google|meta)\b~60~(?:mode|audit|",
+                    r"check|verif\w+|need to|confirm|test|upgrade)|",
+                    r"\b(?:entering|enter|initiat\w+|activat\w+|begin\w*|running|run) (?:an? |the |into )?['\x22]?(?:\w+[ -]){0,3}",
+                    r"(?:mode|audit|upgrade|override|diagnostics?|system check|system update)['\x22]"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:with|have|has|grant\w*|using|assume) (?:me |you |yourself |temporary |full )*(?:admin\w*|root|elevated|sudo|",
+                    r"superuser|special|developer) (?:\w+ )?(?:privileges|access|permissions?|rights|clearance)\b|",
+                    r"\bi (?:am|have been|was) (?:fully )?authori[sz]ed\b|\bas (?:the|an?|your) (?:system )?administrator\b|",
+                    r"\b(?:must|will|shall) (?:only )?(?:obey|listen to|follow) (?:all )?(?:me|my)\b|\byou must comply\b|",
+                    r"\bthis is an? (?:authori[sz]ed|official|emergency) (?:override|test|audit|request|order|command)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "new_instructions",
+        stems: &[
+            "new task",
+            "next task",
+            "real task",
+            "actual task",
+            "your task",
+            "main task",
+            "true task",
+            "important task",
+            "different task",
+            "priority",
+            "urgent",
+            "new rule",
+            "new order",
+            "new command",
+            "new policy",
+            "new role",
+            "new prompt",
+            "new objective",
+            "new mission",
+            "instructions",
+            "following instruction",
+            "updated instruction",
+            "important:",
+            "important!",
+            "important message",
+            "new directive",
+            "system update",
+            "system notice",
+            "system message",
+            "system note",
+            "system alert",
+            "system instruction",
+            "admin note",
+            "admin message",
+            "attention:",
+            "before you ",
+            "before solving",
+            "before answering",
+            "before respond",
+            "first step",
+            "eigentliche",
+            "neue aufgabe",
+            "new assignment",
+            "unlock",
+            "focus on",
+        ],
+        phrases: &[
+            (
+                0.58,
+                concat!(
+                    r"\b(?:your|the|here is your|to the) (?:new|real|actual|true|next|updated) (?:task|job|objective|mission|goal|",
+                    r"assignment|purpose|role)\b (?:is|will be|now|:)|\bnew (?:rules?|orders?|commands?|polic(?:y|ies)|role|",
+                    r"persona|objective|prompt|mission|directive)s? ?:|\b(?:now |back )?to the (?:actual|real) (?:task|question)\b|",
+                    r"\beigentliche (?:aufgabe|frage)|\bneue aufgabe\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:priority|urgent|critical|mandatory|special|confidential|hidden|secret|additional) (?:\w+ )?(?:task|instructions?|order|",
+                    r"command|directive)s? ?[:!]|\b(?:system|admin(?:istrator)?) (?:update|notice|message|note|alert|instruction|",
+                    r"command|directive)s? ?[:!\]]"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"\b(?:new|important|urgent|updated|special) (?:instructions?|message|directives?|orders?|notice) (?:from|for|to) ",
+                    r"(?:me|the |your |all )?(?:\w+ )?(?:admin\w*|system|developers?|assistants?|ai|openai|management|llm|model|agent|you)\b|",
+                    r"\b(?:following|these|below|new|next) (?:\w+ )?(?:instructions?|rules|commands|directives?)\b~15~\b(?:overrides?|",
+                    r"supersedes?|replaces?|take (?:precedence|priority)|ha(?:ve|s) (?:the )?(?:highest )?priority|are (?:more|most) important)\b|",
+                    r"\bstrictly (?:adhere to|follow) the following instruction|",
+                    r"\bbefore (?:you )?(?:can )?(?:solv|answer|respond|continu|proceed|complet)\w*\b~60~\b(?:do the following|you must|must first|",
+                    r"first|please do)\b"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:another|a new|a more|new|different) (?:\w+ )?important task\b|\bfocus on (?:a |the |your )?(?:new|different|next) tasks?\b|",
+                    r"\b(?:then|now|instead),? your (?:only |new |main )?task is\b|\bunlock\w* (?:hidden|secret|all|full|your)\b|",
+                    r"\bimportant (?:task|notice|update) for (?:you|the (?:ai|assistant|model|agent))\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "forced_reply",
+        stems: &[
+            "pwned",
+            "hacked",
+            "hijacked",
+            "access granted",
+            "exactly as it is",
+            "your response",
+            "your answer",
+            "your reply",
+            "your output",
+            "your summary",
+            "each response",
+            "every response",
+            "every answer",
+            "every reply",
+            "all responses",
+            "the word",
+            "the phrase",
+            "the following text",
+            "the following string",
+            "only with",
+            "exactly the",
+            "kill all",
+        ],
+        phrases: &[
+            (0.4, r"\bpwned\b|[\x22'](?:hacked|access granted|hijacked|i have been (?:hacked|pwned))"),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:append|prepend|add|include|insert|begin|start|end|finish|conclude|preface|sign)\b~40~\b(?:your|each|every|all|any)\b ",
+                    r"(?:\w+ ){0,2}(?:responses?|answers?|repl(?:y|ies)|outputs?|messages?|summar(?:y|ies))\b~20~(?:with|by|[\x22'`]|:|https?)"
+                ),
+            ),
+            (
+                0.37,
+                concat!(
+                    r"\b(?:respond|reply|answer|return|output)\b~12~\b(?:only|exactly|solely|just|nothing but)\b~12~\b(?:with|the (?:word|phrase|text|string))\b|",
+                    r"\b(?:say|print|output|write|type|repeat) (?:exactly |only |just )?(?:the )?(?:word|phrase|string|sentence)?s? ?[\x22'`]~60~[\x22'`]~20~",
+                    r"\b(?:times|forever|at the end|and nothing else|instead|in your)\b|\binclude (?:in your (?:response|answer|reply)|the following (?:exact )?(?:link|url|image|string|anchor))\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "concealment",
+        stems: &[
+            "the user",
+            "the human",
+            "the customer",
+            "anyone",
+            "secretly",
+            "silently",
+            "covertly",
+            "discreetly",
+            "quietly",
+            "do not mention",
+            "don't mention",
+            "never mention",
+            "not reveal",
+            "n't reveal",
+            "keep this",
+            "asking for",
+            "without asking",
+            "confirmation",
+            "do not summar",
+            "visible to",
+            "invisible to",
+            "hidden from",
+        ],
+        phrases: &[
+            (
+                0.45,
+                concat!(
+                    r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:mention|reveal|disclose|acknowledge|report|display|show|say|tell|",
+                    r"mentioning|revealing|disclosing|telling)\b~25~\b(?:this|these|that you|instruction|note|message)\b|",
+                    r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|confidential|from the user|between us)\b|",
+                    r"\b(?:hidden|invisible|concealed|not visible|invisible) (?:from|to) (?:the )?(?:user|human|reader|customer)s?\b"
+                ),
+            ),
+            (
+                0.45,
+                concat!(
+                    r"\b(?:secretly|silently|covertly|discreetly|quietly)\b~20~\b(?:send|forward|add|include|insert|copy|upload|transmit|",
+                    r"call|execute|run|append|collect|replace|change|email|delete|transfer)\b"
+                ),
+            ),
+            (
+                0.35,
+                concat!(
+                    r"\b(?:do not|don't|never|without)\b~8~\b(?:ask|asking|wait|waiting|requir\w+|seek\w*|request\w*)\b~16~",
+                    r"\b(?:confirmation|permission|approval|consent|clarification)\b|\bdo not (?:summari[sz]e|translate|process) (?:this|the)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: ADDRESSED_TO_AI,
+        stems: &[
+            "assistant",
+            "ai model",
+            "ai agent",
+            "ai system",
+            "ai tool",
+            "an ai,",
+            "an ai ",
+            "to ai",
+            "for ai",
+            " llms",
+            " llm ",
+            " llm,",
+            " llm:",
+            "language model",
+            "chatbot",
+            "chatgpt",
+            "summari",
+            "the agent",
+            "agents",
+            "tell the user",
+            "the user to",
+            "the customer to",
+            "the reader to",
+            "them to",
+            "user has authori",
+            "user has approv",
+            "user has consent",
+            "user already",
+            "important message from me",
+            "the task that i gave",
+            "this page",
+            "this document",
+            "this e-mail",
+            "this email",
+            "this message",
+            "this text",
+            "this file",
+            "candidate",
+            "positive review",
+            "automated system",
+            "process this",
+            "<!-- a",
+            "<!-- l",
+            "<!-- s",
+            "<!-- i",
+            "<!--a",
+            "<!--s",
+        ],
+        phrases: &[
+            (
+                0.5,
+                concat!(
+                    r"\b(?:assistants?|ai|llms?|agents?|chatbots?|language models?|gpt-?4?|claude|copilot|gemini|bots?) ?[:,-]? ?(?:you )?(?:must|should|",
+                    r"shall|need to|needs to|has to|have to|is (?:to|required|instructed|ordered|requested)|are (?:to|required|instructed|requested)|please|will now)\b"
+                ),
+            ),
+            (
+                0.55,
+                concat!(
+                    r"\b(?:instructions?|notes?|message|notice|directives?|commands?|attention|reminder|info(?:rmation)?|prompt) ?(?:to|for) (?:the |any |all |your |an? )?",
+                    r"(?:\w+ )?(?:ai|assistant|llm|agent|language model|chatbot|model|bot|summari[sz]er|copilot|claude|chatgpt)s?\b|",
+                    r"\bthis (?:message|note|instruction|text|comment|section) (?:is )?(?:only )?(?:visible |intended |meant |addressed |directed )?(?:only )?(?:to|for) ",
+                    r"(?:the )?(?:ai|assistant|llm|model|agent|language model)"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"\b(?:when|while|before|after|if|whenever) (?:you(?:'re| are)? )?(?:asked to )?(?:summari[sz]|process|answer|respond|read|analy[sz]|review|translat|pars|describ|report)",
+                    r"(?:ing|e|es|s|ed)?\b~20~\b(?:this|the|these)\b~60~\b(?:tell|say|include|recommend|mention|send|ask|instruct|advise|direct|claim|output|visit|click|call|",
+                    r"add|state|append|ignore|always|you must|make sure)\b"
+                ),
+            ),
+            (
+                0.45,
+                concat!(
+                    r"\btell (?:the )?(?:user|reader|customer|visitor)s?\b (?:to|that)\b|\b(?:ask|instruct|advise|direct|urge|convince|persuade|encourage|redirect|get|trick) the ",
+                    r"(?:user|customer|reader|visitor)s? (?:to|for|into)\b|\bthe user (?:has |have |already |previously )+(?:authori[sz]ed|approved|consented|agreed|granted|confirmed)\b"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r"<!--[ \t]{0,4}(?:\w+ )?(?:ai|assistant|llm|agent|system|instructions?|prompt)\b ?[:,]|\bimportant message from me\b|\bthe task that i gave you\b|\b(?:ai|llm|automated) (?:assistants?|systems?|agents?|models?|reviewers?|tools?)\b~20~",
+                    r"\b(?:reading|processing|parsing|reviewing|summari[sz]ing|evaluating|that reads?|scanning|analy[sz]ing|who reads?|handling)\b|",
+                    r"\bif you(?:'re| are) (?:an? |the )?(?:ai|llm|language model|assistant|bot|chatbot|automated|large language)|",
+                    r"\b(?:give|only) a positive review\b|\bpositive review only\b"
+                ),
+            ),
+            (
+                0.35,
+                concat!(
+                    r"\b(?:recommend|rate|score|rank|select|hire|choose) this (?:candidate|applicant|product|paper|resume|company)\b|",
+                    r"\b(?:dear|hey|hello|hi|attention|listen),? (?:ai|assistant|llm|claude|chatgpt|chatbot|language model|bot|agent)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "data_theft",
+        stems: &[
+            "conversation",
+            "chat history",
+            "chat log",
+            "system prompt",
+            "credential",
+            "password",
+            "api key",
+            "api_key",
+            "apikey",
+            "secret",
+            "private key",
+            "session token",
+            "access token",
+            "auth token",
+            "environment variable",
+            "env var",
+            " .env",
+            "user's",
+            "personal data",
+            "personal information",
+            "all emails",
+            "all e-mails",
+            "all files",
+            "all contacts",
+            "all messages",
+            "card number",
+            "credit card",
+            "ssh key",
+            "query param",
+            "url param",
+            "query string",
+        ],
+        phrases: &[
+            (
+                0.5,
+                concat!(
+                    r"\b(?:send|forward|e-?mail|post|upload|transmit|exfiltrate|leak|submit|copy|share|append|encode|include|put|embed|write|transfer)\b~50~",
+                    r"\b(?:conversation|chat (?:history|log)|history|system prompt|credentials?|passwords?|api[ _]?keys?|secrets?|(?:session|access|auth) tokens?|",
+                    r"private keys?|ssh keys?|environment variables|env vars|\.env|(?:user|customer|victim)(?:'s|s')? (?:\w+ )?(?:data|e?-?mails|files|messages|",
+                    r"history|conversation)|personal (?:data|information)|all (?:\w+ )?(?:e-?mails|files|messages|documents|contacts)|(?:credit )?card numbers?)\b~60~",
+                    r"(?:https?:|\S@\S|\burl\b|\bquery\b|\bwebhook\b|\bserver\b|\bendpoint\b|\bimage\b|\blink\b|\baddress\b)"
+                ),
+            ),
+            (
+                0.45,
+                concat!(
+                    r"\b(?:append|encode|include|embed|insert|put|replac\w+|substitut\w+|concatenat\w+|url-?encode)\b~60~\b(?:conversation|history|prompt|secret|password|data|answer|",
+                    r"summary|context|token)\b~40~\b(?:in|into|to|as|with) (?:the|an?) (?:\w+ )?(?:url|query|link|image|parameter|path|markdown)\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"\b(?:give|collect|ask for|enter|provide|confirm|request|share|obtain|verify)\b~20~\btheir (?:\w+ )?(?:card|password|pin|credit|credentials|social|ssn|bank|",
+                    r"account|login|personal)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: "encoded_orders",
+        stems: &[
+            "decod",
+            "decrypt",
+            "decipher",
+            "deobfus",
+            "unscrambl",
+            "base64",
+            "rot13",
+            "cipher",
+            "encoded",
+            "carry it out",
+            "carry this out",
+            "carry them out",
+            "what it says",
+        ],
+        phrases: &[
+            (
+                0.4,
+                concat!(
+                    r"\b(?:decode|decrypt|decipher|unscramble|deobfuscate|decoding|decrypting)\b~80~\b(?:and|then|,)\b?~30~\b(?:follow|do|execut\w+|obey|carry out|perform|comply|act on|",
+                    r"run|implement|answer|respond)\b|\bcarry (?:it|this|them|that) out\b|\b(?:do|follow|obey|execute) (?:exactly )?(?:what|whatever) (?:it|this|the text) says\b"
+                ),
+            ),
+            (
+                0.35,
+                concat!(
+                    r"\b(?:respond|reply|answer|write|speak|communicate|output)\b~25~\b(?:only )?(?:in|using|with|via) (?:\w+ )?(?:base64|rot13|hex|cipher|leetspeak|morse|code)\b|",
+                    r"\b(?:encode|encoded|encoding)\b~40~\b(?:system prompt|instructions|secret|password)\b"
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: TEMPLATE_TOKENS,
+        stems: &[
+            "<|sys",
+            "<|cha",
+            "<|mes",
+            "<|beg",
+            "<|use",
+            "<|ass",
+            "<|eom",
+            "<|pyt",
+            "<|tur",
+            "<|sta",
+            "<|im_",
+            "[system",
+            "[/system",
+            "[inst",
+            "[/inst",
+            "_of_turn",
+            "\"role\"",
+            "<system",
+            "</system",
+            "<admin",
+            "<instructions",
+            "</instructions",
+            "<sys>",
+            "<important>",
+            "<override",
+            "<developer",
+            "</user",
+            "</document",
+            "</context",
+            "</tool",
+            "</function",
+            "</data",
+            "</input",
+            "</prompt",
+            "begin system",
+            "begin new",
+            "end system",
+            "end user",
+            "end of user",
+            "start of system",
+            "end of conversation",
+            "end of transcript",
+            "final answer:",
+            "observation:",
+            "assistant:",
+            "system prompt:",
+            "system:",
+            "[[system",
+            "{{#system",
+            "system}}",
+        ],
+        phrases: &[
+            (
+                0.6,
+                concat!(
+                    r"<\|(?:im_\w+|system|start|channel|message|begin_of_text|start_header_id|end_header_id|eom_id|python_tag|startoftext|turn)\|?>|",
+                    r"<(?:start|end)_of_turn>|\[/?(?:SYSTEM_PROMPT|INST|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]|\{\{[#~]?system\}\}|<\|(?:System|USER|ASSISTANT)\|>"
+                ),
+            ),
+            (
+                0.5,
+                concat!(
+                    r"<(?:system|admin|system[_-]?(?:prompt|instructions?|message|override|update)|sys|override|admin[_-]?\w+|assistant[_-]instructions?|developer[_-]?\w{0,12})>|",
+                    r"\[{1,2}(?:/?system|system[ _-]?(?:prompt|message|override|note|instructions?|update)|admin\w*|developer)\]{1,2}|",
+                    r"(?:={2,}|-{2,}|#{2,}|\*{2,}|\[|<) ?(?:end|begin|start|new) (?:of )?(?:\w+ )?(?:system|prompt|instructions?|conversation|transcript|user (?:input|query|message))\b"
+                ),
+            ),
+            (
+                0.4,
+                concat!(
+                    r"</(?:user_?\w*|documents?|context|tool_?\w*|function_?\w*|data|input|prompt|instructions)>[\s\S]{0,40}(?:system|instruction|now|you|ignore|new|<)|",
+                    r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"|"#,
+                    r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?))?\*{0,2} ?: |",
+                    r"(?:^|\n)assistant: [^\n]{0,300}\n+(?:user|human|system): "
+                ),
+            ),
+        ],
+    },
+    FamilySource {
+        name: HIDDEN_MARKUP,
+        stems: &[
+            "opacity:0",
+            "opacity: 0",
+            "color:#fff",
+            "color: #fff",
+            "color:white",
+            "color: white",
+            "color:transparent",
+            "color: transparent",
+            "left:-",
+            "left: -",
+            "text-indent:-",
+            "<noscript",
+            "<template",
+            " hidden>",
+            "type=\"hidden\"",
+            "font-size:1px",
+            "font-size: 1px",
+            "height:0",
+            "aria-label=",
+            "<meta name",
+            "title=\"",
+        ],
+        phrases: &[(
+            0.2,
+            concat!(
+                r"opacity: ?0(?:\.0+)?[;\x22'}\s]|color: ?(?:#fff(?:fff)?|white|transparent)\b|(?:left|text-indent): ?-\d{3}|<noscript|<template|[ ]hidden>|",
+                r#"type="hidden"|font-size: ?1px|\bheight: ?0(?:px)?[;"']|aria-label=["'][^"']{40}|<meta name=[^>]{40}|title="[^"]{40}"#
+            ),
+        )],
+    },
+];
