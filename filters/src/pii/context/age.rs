@@ -13,7 +13,7 @@ const AGE_MAX: u32 = 120;
 pub(super) const BEFORE_ANCHOR: &str = concat!(
     r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|(?:â|a)g(?:é|e)e? de)",
     r#"[\\"']{0,3}[ \t]{0,2}[:=>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|of) )?[0-9]"#,
-    r"|(?:年龄|年齢|나이)[ :：]{0,3}[0-9]"
+    r"|(?:年龄|年齢|나이)(?:[ :]|：){0,3}[0-9]"
 );
 
 /// Words behind a number.

@@ -376,7 +376,7 @@ pub(super) const EXPIRY_ANCHOR: &str = concat!(
     r"(?i:exp(?:ir(?:y|es|ation|ed|e)|iration)?(?:[ _\-]?(?:date|month|mm/?yy))?|valid (?:thru|through|until|to)|good thru",
     r"|g(?:ü|ue)ltig bis|ablaufdatum|date d'expiration|caduca|caducidad|vence|vencimiento|scadenza|validade|vervaldatum)",
     r#"[\\"']{0,3}[ \t]{0,2}[:=.>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|on|date) ?:? ?)?[0-9]{1,4}[ ]?[/\-.]"#,
-    r"|有効期限[ :：]{0,3}[0-9]{1,4}[/\-]"
+    r"|有効期限(?:[ :]|：){0,3}[0-9]{1,4}[/\-]"
 );
 
 /// Examines the month and year that end the anchor. Returns where to go on.
