@@ -315,7 +315,7 @@ mod tests {
             "@app.route and @dataclass",
             "icons/logo@2x.png",
             "git@github.com:owner/name.git",
-            "postgres://user:hunter@db.example.com/x",
+            "postgres://user:password@db.example.com/x",
             "https://user@host.example.com/",
             "@@@@@@ a@b @x.y",
         ]);

@@ -168,8 +168,7 @@ fn skip_between(field: Field<'_>, start: usize) -> usize {
     let mut position = start;
     for _ in 0..4 {
         let rest = field.slice(position, field.len().min(position + 4));
-        let particle =
-            PARTICLES.iter().find(|word| rest.starts_with(word));
+        let particle = PARTICLES.iter().find(|word| rest.starts_with(word));
         position += match (particle, rest.first()) {
             (Some(particle), _) => particle.len(),
             (None, Some(b' ' | b',' | b'.' | b'-' | b'/')) => 1,

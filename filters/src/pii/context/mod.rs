@@ -195,6 +195,9 @@ pub(super) const RULES: &[Rule] = &[
         88,
         shapes::licence,
     ),
+    own(shapes::BRITISH_LICENCE_ANCHOR, |search, anchor| {
+        shapes::examine_british_licence(search.field, anchor, search.found)
+    }),
     // Taxes.
     behind(
         r"(?i:utr[^a-z0-9]|unique tax(?:payer)?(?:'?s)? reference|tax reference|self assessment reference)",

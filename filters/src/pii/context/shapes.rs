@@ -100,8 +100,10 @@ fn is_pieced(field: Field<'_>, end: usize) -> bool {
 pub(super) fn pin(place: &Place<'_>) -> Option<Shape> {
     let code = Code { characters: 4..=6, digits_min: 4, letters: 0..=0, separators: b"" };
     let end = code_end(place.field, place.start, &code).filter(|end| !is_pieced(place.field, *end))?;
-    let year =
-        end - place.start == 4 && matches!(place.field.slice(place.start, place.start + 2), b"19" | b"20");
+    let head = place.field.slice(place.start, place.start + 3);
+    let dated =
+        matches!(head, b"195" | b"196" | b"197" | b"198" | b"199" | b"200" | b"201" | b"202" | b"203");
+    let year = end - place.start == 4 && dated;
     (!(year && place.gap.words > 1)).then_some(())?;
     shape(PiiType::Pin, place, end)
 }
@@ -239,6 +241,28 @@ pub(super) fn driver(place: &Place<'_>) -> Option<Shape> {
     shape(PiiType::DriverId, place, starred)
 }
 
+/// A British licence shows its holder's name and date of birth and needs no words.
+pub(super) const BRITISH_LICENCE_ANCHOR: &str =
+    r"[A-Z][A-Z9]{4}[0-9][0156][0-9][0-3][0-9]{2}[A-Z9]{2}[A-Z0-9][A-Z]{2}";
+
+/// Examines a British licence. Returns where to go on.
+pub(super) fn examine_british_licence(
+    field: Field<'_>,
+    anchor: Anchor,
+    candidates: &mut Vec<Finding>,
+) -> usize {
+    let two = |from: usize| {
+        let digits = digits_of(field, anchor.start + from, anchor.start + from + 2);
+        digits.iter().fold(0, |value, digit| value * 10 + digit)
+    };
+    // Fifty is added to the month of women.
+    let dated = matches!(two(6), 1..=12 | 51..=62) && matches!(two(8), 1..=31);
+    if dated && !field.glued_before(anchor.start) && !field.word_at(anchor.end) {
+        candidates.push(finding(PiiType::DriverId, anchor.start, anchor.end, 92));
+    }
+    anchor.start + 1
+}
+
 /// Short names are filled up with asterisks in some states.
 fn skip_stars(field: Field<'_>, end: usize) -> usize {
     end + field.slice(end, field.len().min(end + 6)).iter().take_while(|byte| **byte == b'*').count()
@@ -272,7 +296,7 @@ pub(super) fn employer(place: &Place<'_>) -> Option<Shape> {
     let prefix = digits.first().zip(digits.get(1)).map(|(tens, ones)| tens * 10 + ones)?;
     // Prefixes the tax office never gave out.
     let given = !matches!(prefix, 0 | 7..=9 | 17..=19 | 28 | 29 | 49 | 69 | 70 | 78 | 79 | 89 | 96 | 97);
-    ((grouped || bare) && given).then_some(())?;
+    ((grouped && prefix > 0) || (bare && given)).then_some(())?;
     shape(PiiType::TaxId, place, end)
 }
 
@@ -363,7 +387,7 @@ fn is_beneficiary(number: &[u8]) -> bool {
     let is_letter =
         |byte: u8| byte.is_ascii_uppercase() && !matches!(byte, b'S' | b'L' | b'O' | b'I' | b'B' | b'Z');
     let characters = number.iter().filter(|byte| byte.is_ascii_alphanumeric());
-    characters.zip(b"cane_ane_aann".iter().filter(|class| **class != b'_')).all(|(byte, class)| match class {
+    characters.zip(b"caen_aen_aann".iter().filter(|class| **class != b'_')).all(|(byte, class)| match class {
         b'c' => matches!(byte, b'1'..=b'9'),
         b'a' => is_letter(*byte),
         b'n' => byte.is_ascii_digit(),

@@ -13,8 +13,8 @@ pub(super) const ANCHOR: &str = concat!(
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|用户名|사용자 이름",
     r#"|(?i:user|login|usr|usuario)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
-    r"|(?i:user|login|account) [A-Za-z][A-Za-z._\-]{1,24}[0-9]",
-    r"|(?i:create user|alter user|drop user|grant [^';\n]{1,60} to) '"
+    r"|(?i:create user|alter user|drop user| to) '",
+    r"|(?i:user|login) [A-Za-z]"
 );
 
 const BYTES: std::ops::RangeInclusive<usize> = 2..=40;
@@ -56,19 +56,25 @@ const WORDS: [&str; 30] = [
 pub(super) fn examine(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
     let words = field.slice(anchor.start, anchor.end);
     let statement = words.ends_with(b"'") && !words.contains(&b'=') && !words.contains(&b':');
-    let value = if statement { quoted(field, anchor.end - 1) } else { labelled(field, anchor, words) };
+    let value = if statement { granted(field, anchor, words) } else { labelled(field, anchor, words) };
     if let Some((start, end)) = value {
         candidates.push(finding(PiiType::Username, start, end, 80));
     }
     anchor.start + 4
 }
 
+/// The account of a database statement: behind "to" only with the host it may come from.
+fn granted(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usize)> {
+    let (start, end) = quoted(field, anchor.end - 1)?;
+    let hosted = field.slice(end, end + 2) == b"'@";
+    (hosted || words.len() > 5).then_some((start, end))
+}
+
 fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usize)> {
     let bare = words.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let is_bare =
-        is_any(words.get(..bare).unwrap_or_default(), &["user", "login", "usr", "usuario", "account"]);
+    let is_bare = is_any(words.get(..bare).unwrap_or_default(), &["user", "login", "usr", "usuario"]);
     let operated = words.iter().any(|byte| matches!(byte, b'=' | b':'));
-    let adjacent = is_bare && !operated && words.last().is_some_and(u8::is_ascii_digit);
+    let adjacent = is_bare && !operated && words.len() == bare + 2;
     let name_end = if is_bare && (operated || adjacent) { anchor.start + bare } else { anchor.end };
     if !is_whole_label(field, anchor.start, name_end) {
         return None;
@@ -185,7 +191,7 @@ mod tests {
             ("{\\\"username\\\": \\\"ann_lee\\\"}", "username", "ann_lee"),
             ("db_user = \"ops_17\"", "user =", "ops_17"),
             ("?user=annlee17&x", "user=", "annlee17"),
-            ("came in, user annlee70.", "user annlee7", "annlee70"),
+            ("came in, user annlee70.", "user a", "annlee70"),
             ("CREATE USER 'dev_9'@'10.0.0.1'", "CREATE USER '", "dev_9"),
         ] {
             assert_eq!(found(text, words), Some(name), "{text}");

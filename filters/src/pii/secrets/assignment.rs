@@ -24,11 +24,11 @@ pub(in super::super) const TOKEN_ANCHOR: &str = concat!(
     r"(?i:api[ _\-]?key|api[ _\-]?token|api[ _\-]?secret|access[ _\-]?(?:key|token)|client[ _\-]?secret",
     r"|auth[ _\-]?(?:key|token)|authorization|secret[ _\-]?(?:access[ _\-]?)?key|account[ _\-]?key",
     r"|(?:refresh|session|bot|bearer|private|app|service)[ _\-]?token|(?:signing|encryption|webhook)[ _\-]?(?:key|secret))",
-    r#"|(?i:token|secret|credentials?)[A-Za-z0-9_\-]{0,16}[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)"#
+    r"|(?i:token|secret|credentials?)"
 );
 
 /// `Bearer` and the beginning of a token.
-pub(in super::super) const BEARER_ANCHOR: &str = r"(?i:bearer|basic) [A-Za-z0-9+/_\-]{12}";
+pub(in super::super) const BEARER_ANCHOR: &str = r"(?i:bearer|basic) [A-Za-z0-9+/_\-]{2}";
 
 const NAME_TAIL_BYTES_MAX: usize = 24;
 const WORDS_MAX: usize = 6;
@@ -215,7 +215,9 @@ fn value_after<'t>(field: Field<'t>, name_end: usize, accept_tail: fn(&[u8]) -> 
         skip_while(field, tail_end, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b'\\' | b'*'));
     let spaced = skip_while(field, closed, 4, |byte| matches!(byte, b' ' | b'\t'));
     let (operator, after) = operator_at(field, tail_end, closed, spaced)?;
-    let value_start = skip_while(field, after, 4, |byte| matches!(byte, b' ' | b'\t' | b'*'));
+    // Bold type in a document ends behind the colon: "**Password:** ...".
+    let bold = if field.slice(after, after + 2) == b"**" { after + 2 } else { after };
+    let value_start = skip_while(field, bold, 4, |byte| matches!(byte, b' ' | b'\t'));
     value_at(field, value_start, operator, spaced == tail_end && value_start == after)
 }
 
@@ -436,6 +438,7 @@ fn is_camel(bytes: &[u8]) -> bool {
         && bytes.iter().any(u8::is_ascii_lowercase)
         && case_changes(bytes) < 5
         && bytes.first().is_some_and(u8::is_ascii_lowercase)
+        && !bytes.windows(3).any(|three| three.iter().all(u8::is_ascii_uppercase))
 }
 
 /// A number with a unit or a range behind it.
@@ -504,8 +507,7 @@ fn is_token_byte(byte: u8) -> bool {
 fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
     let bytes = value.bytes;
     let length = bytes.len();
-    let short_key = bytes.starts_with(b"sk-") && length >= 12;
-    if !(short_key || length >= TOKEN_BYTES_MIN)
+    if length < TOKEN_BYTES_MIN
         || length > TOKEN_BYTES_MAX
         || !bytes.iter().all(|byte| is_token_byte(*byte))
         || is_reference(bytes)
@@ -530,7 +532,7 @@ fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
     let pieced = longest < 12 && digits * 4 < length;
     let enough =
         digits >= 2 && letters >= 2 || digits == 0 && length >= 24 && case_changes(bytes) * 3 > length;
-    short_key || (enough && !dotted && !pieced && entropy_bits(bytes) >= TOKEN_ENTROPY_BITS_MIN)
+    enough && !dotted && !pieced && entropy_bits(bytes) >= TOKEN_ENTROPY_BITS_MIN
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {

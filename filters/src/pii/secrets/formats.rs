@@ -66,7 +66,7 @@ macro_rules! formats {
 
         /// A dot in a prefix stands for any byte here; the table decides.
         pub(in super::super) const ANCHOR: &str =
-            concat!("(?:", $($prefix, "|",)+ r"AKCp)[A-Za-z0-9_/+\-]{5}");
+            concat!("(?:", $($prefix, "|",)+ r"AKCp)[A-Za-z0-9_/+\-]{2}");
     };
 }
 
@@ -367,7 +367,10 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// Forms that announce themselves behind their first bytes.
-pub(in super::super) const INFIX_ANCHOR: &str = r"[0-9]Q~[A-Za-z0-9_~.\-]{31}|:AA[A-Za-z0-9_\-]{33}|\.atlasv1\.[A-Za-z0-9_=\-]{50}|[?&;]sig=[A-Za-z0-9%+/]{40}";
+pub(in super::super) const INFIX_ANCHOR: &str = r"[0-9]Q~|:AA[A-Za-z0-9_\-]|\.atlasv1\.|[?&;]sig=";
+
+/// The shortest token with an infix.
+const INFIX_BYTES_MIN: usize = 38;
 
 /// Examines an infix. Returns where to go on.
 pub(in super::super) fn examine_infix(
@@ -384,7 +387,7 @@ pub(in super::super) fn examine_infix(
     };
     let found = found.filter(|(start, end)| {
         let body = field.slice(*start, *end);
-        !is_stand_in(body) && entropy_bits(body) >= 3.5
+        body.len() >= INFIX_BYTES_MIN && !is_stand_in(body) && entropy_bits(body) >= 3.5
     });
     let Some((start, end)) = found else {
         return start + 1;
@@ -489,7 +492,7 @@ mod tests {
         let tail = "kT9xQ2mV7bLw4Zr8NcYp3HsJ6fGd1AeUi_";
         let cases = [
             (format!("secret=aZ18Q~{}", &tail[..32]), 7),
-            (format!("/bot123456789:AA{}", &tail[..33]), 4),
+            (format!("/bot716283945:AA{}", &tail[..33]), 4),
             (format!("x kT9xQ2mV7bLw4Z.atlasv1.{tail}{tail}"), 2),
         ];
         for (text, start) in cases {

@@ -8,7 +8,7 @@ use super::super::finding;
 use super::{skip_while, starts_token};
 
 /// The first bytes of a JSON object in base64.
-pub(in super::super) const ANCHOR: &str = r"eyJ[A-Za-z0-9_\-]{8}";
+pub(in super::super) const ANCHOR: &str = r"eyJ[A-Za-z0-9_\-]";
 
 const PART_BYTES_MAX: usize = 16 * 1024;
 const HEADER_BYTES_MAX: usize = 2 * 1024;

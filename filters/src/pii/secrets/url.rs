@@ -8,8 +8,8 @@ use super::super::finding;
 use super::assignment::is_reference;
 use super::{is_stand_in, skip_while};
 
-/// `:` and a password's first byte after a scheme and a user name.
-pub(in super::super) const ANCHOR: &str = r#"://[^\s/@:"'<>\[\]?#,]{0,64}:[^\s/@:"'<>]"#;
+/// Short, since every byte a pattern counts multiplies the states of the pass over the text.
+pub(in super::super) const ANCHOR: &str = "://";
 
 const USER_BYTES_MAX: usize = 64;
 const PASSWORD_BYTES_MIN: usize = 3;
@@ -32,11 +32,15 @@ pub(in super::super) fn examine(
     candidates: &mut Vec<Finding>,
 ) -> usize {
     candidates.extend(read(field, start + 3));
-    anchor_end - 1
+    anchor_end
 }
 
 fn read(field: Field<'_>, user_start: usize) -> Option<Finding> {
-    let user_end = skip_while(field, user_start, USER_BYTES_MAX, |byte| byte != b':');
+    let is_user = |byte: u8| !byte.is_ascii_whitespace() && !b"/@:\"'<>[]?#,".contains(&byte);
+    let user_end = skip_while(field, user_start, USER_BYTES_MAX, is_user);
+    if field.at(user_end) != b':' {
+        return None;
+    }
     let start = user_end + 1;
     let stop =
         |byte: u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'<' | b'>' | b'`');
