@@ -1,5 +1,5 @@
 //! Finds personal data and credentials in one decoded text: e-mail addresses, telephone numbers, payment
-//! cards, US social security numbers, IBANs, IP addresses and AWS keys.
+//! cards, US social security numbers, IBANs, IP addresses, credentials, and values that words announce.
 //!
 //! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
 //! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,

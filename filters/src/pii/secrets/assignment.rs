@@ -529,7 +529,7 @@ fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
     let longest = bytes.split(|byte| !byte.is_ascii_alphanumeric()).map(<[u8]>::len).max().unwrap_or(0);
     let dotted = !value.quoted && bytes.contains(&b'.') && length < 30;
     // Words joined by hyphens, dots or slashes have short pieces; a token has a long one, or many digits.
-    let pieced = longest < 12 && digits * 4 < length;
+    let pieced = longest <= 12 && (digits * 4 < length || bytes.starts_with(b"sk-"));
     let enough =
         digits >= 2 && letters >= 2 || digits == 0 && length >= 24 && case_changes(bytes) * 3 > length;
     enough && !dotted && !pieced && entropy_bits(bytes) >= TOKEN_ENTROPY_BITS_MIN

@@ -95,7 +95,7 @@ formats! {
     "ATCTT3" Base64 100 260;
     "ATBB" Alphanumeric 32 32;
     "sgp_local_" Hexadecimal 40 40;
-    "sgp_" Base64Url 40 64;
+    "sgp_" Hexadecimal 40 40;
     // Messaging.
     "https://hooks.slack.com/services/T" Path 30 90;
     "https://hooks.slack.com/workflows/T" Path 30 120;
@@ -310,12 +310,12 @@ fn looks_issued(format: &Format, body: &[u8]) -> bool {
         Upper => digits > 1,
         Path => body.contains(&b'/') && digits > 2,
         // Words joined by hyphens begin like tokens; random bodies have digits or many changes of case.
-        Base64Url | Dotted if digits < 2 => false,
+        Base64Url | Dotted if digits < 2 => case_changes(body) * 3 > body.len(),
         _ if digits == 0 => case_changes(body) * 4 > body.len(),
         _ => true,
     };
     let segmented = !format.prefix.starts_with("xox") || has_slack_segments(body);
-    let whole = !format.prefix.starts_with("sk-") || longest_segment(body) >= 12;
+    let whole = format.prefix != "sk-" || longest_segment(body) >= 16;
     let dots = format.prefix != "SG." || count(body, |byte| *byte == b'.') == 1;
     enough && segmented && whole && dots && entropy_bits(body) >= format.alphabet.entropy_bits_min()
 }
@@ -370,7 +370,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 pub(in super::super) const INFIX_ANCHOR: &str = r"[0-9]Q~|:AA[A-Za-z0-9_\-]|\.atlasv1\.|[?&;]sig=";
 
 /// The shortest token with an infix.
-const INFIX_BYTES_MIN: usize = 38;
+const INFIX_BYTES_MIN: usize = 37;
 
 /// Examines an infix. Returns where to go on.
 pub(in super::super) fn examine_infix(
