@@ -475,7 +475,7 @@ impl Leaky {
                 out.extend_from_slice(line);
                 continue;
             };
-            for name in ["model_requested", "agent_tools_called", "tools_denied"] {
+            for name in ["model_requested", "model_served", "agent_tools_called", "tools_denied"] {
                 record.as_object_mut().unwrap().remove(name);
             }
             out.extend_from_slice(record.to_string().as_bytes());

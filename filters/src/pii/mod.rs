@@ -1,6 +1,6 @@
 //! Finds personal data and credentials in one decoded text: e-mail addresses, telephone numbers, payment
 //! cards, bank accounts and routing, network, crypto and vehicle addresses, identity numbers of some sixty
-//! countries and AWS keys.
+//! countries, credentials, and values that words announce.
 //!
 //! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
 //! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,
@@ -23,6 +23,7 @@ use self::numbers::Group;
 
 mod aws;
 mod card;
+mod context;
 mod crypto;
 mod email;
 mod field;
@@ -33,6 +34,7 @@ mod mac;
 mod national;
 mod numbers;
 mod phone;
+mod secrets;
 mod social_security;
 mod vehicle;
 
@@ -154,10 +156,6 @@ const RECOGNISERS: &[Recogniser] = &[
             )
         },
     },
-    Recogniser {
-        anchor: r"(?i:aws|secret[ _\-]?(?:access[ _\-]?)?key)",
-        examine: |search, anchor| search.secrets.examine_after(search.field, anchor.end, search.found),
-    },
 ];
 
 /// What one search keeps from anchor to anchor.
@@ -166,6 +164,7 @@ struct Search<'t, 's> {
     groups: &'s mut Vec<Group>,
     found: &'s mut Vec<Finding>,
     secrets: aws::SecretSearch,
+    cards: context::CardWords,
     email_floor: usize,
 }
 
@@ -260,12 +259,14 @@ impl PiiDetector {
             .utf8_empty(false)
             .which_captures(WhichCaptures::Implicit)
             .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
+        let labels = context::RULES.iter().map(|rule| rule.anchor);
+        let patterns: Vec<_> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).chain(labels).collect();
         // ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and
         // neighbours are looked at by hand where it matters.
         let anchors = Regex::builder()
             .configure(config)
             .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build_many(&RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect::<Vec<_>>())
+            .build_many(&patterns)
             .map_err(|error| BuildError(Box::new(error)))?;
         Ok(Self { anchors })
     }
@@ -290,7 +291,7 @@ impl PiiDetector {
         let Scratch { cache, groups, candidates, folded } = scratch;
         let departs = folded.fill(text);
         let plain = if departs { folded.text() } else { text };
-        if !may_contain_candidates(plain.as_bytes()) {
+        if key.is_empty() && !may_contain_candidates(plain.as_bytes()) {
             return;
         }
         candidates.clear();
@@ -312,18 +313,62 @@ impl PiiDetector {
         found: &mut Vec<Finding>,
     ) {
         let secrets = aws::SecretSearch::default();
-        let mut search = Search { field, groups, found, secrets, email_floor: 0 };
+        let cards = context::CardWords::default();
+        let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
         search.secrets.examine_keyed(field, search.found);
+        self.collect_keyed(&mut search, cache);
+        if may_contain_candidates(field.bytes()) {
+            self.examine_anchors(&mut search, cache, field.len());
+        }
+    }
+
+    /// What a JSON key announces is found where its value begins, as if both stood in one text.
+    fn collect_keyed(&self, search: &mut Search<'_, '_>, cache: &mut Cache) {
+        if search.field.key().is_empty() {
+            return;
+        }
+        let (composed, value_start) = context::compose(search.field);
+        let mut found = Vec::new();
+        let mut keyed = Search {
+            field: Field::new("", &composed),
+            groups: search.groups,
+            found: &mut found,
+            secrets: aws::SecretSearch::default(),
+            cards: context::CardWords::default(),
+            email_floor: 0,
+        };
+        self.examine_anchors(&mut keyed, cache, value_start);
+        let value_end = composed.len() - 1;
+        let whole = value_end - value_start == search.field.len();
+        for finding in found {
+            let (start, end) = (finding.range.start, finding.range.end);
+            if start >= value_start && end <= value_end && (whole || end < value_end) {
+                search.found.push(Finding { range: start - value_start..end - value_start, ..finding });
+            }
+        }
+    }
+
+    /// Examines every anchor that starts before `until`.
+    fn examine_anchors(&self, search: &mut Search<'_, '_>, cache: &mut Cache, until: usize) {
+        const LOOK_AHEAD_BYTES: usize = 16;
+        let field = search.field;
+        let limit = field.len().min(until.saturating_add(LOOK_AHEAD_BYTES));
         let mut position = 0;
-        while position < field.len() {
-            let input = Input::new(field.bytes()).range(position..);
-            let Some(anchor) = self.anchors.search_with(cache, &input) else {
+        while position < until {
+            let input = Input::new(field.bytes()).range(position..limit);
+            let Some(anchor) =
+                self.anchors.search_with(cache, &input).filter(|anchor| anchor.start() < until)
+            else {
                 break;
             };
             let place = Anchor { start: anchor.start(), end: anchor.end() };
-            let next = RECOGNISERS
-                .get(anchor.pattern().as_usize())
-                .map_or(place.end, |recogniser| (recogniser.examine)(&mut search, place));
+            let pattern = anchor.pattern().as_usize();
+            let next = match RECOGNISERS.get(pattern) {
+                Some(recogniser) => (recogniser.examine)(search, place),
+                None => context::RULES
+                    .get(pattern - RECOGNISERS.len())
+                    .map_or(place.end, |rule| context::examine(rule, search, place)),
+            };
             position = next.max(place.start + 1);
         }
     }
@@ -337,13 +382,28 @@ fn may_contain_candidates(bytes: &[u8]) -> bool {
     let digit_or_at = bytes
         .chunks(BLOCK_BYTES)
         .any(|block| block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@')));
-    digit_or_at
-        || memchr::memmem::find(bytes, b"AKIA").is_some()
-        || SPELLED_DOTS.iter().any(|dot| memchr::memmem::find(bytes, dot).is_some())
-        || memchr::memmem::find(bytes, b"ASIA").is_some()
+    digit_or_at || WORDS_WITHOUT_DIGITS.iter().any(|word| memchr::memmem::find(bytes, word).is_some())
 }
 
-const SPELLED_DOTS: [&[u8]; 4] = [b" dot ", b"dot]", b"dot)", b" DOT "];
+/// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
+const WORDS_WITHOUT_DIGITS: [&[u8]; 16] = [
+    b"AKIA",
+    b"ASIA",
+    b"passw",
+    b"Passw",
+    b"PASSW",
+    b"PASS",
+    b"Pass",
+    b"_pass",
+    b"pwd",
+    b"PRIVATE KEY",
+    b"sername",
+    b"BIC",
+    b" dot ",
+    b"dot]",
+    b"dot)",
+    b" DOT ",
+];
 
 /// Of two candidates that overlap the more certain one stays; between equals the one that starts first, then
 /// the longer one.
@@ -419,7 +479,7 @@ mod tests {
             "@app.route and @dataclass",
             "icons/logo@2x.png",
             "git@github.com:owner/name.git",
-            "postgres://user:hunter@db.example.com/x",
+            "postgres://user:password@db.example.com/x",
             "https://user@host.example.com/",
             "@@@@@@ a@b @x.y",
         ]);
