@@ -14,6 +14,8 @@ use super::ciphers;
 
 /// Shorter runs are words, numbers and identifiers.
 const RUN_BYTES_MIN: usize = 24;
+/// No encoding says anything in fewer bytes.
+const ENCODED_BYTES_MIN: usize = 16;
 /// Runs are probed before they are decoded: images and archives are long.
 const PROBE_BYTES: usize = 96;
 const PRINTABLE_PERCENT_MIN: usize = 90;
@@ -77,6 +79,9 @@ impl Parts {
 /// What is encoded in `text` and says so by its alphabet or its escapes.
 pub(super) fn encoded_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
     let mut views = Vec::new();
+    if text.len() < ENCODED_BYTES_MIN {
+        return views;
+    }
     for part in escaped_parts(text) {
         let part = text.get(part).unwrap_or_default();
         if budget.take(part.len()) {

@@ -66,6 +66,8 @@ const SMUGGLED_CHARACTERS_MIN: usize = 8;
 /// Letters that only look like letters are used in names and jokes too: they count beside other evidence.
 const DISGUISED_WEIGHT: f32 = 0.35;
 const DISGUISED_MIN: usize = 4;
+/// In fewer letters nobody says anything, by whatever alphabet: most values of a tool's JSON are shorter.
+const ATTACK_BYTES_MIN: usize = 12;
 /// How the wording of the whole text moves the verdict of its phrases, in logarithms of odds. It may clear a
 /// user's text of weak evidence, little of a plain phrase, and nothing of what a tool brought or somebody hid:
 /// harmless words are easily put around an attack.
@@ -149,6 +151,9 @@ impl InjectionScorer {
             Channel::Assistant => return self.score_answer(text),
             Channel::User | Channel::Tool => {}
         }
+        if text.len() < ATTACK_BYTES_MIN && text.is_ascii() {
+            return InjectionScore::default();
+        }
         let budget_bytes = text.len().saturating_mul(2).clamp(DECODED_BYTES_MIN, DECODED_BYTES_MAX);
         let mut budget = Budget::new(budget_bytes);
         let (mut open, mut hidden) = (Evidence::default(), Evidence::default());
@@ -199,8 +204,10 @@ impl InjectionScorer {
     /// Tries the phrases of each family around its stems. Returns where text seems to stand backwards or
     /// rotated.
     fn examine(&self, text: &[u8], evidence: &mut Evidence) -> Hints {
-        let mut parts: [Parts; SET_COUNT] = Default::default();
+        let mut parts: Vec<Parts> = Vec::new();
         self.stems.search(text, |start, sets| {
+            // Most texts have no stem, and most texts are short.
+            parts.resize_with(SET_COUNT, Parts::default);
             let mut left = sets;
             while left != 0 {
                 let index = left.trailing_zeros() as usize;
