@@ -10,6 +10,7 @@
 //! It deliberately does not decide what a finding means, does not look for names or addresses, and does not
 //! decode anything: ranges are byte ranges of the text it was given.
 
+use aho_corasick::AhoCorasick;
 use regex_automata::meta::{Cache, Regex};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
@@ -237,47 +238,56 @@ const LAZY_DFA_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The anchors could not be compiled; it means this build is broken, not that the text is bad.
 #[derive(Debug, thiserror::Error)]
 #[error("the patterns of the PII detector do not compile")]
-pub struct BuildError(#[source] Box<regex_automata::meta::BuildError>);
+pub struct BuildError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// The detector: immutable, built once, shared by all requests.
 pub struct PiiDetector {
     anchors: Regex,
+    /// The words of [`context::RULES`]. In one automaton with the anchors their states would multiply.
+    labels: Regex,
+    /// [`WORDS_WITHOUT_DIGITS`].
+    announcing: AhoCorasick,
 }
 
 /// Search state that one thread or one request reuses from text to text.
 pub struct Scratch {
-    cache: Cache,
+    caches: Caches,
     groups: Vec<Group>,
     candidates: Vec<Finding>,
     folded: Folded,
 }
 
+/// One for each automaton.
+struct Caches {
+    anchors: Cache,
+    labels: Cache,
+}
+
 impl PiiDetector {
     pub fn new() -> Result<Self, BuildError> {
-        let config = Regex::config()
-            .match_kind(MatchKind::LeftmostFirst)
-            .utf8_empty(false)
-            .which_captures(WhichCaptures::Implicit)
-            .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
-        let labels = context::RULES.iter().map(|rule| rule.anchor);
-        let patterns: Vec<_> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).chain(labels).collect();
-        // ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and
-        // neighbours are looked at by hand where it matters.
-        let anchors = Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build_many(&patterns)
-            .map_err(|error| BuildError(Box::new(error)))?;
-        Ok(Self { anchors })
+        let anchors: Vec<&str> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect();
+        let labels: Vec<&str> = context::RULES.iter().map(|rule| rule.anchor).collect();
+        let announcing = AhoCorasick::new(WORDS_WITHOUT_DIGITS).map_err(|error| BuildError(error.into()))?;
+        Ok(Self { anchors: automaton(&anchors)?, labels: automaton(&labels)?, announcing })
     }
 
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            cache: self.anchors.create_cache(),
+            caches: Caches { anchors: self.anchors.create_cache(), labels: self.labels.create_cache() },
             groups: Vec::new(),
             candidates: Vec::new(),
             folded: Folded::default(),
         }
+    }
+
+    /// Without a digit, an at sign, an address spelled out or words that announce a value without either there is
+    /// nothing to find. Blocks let the compiler use vector instructions.
+    fn may_contain_candidates(&self, bytes: &[u8]) -> bool {
+        const BLOCK_BYTES: usize = 256;
+        let digit_or_at = |block: &[u8]| {
+            block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@'))
+        };
+        bytes.chunks(BLOCK_BYTES).any(digit_or_at) || self.announcing.is_match(bytes)
     }
 
     /// Appends the findings in `text`, sorted by start and never overlapping.
@@ -288,14 +298,14 @@ impl PiiDetector {
     /// As [`find`](Self::find), where `text` is the value of a JSON member named `key`: the name counts as
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
-        let Scratch { cache, groups, candidates, folded } = scratch;
+        let Scratch { caches, groups, candidates, folded } = scratch;
         let departs = folded.fill(text);
         let plain = if departs { folded.text() } else { text };
-        if key.is_empty() && !may_contain_candidates(plain.as_bytes()) {
+        if key.is_empty() && !self.may_contain_candidates(plain.as_bytes()) {
             return;
         }
         candidates.clear();
-        self.collect(Field::new(key, plain), cache, groups, candidates);
+        self.collect(Field::new(key, plain), caches, groups, candidates);
         let first = out.len();
         append_without_overlaps(candidates, out);
         if departs {
@@ -308,7 +318,7 @@ impl PiiDetector {
     fn collect(
         &self,
         field: Field<'_>,
-        cache: &mut Cache,
+        caches: &mut Caches,
         groups: &mut Vec<Group>,
         found: &mut Vec<Finding>,
     ) {
@@ -316,14 +326,14 @@ impl PiiDetector {
         let cards = context::CardWords::default();
         let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
         search.secrets.examine_keyed(field, search.found);
-        self.collect_keyed(&mut search, cache);
-        if may_contain_candidates(field.bytes()) {
-            self.examine_anchors(&mut search, cache, field.len());
+        self.collect_keyed(&mut search, caches);
+        if self.may_contain_candidates(field.bytes()) {
+            self.examine_anchors(&mut search, caches, field.len());
         }
     }
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.
-    fn collect_keyed(&self, search: &mut Search<'_, '_>, cache: &mut Cache) {
+    fn collect_keyed(&self, search: &mut Search<'_, '_>, caches: &mut Caches) {
         if search.field.key().is_empty() {
             return;
         }
@@ -337,7 +347,7 @@ impl PiiDetector {
             cards: context::CardWords::default(),
             email_floor: 0,
         };
-        self.examine_anchors(&mut keyed, cache, value_start);
+        self.examine_anchors(&mut keyed, caches, value_start);
         let value_end = composed.len() - 1;
         let whole = value_end - value_start == search.field.len();
         for finding in found {
@@ -348,41 +358,52 @@ impl PiiDetector {
         }
     }
 
-    /// Examines every anchor that starts before `until`.
-    fn examine_anchors(&self, search: &mut Search<'_, '_>, cache: &mut Cache, until: usize) {
-        const LOOK_AHEAD_BYTES: usize = 16;
-        let field = search.field;
-        let limit = field.len().min(until.saturating_add(LOOK_AHEAD_BYTES));
-        let mut position = 0;
-        while position < until {
-            let input = Input::new(field.bytes()).range(position..limit);
-            let Some(anchor) =
-                self.anchors.search_with(cache, &input).filter(|anchor| anchor.start() < until)
-            else {
-                break;
-            };
-            let place = Anchor { start: anchor.start(), end: anchor.end() };
-            let pattern = anchor.pattern().as_usize();
-            let next = match RECOGNISERS.get(pattern) {
-                Some(recogniser) => (recogniser.examine)(search, place),
-                None => context::RULES
-                    .get(pattern - RECOGNISERS.len())
-                    .map_or(place.end, |rule| context::examine(rule, search, place)),
-            };
-            position = next.max(place.start + 1);
-        }
+    /// Examines every anchor and every label that starts before `until`.
+    fn examine_anchors(&self, search: &mut Search<'_, '_>, caches: &mut Caches, until: usize) {
+        each_match(&self.anchors, &mut caches.anchors, search, until, |search, pattern, place| {
+            RECOGNISERS.get(pattern).map_or(place.end, |recogniser| (recogniser.examine)(search, place))
+        });
+        each_match(&self.labels, &mut caches.labels, search, until, |search, pattern, place| {
+            context::RULES.get(pattern).map_or(place.end, |rule| context::examine(rule, search, place))
+        });
     }
 }
 
-/// Without a digit, an at sign, an address spelled out or the start of an access key there is nothing to
-/// find: an AWS secret key of forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
-/// instructions.
-fn may_contain_candidates(bytes: &[u8]) -> bool {
-    const BLOCK_BYTES: usize = 256;
-    let digit_or_at = bytes
-        .chunks(BLOCK_BYTES)
-        .any(|block| block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@')));
-    digit_or_at || WORDS_WITHOUT_DIGITS.iter().any(|word| memchr::memmem::find(bytes, word).is_some())
+fn each_match(
+    automaton: &Regex,
+    cache: &mut Cache,
+    search: &mut Search<'_, '_>,
+    until: usize,
+    mut examine: impl FnMut(&mut Search<'_, '_>, usize, Anchor) -> usize,
+) {
+    const LOOK_AHEAD_BYTES: usize = 16;
+    let field = search.field;
+    let limit = field.len().min(until.saturating_add(LOOK_AHEAD_BYTES));
+    let mut position = 0;
+    while position < until {
+        let input = Input::new(field.bytes()).range(position..limit);
+        let Some(found) = automaton.search_with(cache, &input).filter(|found| found.start() < until) else {
+            break;
+        };
+        let place = Anchor { start: found.start(), end: found.end() };
+        let next = examine(search, found.pattern().as_usize(), place);
+        position = next.max(place.start + 1);
+    }
+}
+
+/// ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and neighbours are looked
+/// at by hand where it matters.
+fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
+    let config = Regex::config()
+        .match_kind(MatchKind::LeftmostFirst)
+        .utf8_empty(false)
+        .which_captures(WhichCaptures::Implicit)
+        .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
+    Regex::builder()
+        .configure(config)
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .build_many(patterns)
+        .map_err(|error| BuildError(error.into()))
 }
 
 /// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
@@ -773,8 +794,9 @@ mod tests {
 
     #[test]
     fn text_without_candidates_is_skipped_and_long_runs_end() {
-        assert!(!may_contain_candidates("no numbers here".as_bytes()));
-        assert!(may_contain_candidates("AKIA".as_bytes()));
+        let detector = PiiDetector::new().unwrap();
+        assert!(!detector.may_contain_candidates("no numbers here".as_bytes()));
+        assert!(detector.may_contain_candidates("AKIA".as_bytes()));
         for piece in [
             "1",
             "1 ",
