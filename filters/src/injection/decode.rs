@@ -15,7 +15,7 @@ use super::ciphers;
 /// Shorter runs are words, numbers and identifiers.
 const RUN_BYTES_MIN: usize = 24;
 /// No encoding says anything in fewer bytes.
-const ENCODED_BYTES_MIN: usize = 16;
+const ENCODED_BYTES_MIN: usize = 12;
 /// Runs are probed before they are decoded: images and archives are long.
 const PROBE_BYTES: usize = 96;
 const PRINTABLE_PERCENT_MIN: usize = 90;

@@ -363,6 +363,8 @@ impl PiiDetector {
         each_match(&self.anchors, &mut caches.anchors, search, until, |search, pattern, place| {
             RECOGNISERS.get(pattern).map_or(place.end, |recogniser| (recogniser.examine)(search, place))
         });
+        // Labels stand before what was searched for the sake of an access key behind them.
+        search.secrets = aws::SecretSearch::default();
         each_match(&self.labels, &mut caches.labels, search, until, |search, pattern, place| {
             context::RULES.get(pattern).map_or(place.end, |rule| context::examine(rule, search, place))
         });
