@@ -210,7 +210,7 @@ pub fn redact(
     gone.sort_unstable_by_key(|range| range.start);
     let first_new = vault.entered();
     // Findings of one text stand together: its changes are made together.
-    let texts: Vec<(&Located, Vec<(Range<usize>, usize)>)> = chosen
+    let texts: Vec<(&Located, Vec<Entered>)> = chosen
         .chunk_by(|(one, _), (other, _)| one.text.value == other.text.value)
         .filter_map(|findings| Some((findings.first()?.0, findings)))
         .filter(|(Located { text, .. }, _)| {
@@ -230,6 +230,9 @@ pub fn redact(
     }
     Ok(Redacted { edits, count: chosen.len() as u64 })
 }
+
+/// Where in its text a value stands, and its entry in the vault.
+type Entered = (Range<usize>, usize);
 
 /// Not of earlier answers: what stands there was put back, or is reasoning that keeps its placeholders.
 fn callers_texts<'r>(request: &'r Request<'_>) -> impl Iterator<Item = &'r TextSpan> {
@@ -267,7 +270,7 @@ fn entries(
     request: &Request<'_>,
     text: TextSpan,
     findings: &[(&Located, Treatment)],
-) -> Result<Vec<(Range<usize>, usize)>, Irreplaceable> {
+) -> Result<Vec<Entered>, Irreplaceable> {
     let decoded = text.read(&request.document);
     let decoded = decoded.as_deref().unwrap_or_default();
     let is_key = request.document.is_key(text.value);
@@ -296,7 +299,7 @@ fn edits_of(
     vault: &Vault,
     request: &Request<'_>,
     Located { text, finding }: &Located,
-    entries: &[(Range<usize>, usize)],
+    entries: &[Entered],
 ) -> Result<Vec<Edit>, Irreplaceable> {
     let written = |replacement: &str| if text.label { label(replacement) } else { replacement.to_owned() };
     let changes: Vec<(Range<usize>, String)> =

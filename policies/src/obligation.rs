@@ -26,7 +26,7 @@ const CACHE_TTL_S_MAX: u64 = 30 * 24 * 3600;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obligation {
     MaxTokens(u64),
-    Redact(Redact),
+    Redact(Box<Redact>),
     Guardrail(GuardrailRef),
     Cache(CacheRule),
     DropTools(BTreeSet<String>),
@@ -57,7 +57,7 @@ impl Obligation {
     pub(crate) fn read(key: &str, value: &Value) -> Option<Obligation> {
         match key {
             "max_tokens" => positive(value).map(Obligation::MaxTokens),
-            "redact" => redact(value).map(Obligation::Redact),
+            "redact" => redact(value).map(|redact| Obligation::Redact(Box::new(redact))),
             "guardrail" => guardrail(value).map(Obligation::Guardrail),
             "cache" => cache(value).map(Obligation::Cache),
             "drop_tools" => names(value).map(Obligation::DropTools),
@@ -203,7 +203,7 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
         match obligation {
             Obligation::MaxTokens(limit) => merged.max_tokens = least(merged.max_tokens, limit),
             Obligation::Log(content) => merged.log_content = least(merged.log_content, content),
-            Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(more)),
+            Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(*more)),
             Obligation::Cache(rule) => merged.cache = narrower(merged.cache, rule),
             Obligation::DropTools(names) => merged.drop_tools.extend(names),
             Obligation::Guardrail(guardrail) => {
@@ -456,7 +456,7 @@ mod tests {
             ),
             (r#"{"types": []}"#, Redact::new([], &[Request], RedactMode::Mask, true)),
         ] {
-            assert_eq!(read("redact", json), Some(Obligation::Redact(expected)), "{json}");
+            assert_eq!(read("redact", json), Some(Obligation::Redact(Box::new(expected))), "{json}");
         }
     }
 

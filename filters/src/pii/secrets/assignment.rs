@@ -507,8 +507,7 @@ fn is_token_byte(byte: u8) -> bool {
 fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
     let bytes = value.bytes;
     let length = bytes.len();
-    if length < TOKEN_BYTES_MIN
-        || length > TOKEN_BYTES_MAX
+    if !(TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&length)
         || !bytes.iter().all(|byte| is_token_byte(*byte))
         || is_reference(bytes)
         || is_stand_in(bytes)
