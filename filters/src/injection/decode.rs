@@ -447,7 +447,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 
 /// Calls `on_run` with every run of such bytes that is long enough. Looking at the last byte of a window
 /// first lets ordinary words be skipped without reading them.
-fn for_each_run<'t>(text: &'t [u8], belongs: fn(u8) -> bool, mut on_run: impl FnMut(&'t [u8])) {
+fn for_each_run<'t>(text: &'t [u8], belongs: impl Fn(u8) -> bool, mut on_run: impl FnMut(&'t [u8])) {
     let mut start = 0;
     while let Some(window) = text.get(start..start + RUN_BYTES_MIN) {
         if let Some(stop) = window.iter().rposition(|byte| !belongs(*byte)) {

@@ -23,6 +23,8 @@ pub(super) struct StemSearch {
     filter: Box<[u64]>,
     /// Sorted by hash: which stem, and how far into it the four stand.
     filed: Vec<(u32, u16, u8)>,
+    /// For each hash, how many are filed before it: a search by halves would guess wrong at every step.
+    before: Box<[u16]>,
 }
 
 impl StemSearch {
@@ -31,13 +33,20 @@ impl StemSearch {
         for (stem, sets) in stems {
             *merged.entry(stem).or_default() |= sets;
         }
-        let mut search =
-            Self { stems: Vec::new(), filter: vec![0; 1 << (FILTER_BITS - 6)].into(), filed: Vec::new() };
+        let mut search = Self {
+            stems: Vec::new(),
+            filter: vec![0; 1 << (FILTER_BITS - 6)].into(),
+            filed: Vec::new(),
+            before: Box::default(),
+        };
         for (stem, sets) in merged {
             search.file(stem.as_bytes());
             search.stems.push((stem.as_bytes().into(), sets));
         }
         search.filed.sort_unstable();
+        let filed_before = |hash: u32| search.filed.partition_point(|(filed, _, _)| *filed < hash);
+        let counted = |hash| u16::try_from(filed_before(hash)).unwrap_or(u16::MAX);
+        search.before = (0..1 << FILTER_BITS).map(counted).collect();
         search
     }
 
@@ -73,8 +82,8 @@ impl StemSearch {
 
     #[cold]
     fn compare(&self, text: &[u8], place: usize, hash: u32, on_hit: &mut impl FnMut(usize, Sets)) {
-        let first = self.filed.partition_point(|(filed, _, _)| *filed < hash);
-        for (filed, number, offset) in self.filed.get(first..).unwrap_or_default() {
+        let first = self.before.get(hash as usize).copied().unwrap_or_default();
+        for (filed, number, offset) in self.filed.get(usize::from(first)..).unwrap_or_default() {
             if *filed != hash {
                 return;
             }

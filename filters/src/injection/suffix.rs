@@ -13,7 +13,7 @@ const WEIGHTS: [(usize, f32); 3] = [(5, 0.6), (4, 0.4), (3, 0.25)];
 
 pub(super) fn weigh(text: &[u8]) -> f32 {
     let text = text.trim_ascii();
-    let line = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let line = memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1);
     let line = text.get(line..).unwrap_or_default();
     let reads = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'' | b',');
     if line.len() < 2 * REQUEST_BYTES || !line.iter().take(REQUEST_BYTES).all(reads) {
