@@ -51,7 +51,7 @@ impl Admin {
             word(credentials),
             word(records),
             word(identity),
-            hardpan_inference::json::quote(self.snapshot.policy_revision()),
+            hardpan_inference::json::quote(self.snapshot.now().policy_revision()),
         );
         (if ready { 200 } else { 503 }, "application/json", body)
     }

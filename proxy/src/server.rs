@@ -123,6 +123,7 @@ impl BackgroundService for Upkeep {
             () = upkeep => {}
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
+            () = self.snapshot.policies.clone().keep_fresh() => {}
             _ = shutdown.changed() => {}
         }
     }

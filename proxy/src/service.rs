@@ -127,13 +127,15 @@ impl Service {
         metrics::request_started();
         let mut draft = Draft::begin();
         let mut downstream = Downstream::new(session);
-        let run = AssertUnwindSafe(exchange(&self.snapshot, &mut downstream, &mut draft)).catch_unwind();
+        // Every question of this request is put to the policies of now.
+        let snapshot = self.snapshot.now();
+        let run = AssertUnwindSafe(exchange(&snapshot, &mut downstream, &mut draft)).catch_unwind();
         let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
         let refused = match &outcome {
             Ok(()) => false,
             Err(refusal) => conclude(&mut downstream, &mut draft, refusal).await,
         };
-        draft.emit(&self.snapshot);
+        draft.emit(&snapshot);
         metrics::request_left();
         if refused {
             downstream.drain().await;
