@@ -8,10 +8,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::Parts;
 
 pub struct Admin {
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Arc<Parts>,
     pub metrics: PrometheusHandle,
 }
 

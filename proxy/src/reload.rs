@@ -120,6 +120,8 @@ impl Policies {
         config: Option<Arc<PolicyConfig>>,
         credentials: &Arc<CredentialStore>,
     ) -> Result<Arc<Self>, ReloadError> {
+        // From here on SIGHUP asks for something: by default it would end the process.
+        let _ = signal(SignalKind::hangup());
         let policies = Arc::new(Self::empty(config, Some(credentials.clone())));
         let Some(config) = &policies.config else { return Ok(policies) };
         let mut state = policies.state.lock().await;

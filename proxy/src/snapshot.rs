@@ -58,7 +58,7 @@ pub struct Parts {
 pub enum StartError {
     #[error(transparent)]
     Detectors(#[from] BuildError),
-    #[error("the policy bundle was refused:\n{0}")]
+    #[error("no policies could be loaded:\n{0}")]
     Policy(#[from] ReloadError),
     #[error("the price book was refused: {0}")]
     Prices(#[from] PriceBookError),
@@ -72,7 +72,7 @@ pub enum StartError {
     Identity(#[from] IdentityError),
 }
 
-impl Snapshot {
+impl Parts {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
         let inspector = Inspector::new(config.guards.pii, config.guards.injection)?
@@ -96,8 +96,7 @@ impl Snapshot {
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
-        let policy = policies.current();
-        let parts = Arc::new(Parts {
+        Ok(Arc::new(Self {
             upstream: Upstream::new(
                 config.endpoints.clone(),
                 config.http,
@@ -121,15 +120,17 @@ impl Snapshot {
             records,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,
-        });
-        Ok(Arc::new(Self { parts, policy }))
+        }))
     }
 
-    /// The same with the policies of this moment, for a request that begins.
-    pub fn now(&self) -> Self {
-        Self { parts: Arc::clone(&self.parts), policy: self.policies.current() }
+    /// These with the policies of this moment, for a request that begins. Nobody keeps one for longer: it would keep
+    /// its policies and their data in memory.
+    pub fn now(self: &Arc<Self>) -> Snapshot {
+        Snapshot { parts: Arc::clone(self), policy: self.policies.current() }
     }
+}
 
+impl Snapshot {
     pub fn policy_revision(&self) -> &str {
         self.policy.as_ref().map_or("none", |policy| policy.revision())
     }

@@ -395,6 +395,32 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn no_byte_of_a_header_makes_the_reader_fail_otherwise_than_with_an_error() {
+        let entries =
+            [entry(b'x', "p", &pax("path", "org/a.rego")), entry(b'0', "a", b"x"), vec![0; 2 * BLOCK]];
+        let tar = entries.concat();
+        let (mut read, mut refused) = (0, 0);
+        for at in 0..4 * BLOCK {
+            for byte in [0, b' ', b'/', b'0', b'7', b'9', b'x', 0x80, 0xff] {
+                let mut changed = tar.clone();
+                changed[at] = byte;
+                // With sums that fit, so that what comes after them is reached.
+                for header in [0, 2 * BLOCK] {
+                    let block = &mut changed[header..header + BLOCK];
+                    block[148..156].fill(b' ');
+                    let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+                    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+                }
+                match files(&gzip(&changed)) {
+                    Ok(_) => read += 1,
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+        assert!(read > 1000 && refused > 500, "{read} read, {refused} refused");
+    }
+
+    #[test]
     fn an_archive_that_grows_too_much_is_refused_before_it_has() {
         let zeros = vec![b'0'; 3 << 20];
         let bomb = tar(&[entry(b'0', "data.json", &zeros)]);
