@@ -46,11 +46,8 @@ impl Manifest {
         }
         match members.get("file_rego_versions") {
             None => {}
-            Some(Value::Object(files)) => {
-                if files.values().any(|version| version.as_u64() != Some(1)) {
-                    return Err(ManifestError::RegoVersion);
-                }
-            }
+            Some(Value::Object(files)) if files.values().all(|version| version.as_u64() == Some(1)) => {}
+            Some(Value::Object(_)) => return Err(ManifestError::RegoVersion),
             Some(_) => return Err(ManifestError::Member { member: "file_rego_versions" }),
         }
         match members.get("wasm") {
