@@ -4,6 +4,7 @@
 //! [`Decision`]s. Nothing here enforces anything, talks to a network or keeps state beyond a bounded memo of
 //! earlier answers: the proxy hands in facts and carries out what comes back.
 
+pub mod bundle;
 pub mod decision;
 mod decision_id;
 pub mod evaluate;
@@ -18,11 +19,12 @@ pub mod source;
 mod syntax;
 pub mod test_runner;
 
+pub use crate::bundle::signature::{KeyError, Verification};
 pub use crate::decision::{
     CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
     Reason, Redact, Severity, Verdict,
 };
 pub use crate::evaluate::{Mode, PolicySet, Settings};
 pub use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
-pub use crate::source::{Bundle, LoadError, Problem, Source};
+pub use crate::source::{Bundle, LoadError, Problem, Source, read_archive};
 pub use crate::test_runner::{Outcome as TestOutcome, TestCase, TestReport, run_tests};

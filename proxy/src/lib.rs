@@ -16,6 +16,7 @@ pub mod models;
 pub mod payload;
 pub mod record;
 pub mod refusal;
+pub mod reload;
 pub mod respond;
 pub mod server;
 pub mod service;

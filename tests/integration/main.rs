@@ -23,6 +23,7 @@ mod leak;
 mod properties;
 mod records;
 mod redaction;
+mod reload;
 mod scan;
 mod smuggling;
 mod streams;

@@ -359,11 +359,41 @@ pub enum PolicyMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     pub mode: PolicyMode,
-    /// `library`, or a directory of Rego files.
+    /// `library`, a directory, an archive, an https URL or `s3://BUCKET/KEY`.
     pub bundle: Option<Text>,
     pub data: Vec<Text>,
+    pub fetch: Option<BundleFetch>,
+    pub signature: Option<BundleSignature>,
+    /// Where a copy of the last good archive is kept, for a start without its source.
+    pub last_good: Option<Text>,
     pub evaluation_limit_ms: Option<u64>,
     pub memo_entries_max: Option<u64>,
+}
+
+/// How a bundle that is not on this machine is fetched.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct BundleFetch {
+    pub poll_s: Option<u64>,
+    pub ca: Option<Text>,
+    pub token: Option<Text>,
+    /// Of S3. Defaults to `aws.region`.
+    pub region: Option<Text>,
+    /// In place of S3's public one.
+    pub endpoint: Option<Text>,
+}
+
+/// What a bundle's signature is checked with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleSignature {
+    pub algorithm: Text,
+    /// A PEM public key.
+    pub key_file: Option<Text>,
+    /// Of the algorithms `HS…`.
+    pub secret: Option<Text>,
+    pub key_id: Option<Text>,
+    pub scope: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
