@@ -11,9 +11,11 @@ use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::{Bundle, LoadError, PolicySet};
 use hardpan_pricing::{PriceBook, PriceBookError};
 use hardpan_quotas::Ledger;
-use hardpan_telemetry::audit::{AuditError, AuditLog, AuditSettings, AuditSink};
+use hardpan_telemetry::audit::{
+    AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
+};
 
-use crate::config::{Config, OnFull};
+use crate::config::{Config, OnFull, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -69,6 +71,34 @@ pub fn load_policy(config: &Config) -> Result<Option<PolicySet>, LoadError> {
     PolicySet::new(bundle, policy.settings.clone()).map(Some)
 }
 
+fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -> AuditSettings {
+    let ship = records.ship.iter().map(|ship| ShipSettings {
+        name: ship.name.clone(),
+        destination: ship.destination.clone(),
+        region: ship.region.clone(),
+        endpoint: ship.endpoint.clone(),
+        credentials: Arc::clone(credentials),
+        backlog_bytes_max: ship.backlog_bytes_max,
+        every: ship.every,
+    });
+    AuditSettings {
+        sink: records.path.clone().map_or(AuditSink::Stdout, AuditSink::File),
+        form: records.form.clone(),
+        on_full: match records.on_full {
+            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
+        },
+        queue_records_max: RECORDS_QUEUED_MAX,
+        rotation: records.rotation,
+        checkpoints: records.checkpoints.as_ref().map(|checkpoints| CheckpointSettings {
+            key: checkpoints.key.clone(),
+            every_records: checkpoints.every_records,
+            every: checkpoints.every,
+        }),
+        ship: ship.collect(),
+    }
+}
+
 impl Snapshot {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
@@ -79,17 +109,8 @@ impl Snapshot {
             None => PriceBook::shipped()?,
             Some(path) => PriceBook::parse(&std::fs::read_to_string(path).map_err(StartError::PricesRead)?)?,
         };
-        let sink = match &config.records.path {
-            Some(path) => AuditSink::File(path.clone()),
-            None => AuditSink::Stdout,
-        };
-        let on_full = match config.records.on_full {
-            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
-            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
-        };
-        let records =
-            AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
+        let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
