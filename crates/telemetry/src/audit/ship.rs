@@ -168,14 +168,19 @@ struct Part {
 
 impl Work {
     fn run(&mut self, runtime: &tokio::runtime::Runtime, stopped: &Receiver<()>) {
+        let mut not_before = Instant::now();
         loop {
-            let pause = match self.failures {
-                0 => LOOK_EVERY.min(self.every),
-                failures => BACKOFF_MAX.min(Duration::from_secs(1 << failures.min(10).saturating_sub(1))),
-            };
-            let closing = !matches!(stopped.recv_timeout(pause), Err(RecvTimeoutError::Timeout));
+            let stopping = stopped.recv_timeout(LOOK_EVERY.min(self.every));
+            let closing = !matches!(stopping, Err(RecvTimeoutError::Timeout));
+            if !closing && Instant::now() < not_before {
+                // How much waits is looked at during an outage too. A folder that cannot be read is told below.
+                let _ = self.keep_within_bound();
+                continue;
+            }
             let until = closing.then(|| Instant::now() + CLOSE_WITHIN);
             if let Err(error) = self.send_all(runtime, until) {
+                let pause = BACKOFF_MAX.min(Duration::from_secs(1 << self.failures.min(10)));
+                not_before = Instant::now() + pause;
                 self.failures = self.failures.saturating_add(1);
                 metrics::record_write_failed();
                 // Once for an outage, not at every attempt.

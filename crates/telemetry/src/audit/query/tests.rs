@@ -102,9 +102,9 @@ fn only_what_is_recent_enough_is_read() {
 fn cells_are_shown_safely() {
     let folder = Directory::new("query-shown");
     let records = records(&folder, None);
-    let sql = "SELECT feature, 'a' || char(27) AS risky, 5 AS n, NULL AS nothing FROM records LIMIT 1";
+    let sql = "SELECT feature, 'a' || char(27) AS risky, 5 AS n, NULL AS absent FROM records LIMIT 1";
     let answer = records.ask(sql).unwrap();
-    assert_eq!(answer.csv(), "feature,risky,n,nothing\r\n\"chat, \"\"beta\"\"\",a\u{1b},5,\r\n");
+    assert_eq!(answer.csv(), "feature,risky,n,absent\r\n\"chat, \"\"beta\"\"\",a\u{1b},5,\r\n");
     let table = answer.table();
     assert!(!table.contains('\u{1b}') && table.contains("chat, \"beta\"  a\u{fffd}"), "{table}");
     let last = table.lines().last().unwrap();

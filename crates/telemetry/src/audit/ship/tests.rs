@@ -275,7 +275,7 @@ fn above_its_bound_a_backlog_refuses_requests_until_it_is_sent() {
     let endpoint =
         Endpoint::start(move |_, _| (if is_up.load(Ordering::SeqCst) { 200 } else { 503 }, String::new()));
     let mut settings = ship(endpoint.address, s3());
-    settings.backlog_bytes_max = 1_000;
+    settings.backlog_bytes_max = 10;
     let log = start(&folder, settings, OnFull::Refuse, None);
     write(&log, 0..1);
     let until = |healthy: bool| {
