@@ -266,11 +266,12 @@ impl Checkpoints {
     pub fn add(&mut self, occasion: Occasion, position: Position) -> io::Result<()> {
         let line = self.statement(self.sequence + 1, occasion, position)?;
         self.file.seek(SeekFrom::Start(self.whole_bytes))?;
-        // A failure may leave part of a line; the next attempt writes over it.
+        // A failure may leave a line behind, or part of one; the next attempt writes over it.
         self.file.write_all(&line)?;
-        self.whole_bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
-        self.file.set_len(self.whole_bytes)?;
+        let whole_bytes = self.whole_bytes + u64::try_from(line.len()).unwrap_or(u64::MAX);
+        self.file.set_len(whole_bytes)?;
         self.file.sync_data()?;
+        self.whole_bytes = whole_bytes;
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         self.sequence += 1;
         self.previous = Sha256::digest(text).into();

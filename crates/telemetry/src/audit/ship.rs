@@ -87,7 +87,12 @@ impl Shipper {
         let (stop, stopped) = sync_channel(1);
         let behind = Arc::new(AtomicBool::new(false));
         let cursor_path = shipped_path(log, &settings.name);
-        let cursor = Cursor::read(&cursor_path)?;
+        let mut cursor = Cursor::read(&cursor_path)?;
+        let (active, durable) = progress.get();
+        if cursor.file > active || (cursor.file == active && cursor.bytes > durable) {
+            tracing::warn!("the audit log is not the one that was shipped so far; all of it is shipped");
+            cursor = Cursor::default();
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let mut work = Work {
             log: log.to_owned(),

@@ -367,7 +367,13 @@ impl<'a> Check<'a> {
 }
 
 fn signed_of(statement: Statement) -> Signed {
-    Signed { sequence: statement.sequence, time: statement.time, position: statement.position }
+    Signed { sequence: statement.sequence, time: plain(&statement.time), position: statement.position }
+}
+
+/// It goes to a terminal.
+fn plain(text: &str) -> String {
+    const BYTES_MAX: usize = 64;
+    text.chars().filter(char::is_ascii_graphic).take(BYTES_MAX).collect()
 }
 
 /// The id of a record, as far as it can be told from a line that may not be whole.
@@ -377,7 +383,6 @@ fn record_id(line: &[u8]) -> Option<String> {
         request_id: String,
     }
     const START: &[u8] = b"{\"request_id\":\"";
-    const ID_BYTES_MAX: usize = 64;
     let id = match serde_json::from_slice::<Id>(line) {
         Ok(id) => id.request_id,
         Err(_) => {
@@ -386,8 +391,7 @@ fn record_id(line: &[u8]) -> Option<String> {
             String::from_utf8_lossy(rest.get(..end)?).into_owned()
         }
     };
-    // It goes to a terminal.
-    Some(id.chars().filter(|character| character.is_ascii_graphic()).take(ID_BYTES_MAX).collect())
+    Some(plain(&id))
 }
 
 /// The files of the logs at these paths, oldest first, for readers that do not verify.

@@ -195,6 +195,22 @@ fn an_outage_and_a_restart_lose_nothing() {
 }
 
 #[test]
+fn a_log_begun_anew_is_shipped_from_its_beginning() {
+    let folder = Directory::new("ship-anew");
+    let endpoint = Endpoint::start(|_, _| (200, String::new()));
+    let log = start(&folder, ship(endpoint.address, s3()), OnFull::Refuse, None);
+    write(&log, 0..5);
+    log.close();
+    std::fs::remove_file(folder.log()).unwrap();
+    let again = Endpoint::start(|_, _| (200, String::new()));
+    let log = start(&folder, ship(again.address, s3()), OnFull::Refuse, None);
+    write(&log, 5..7);
+    log.close();
+    let text: Vec<u8> = again.received().iter().flat_map(|one| one.body.clone()).collect();
+    assert!(text == log_text(&folder));
+}
+
+#[test]
 fn checkpoints_go_to_s3_too() {
     let folder = Directory::new("ship-checkpoints");
     let endpoint = Endpoint::start(|_, _| (200, String::new()));
