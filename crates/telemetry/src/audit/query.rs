@@ -373,20 +373,16 @@ struct CacheWrites {
     for_1h: u64,
 }
 
-impl<'a> Row<'a> {
+impl Row<'_> {
     fn insert(&self, insert: &mut rusqlite::Statement<'_>, unix_ms: Option<i64>) -> rusqlite::Result<()> {
-        let raw = |value: Option<&'a RawValue>| value.map(RawValue::get);
+        let raw = |value: Option<&RawValue>| value.map(|value| value.get().to_owned());
         let principal = self.principal.as_ref();
         let decision = self.decision.as_ref();
         let part = |end: usize| self.time.get(..end);
         let count = |value: Option<u64>| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
-        let findings_count = self.findings.and_then(|findings| match findings.get() {
-            // Of most records.
-            "{}" => Some(0),
-            some => serde_json::from_str::<BTreeMap<Cow<'_, str>, u64>>(some)
-                .ok()
-                .map(|counts| counts.values().sum::<u64>()),
-        });
+        let counts: Option<BTreeMap<&str, u64>> =
+            self.findings.and_then(|findings| serde_json::from_str(findings.get()).ok());
+        let findings_count = counts.map(|counts| counts.values().sum::<u64>());
         let writes = self.cache_write_tokens.as_ref().map(|writes| writes.for_5m + writes.for_1h);
         let overhead = self.overhead_us.as_ref().map(|stages| stages.values().sum::<u64>());
         let nanos = self.estimated_cost_usd.as_deref().and_then(nano_usd);
