@@ -17,7 +17,7 @@ use hardpan_inference::usage::{TokenUsage, UsageSource};
 use hardpan_policies::Decision;
 use hardpan_pricing::Cost;
 use hardpan_telemetry::audit::{
-    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord, user_id_hash,
+    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
 };
 use hardpan_telemetry::metrics;
 use time::OffsetDateTime;
@@ -255,9 +255,12 @@ impl Draft {
     }
 
     fn into_record(self, snapshot: &Snapshot, elapsed: Duration) -> AuditRecord {
-        let salt = snapshot.config.records.user_salt.as_bytes();
+        let salt = &snapshot.config.records.user_salt;
+        let began = self.unix_seconds();
+        let (user_id_hash, user_id_epoch) = self.user.as_deref().map(|user| salt.hash(user, began)).unzip();
         let principal = self.verified.then(|| AuditPrincipal {
-            user_id_hash: self.user.as_deref().map(|user| user_id_hash(salt, user)),
+            user_id_hash,
+            user_id_epoch: user_id_epoch.flatten(),
             app: self.app,
             team: self.team,
         });

@@ -13,9 +13,11 @@ use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
 use hardpan_quotas::Ledger;
-use hardpan_telemetry::audit::{AuditError, AuditLog, AuditSettings, AuditSink};
+use hardpan_telemetry::audit::{
+    AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
+};
 
-use crate::config::{Config, OnFull};
+use crate::config::{Config, OnFull, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -72,6 +74,34 @@ pub enum StartError {
     Identity(#[from] IdentityError),
 }
 
+fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -> AuditSettings {
+    let ship = records.ship.iter().map(|ship| ShipSettings {
+        name: ship.name.clone(),
+        destination: ship.destination.clone(),
+        region: ship.region.clone(),
+        endpoint: ship.endpoint.clone(),
+        credentials: Arc::clone(credentials),
+        backlog_bytes_max: ship.backlog_bytes_max,
+        every: ship.every,
+    });
+    AuditSettings {
+        sink: records.path.clone().map_or(AuditSink::Stdout, AuditSink::File),
+        form: records.form.clone(),
+        on_full: match records.on_full {
+            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
+        },
+        queue_records_max: RECORDS_QUEUED_MAX,
+        rotation: records.rotation,
+        checkpoints: records.checkpoints.as_ref().map(|checkpoints| CheckpointSettings {
+            key: checkpoints.key.clone(),
+            every_records: checkpoints.every_records,
+            every: checkpoints.every,
+        }),
+        ship: ship.collect(),
+    }
+}
+
 impl Parts {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
@@ -81,17 +111,8 @@ impl Parts {
             None => PriceBook::shipped()?,
             Some(path) => PriceBook::parse(&std::fs::read_to_string(path).map_err(StartError::PricesRead)?)?,
         };
-        let sink = match &config.records.path {
-            Some(path) => AuditSink::File(path.clone()),
-            None => AuditSink::Stdout,
-        };
-        let on_full = match config.records.on_full {
-            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
-            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
-        };
-        let records =
-            AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
+        let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =

@@ -11,6 +11,7 @@
 mod adversarial;
 mod answers;
 mod answers_redacted;
+mod audit;
 mod bodies;
 mod configuration;
 mod coverage;

@@ -4,6 +4,7 @@
 mod detection;
 mod identity;
 mod policy;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -154,14 +155,9 @@ pub struct CacheConfig {
 use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
-pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
+pub use records::RecordsConfig;
 
-pub struct RecordsConfig {
-    /// None: standard output.
-    pub path: Option<PathBuf>,
-    pub on_full: OnFull,
-    pub user_salt: Zeroizing<String>,
-}
+pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
 impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -248,7 +244,7 @@ impl Builder<'_> {
         let book = written.prices.book.filter(|book| book.0 != "shipped");
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
-        let path = written.records.path.0;
+        let records = self.records(written.records, &written.aws.region.0);
         Some(Config {
             listen: listen?,
             admin: admin.flatten(),
@@ -284,11 +280,7 @@ impl Builder<'_> {
             cache,
             price_book,
             unknown_model: written.prices.unknown_model,
-            records: RecordsConfig {
-                path: (path != "stdout").then(|| self.folder_path(&path)),
-                on_full: written.records.on_full,
-                user_salt: Zeroizing::new(user_salt(written.records.user_salt)),
-            },
+            records,
         })
     }
 
