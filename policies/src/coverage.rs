@@ -1,7 +1,8 @@
 //! Which lines of rules the tests reached.
 //!
 //! A line counts where a condition, or the value of a rule's head, begins on it. Lines are what the engine can tell:
-//! of two conditions on one line it is enough that one was evaluated. Tests themselves are left out.
+//! of two conditions on one line it is enough that one was evaluated, and a package is evaluated as a whole when a test
+//! names it, so that first conditions count for little. Tests themselves are left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 

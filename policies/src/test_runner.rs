@@ -211,7 +211,10 @@ mod tests {
             ]\n\
             count(names) > 0\n\
             }\n\
-            unused if input.z";
+            unused if {\n\
+            input.z\n\
+            input.w\n\
+            }";
         let tests = "package policy.org.a_test\nimport data.policy.org.a\n\
             test_a if a.allow with input as {\"x\": 1, \"list\": [1]}\n\
             test_b if count(a.deny) == 0 with input as {\"y\": 1, \"names\": []}";
@@ -224,9 +227,9 @@ mod tests {
         let coverage = collector.finish();
         assert_eq!(coverage.files.len(), 1, "tests are not covered themselves");
         let file = &coverage.files["a.rego"];
-        assert_eq!(file.covered, [3, 4, 5, 11, 12, 13, 16].into());
-        assert_eq!(file.missed, [9, 14, 18].into());
-        assert_eq!(coverage.permille(), 700);
+        assert_eq!(file.covered, [3, 4, 5, 11, 12, 13, 16, 19].into());
+        assert_eq!(file.missed, [9, 14, 20].into());
+        assert_eq!(coverage.permille(), 727);
     }
 
     #[test]

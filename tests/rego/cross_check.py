@@ -79,7 +79,7 @@ def mutated(dice, fixture):
 def inputs(count):
     """The fixtures, then mutations of them; those without an action are no question and are left out."""
     fixtures = [json.loads(path.read_text()) for path in sorted((POLICIES / "fixtures").glob("*.json"))]
-    actions = {"model:invoke", "endpoint:invoke", "kb:retrieve", "api:call", "tool:use"}
+    actions = ["model:invoke", "endpoint:invoke", "kb:retrieve", "api:call", "tool:use"]
     dice = random.Random(7)
     documents = list(fixtures)
     while len(documents) < count:
@@ -109,12 +109,22 @@ class Other:
 
     def values(self, document, verbs):
         self.rego.set_input(document)
-        return {verb: self.value(verb) for verb in verbs}
+        everything = self.ask("data.policy")
+        # A rule in conflict with itself takes the whole document with it; then each verb is asked for alone.
+        if everything is None:
+            return {verb: self.ask(verb) or [] for verb in verbs}
+        return {verb: within(everything, verb.split(".")[2:]) for verb in verbs}
 
-    def value(self, verb):
+    def ask(self, path):
         # A binding, because a rule whose value is false prints like one that is undefined.
-        text = str(self.rego.query(f"x = {verb}"))
-        return [] if text == "undefined" else json.loads(text)["bindings"]["x"]
+        text = str(self.rego.query(f"x = {path}"))
+        return json.loads(text)["bindings"]["x"] if text.startswith("{") else None
+
+
+def within(value, path):
+    for name in path:
+        value = value.get(name, {})
+    return value or []
 
 
 def ordered(value):
