@@ -115,7 +115,7 @@ fn source_between(span: &Span, start: u32, end: u32) -> &str {
         (usize::try_from(start).unwrap_or(usize::MAX), usize::try_from(end).unwrap_or(usize::MAX));
     // Nothing but its own closing quote can follow an expression at once.
     let is_quoted = source.as_bytes().get(end).is_some_and(|byte| matches!(byte, b'"' | b'`'));
-    source.get(start..end + usize::from(is_quoted)).unwrap_or_default()
+    source.get(start..end.saturating_add(usize::from(is_quoted))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -104,8 +104,8 @@ impl Check {
 
 /// Actions down, layers across; in each cell the verbs that can speak about the action.
 fn table(matrix: &Matrix) -> Vec<String> {
-    let mut rows = vec![vec!["action".to_owned()]];
-    rows.iter_mut().for_each(|head| head.extend(matrix.owners.iter().cloned()));
+    let head = ["action".to_owned()].into_iter().chain(matrix.owners.iter().cloned());
+    let mut rows = vec![head.collect::<Vec<_>>()];
     for (action, cells) in &matrix.rows {
         let cell = |verbs: &Vec<&str>| if verbs.is_empty() { "-".to_owned() } else { verbs.join(" ") };
         rows.push([action.name().to_owned()].into_iter().chain(cells.iter().map(cell)).collect());
