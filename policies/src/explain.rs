@@ -79,12 +79,12 @@ pub enum Finding {
 impl Finding {
     pub fn name(self) -> &'static str {
         match self {
-            Finding::False => "false",
-            Finding::Undefined => "undefined",
-            Finding::Holds => "holds",
-            Finding::Nothing => "nothing",
-            Finding::NotEvery => "not every",
-            Finding::Error => "error",
+            Finding::False => "is false",
+            Finding::Undefined => "is undefined",
+            Finding::Holds => "holds behind its not",
+            Finding::Nothing => "finds nothing",
+            Finding::NotEvery => "is not true of every one",
+            Finding::Error => "raises an error",
         }
     }
 }

@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(coverage.files.len(), 1, "tests are not covered themselves");
         let file = &coverage.files["a.rego"];
         assert_eq!(file.covered, [3, 4, 5, 11, 12, 13, 16, 19].into());
-        assert_eq!(file.missed, [9, 14, 20].into());
+        assert_eq!(file.missed, [8, 14, 20].into());
         assert_eq!(coverage.permille(), 727);
     }
 

@@ -91,7 +91,10 @@ fn check_prints_who_speaks_about_what() {
 fn check_refuses_what_would_not_be_served_and_warns_of_the_rest() {
     let folder = Folder::bundle("a", "allow if input.modle.id");
     let output = policy(&["check", folder.path()], "");
-    assert!(text(&output).contains("warning: org/a.rego:2: no question has input.modle.id; did you mean input.model.id?"));
+    assert!(
+        text(&output)
+            .contains("warning: org/a.rego:2: no question has input.modle.id; did you mean input.model.id?")
+    );
     let output = policy(&["check", folder.path(), "--strict"], "");
     assert!(!output.status.success());
     let folder = Folder::bundle("a", "allow if http.send({})\nf(x) := f(x)");
@@ -124,8 +127,10 @@ fn coverage_has_a_threshold() {
 fn eval_answers_with_the_decision_document() {
     let folder = Folder::bundle(
         "a",
-        &format!("{ALLOW}deny contains {{\"code\": \"c\", \"msg\": \"no {{\"}} if input.model.region != data.home\n\
-            apply contains {{\"max_tokens\": 7}}"),
+        &format!(
+            "{ALLOW}deny contains {{\"code\": \"c\", \"msg\": \"no {{\"}} if input.model.region != data.home\n\
+            apply contains {{\"max_tokens\": 7}}"
+        ),
     );
     let data = folder.file("more.json", r#"{"home": "ap-south-1"}"#);
     let other = folder.file("other.json", r#"{"home": "eu-west-1"}"#);
@@ -149,9 +154,11 @@ fn eval_takes_a_document_per_line() {
     let answers: Vec<Value> = text(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let verb = "data.policy.org.a.allow";
     assert_eq!(answers, [json!({verb: {"value": ["ok"]}}), json!({verb: {"value": []}})]);
-    let output = policy(&["eval", folder.path(), "--input", "-", "--batch"], "{\"action\": \"api:call\"}\n{}\n");
+    let output =
+        policy(&["eval", folder.path(), "--input", "-", "--batch"], "{\"action\": \"api:call\"}\n{}\n");
     assert!(!output.status.success() && told(&output).contains("line 2: input.action must be one of"));
-    for (input, expected) in [("[]", "not a JSON object"), ("{\"action\": 1}", "input.action must be one of")] {
+    for (input, expected) in [("[]", "not a JSON object"), ("{\"action\": 1}", "input.action must be one of")]
+    {
         let output = policy(&["eval", folder.path(), "--input", "-"], input);
         assert!(!output.status.success() && told(&output).contains(expected), "{}", told(&output));
     }
@@ -195,9 +202,13 @@ fn recorded_decisions_are_replayed_over_another_bundle() {
     };
     let same = json_of(&report(ALLOW, &["--json", "--fail-on", "looser", "--fail-on", "stricter"]));
     assert_eq!((&same["total"]["same"], &same["examples"]), (&json!(2), &json!([])));
-    let stricter = "allow contains \"ok\" if { input.action == \"model:invoke\"; input.principal.team == \"payments\" }";
+    let stricter =
+        "allow contains \"ok\" if { input.action == \"model:invoke\"; input.principal.team == \"payments\" }";
     let found = json_of(&report(stricter, &["--json"]));
-    assert_eq!((&found["teams"]["payments"]["same"], &found["teams"]["search"]["stricter"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&found["teams"]["payments"]["same"], &found["teams"]["search"]["stricter"]),
+        (&json!(1), &json!(1))
+    );
     let example = json!({"change": "stricter", "request_id": "line-2", "team": "search", "action": "model:invoke",
         "why": "now no_allow"});
     assert_eq!(found["examples"], json!([example]));
@@ -205,7 +216,12 @@ fn recorded_decisions_are_replayed_over_another_bundle() {
     assert!(!output.status.success() && told(&output).contains("1 decision(s) are stricter"));
     let reading = format!("{ALLOW}deny contains \"d\" if input.principal.user == \"bob\"");
     let table = text(&report(&reading, &[]));
-    assert!(table.contains("inconclusive: line-1 model:invoke of team payments: /input/principal/user was masked and is read"), "{table}");
+    assert!(
+        table.contains(
+            "inconclusive: line-1 model:invoke of team payments: /input/principal/user was masked and is read"
+        ),
+        "{table}"
+    );
     let against = json_of(&report(ALLOW, &["--json", "--old", old.path()]));
     assert_eq!(against["total"]["same"], 2);
     let output = policy(&["replay", "-", "--bundle", old.path()], "");

@@ -134,7 +134,7 @@ fn rule_lines(rule: &RuleExplanation, depth: usize, lines: &mut Vec<String>) {
     };
     lines.push(format!("{margin}{} {mark}: {path}{head}", rule.at));
     let Some(condition) = condition else { return };
-    lines.push(format!("{margin}  {} is {}: {}", condition.at, condition.finding.name(), condition.text));
+    lines.push(format!("{margin}  {} {}: {}", condition.at, condition.finding.name(), condition.text));
     for (name, value) in &condition.values {
         lines.push(format!("{margin}    {name} = {value}"));
     }
