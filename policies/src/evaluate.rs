@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hardpan_inference::principal::Principal;
 use moka::sync::Cache;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, Value};
@@ -131,26 +132,55 @@ impl PolicySet {
     }
 
     fn judge(&self, question: &Question<'_>) -> Decision {
-        let mut findings = self.evaluate(question);
+        let (action, principal) = (question.action(), question.common.principal);
+        let Ok(document) = input::document(question, self.shown) else {
+            let mut findings = Findings::default();
+            findings.fail("input.tool.args", "the arguments said to be valid are not JSON", None);
+            return self.conclude(action, principal, findings);
+        };
+        self.judge_document(action, principal, &document)
+    }
+
+    /// The same for facts that are a document already, past the memo and without an id.
+    pub(crate) fn judge_document(&self, action: Action, principal: &Principal, document: &Value) -> Decision {
+        let mut findings = self.evaluate(action, principal, document);
         // The timer counts wall-clock time, so a busy machine is the likeliest cause. Rules are pure: try
         // again.
         if matches!(findings.error, Some(EvaluationError::Timeout { .. })) {
-            findings = self.evaluate(question);
+            findings = self.evaluate(action, principal, document);
         }
-        self.conclude(question, findings)
+        self.conclude(action, principal, findings)
+    }
+
+    /// The document of a question whole, as it is written to a log.
+    pub(crate) fn document(&self, question: &Question<'_>) -> Option<Value> {
+        question.oversized().is_none().then(|| input::document(question, FieldSet::EVERYTHING).ok()).flatten()
+    }
+
+    /// A prepared engine with this input.
+    pub(crate) fn engine(&self, document: &Value) -> Engine {
+        let mut engine = self.template.clone();
+        engine.set_input(document.clone());
+        let limit = self.settings.evaluation_limit;
+        engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
+        engine
+    }
+
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    pub(crate) fn syntax(&self) -> Syntax {
+        Syntax::read(self.template.clone().get_modules())
     }
 
     /// Asks every applicable rule.
-    fn evaluate(&self, question: &Question<'_>) -> Findings {
+    fn evaluate(&self, action: Action, principal: &Principal, document: &Value) -> Findings {
         let started = Instant::now();
         let mut findings = Findings::default();
-        let Ok(document) = input::document(question, self.shown) else {
-            findings.fail("input.tool.args", "the arguments said to be valid are not JSON", None);
-            return findings;
-        };
         let mut engine = self.template.clone();
-        engine.set_input(document);
-        for rule in self.plans.applicable(question.action(), question.common.principal) {
+        engine.set_input(document.clone());
+        for rule in self.plans.applicable(action, principal) {
             let left = self.settings.evaluation_limit.saturating_sub(started.elapsed());
             match ask(&mut engine, rule, left) {
                 Ok(value) => findings.absorb(rule, &value),
@@ -171,10 +201,10 @@ impl PolicySet {
         findings
     }
 
-    fn conclude(&self, question: &Question<'_>, findings: Findings) -> Decision {
+    fn conclude(&self, action: Action, principal: &Principal, findings: Findings) -> Decision {
         let mut refusals = findings.denies;
         if findings.error.is_none() {
-            refusals.extend(self.missing_grants(question, &findings.grants));
+            refusals.extend(self.missing_grants(action, principal, &findings.grants));
         }
         let mut failures: Vec<Reason> = findings.error.iter().map(failure_reason).collect();
         let obligations = obligation::merge(findings.applied).unwrap_or_else(|conflict| {
@@ -188,7 +218,7 @@ impl PolicySet {
             });
             Obligations::default()
         });
-        let decision = self.allowed(question.action());
+        let decision = self.allowed(action);
         match self.settings.mode {
             Mode::Enforce => {
                 refusals.extend(failures);
@@ -206,9 +236,7 @@ impl PolicySet {
         }
     }
 
-    fn missing_grants(&self, question: &Question<'_>, grants: &[Grant]) -> Vec<Reason> {
-        let principal = question.common.principal;
-        let action = question.action();
+    fn missing_grants(&self, action: Action, principal: &Principal, grants: &[Grant]) -> Vec<Reason> {
         let responsible = self.plans.responsible(action, principal);
         let missing =
             responsible.into_iter().filter(|layer| !grants.iter().any(|grant| grant.layer == *layer));
@@ -235,7 +263,7 @@ impl PolicySet {
             }],
             ..Findings::default()
         };
-        self.conclude(question, findings)
+        self.conclude(question.action(), question.common.principal, findings)
     }
 
     fn allowed(&self, action: Action) -> Decision {

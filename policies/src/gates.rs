@@ -24,7 +24,7 @@ const FORMAT_WIDTH_MAX: u64 = 256;
 const CIDR_HOST_BITS_MAX: u32 = 12;
 
 /// Builtins no served rule may call, and why.
-const BANNED: &[(&str, &str)] = &[
+pub(crate) const BANNED: &[(&str, &str)] = &[
     ("graph.reachable_paths", "its cost is exponential and no timer stops it"),
     ("http.send", "policies do not talk to the network"),
     ("opa.runtime", "its answer is not a function of the input"),

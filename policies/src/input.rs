@@ -48,6 +48,10 @@ impl Action {
     pub const ALL: &[Action] =
         &[Action::ModelInvoke, Action::EndpointInvoke, Action::KbRetrieve, Action::ApiCall, Action::ToolUse];
 
+    pub fn from_name(name: &str) -> Option<Action> {
+        Action::ALL.iter().copied().find(|action| action.name() == name)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Action::ModelInvoke => "model:invoke",
@@ -312,6 +316,12 @@ fields! {
     ToolPii = "tool" / "signals" / "pii",
     ToolSecrets = "tool" / "signals" / "secrets",
     ToolInjection = "tool" / "signals" / "injection",
+}
+
+/// Every path of the document, without `input`.
+#[cfg(test)]
+pub(crate) fn paths() -> impl Iterator<Item = &'static [&'static str]> {
+    Field::ALL.iter().map(|field| field.path())
 }
 
 /// Which facts the rules read.

@@ -75,7 +75,7 @@ pub(crate) struct VerbRule {
     pub(crate) package: String,
     pub(crate) layer: Layer,
     pub(crate) verb: Verb,
-    owner: String,
+    pub(crate) owner: String,
     /// Whether it can speak about an action; `None` is all of them.
     actions: Option<BTreeSet<String>>,
     places: Places,
@@ -87,7 +87,7 @@ impl VerbRule {
         self.places.labelled.get(label).unwrap_or(&self.places.other).clone()
     }
 
-    fn speaks_about(&self, action: Action) -> bool {
+    pub(crate) fn speaks_about(&self, action: Action) -> bool {
         self.actions.as_ref().is_none_or(|actions| actions.contains(action.name()))
     }
 

@@ -21,6 +21,7 @@ mod errors;
 mod guards;
 mod identity;
 mod leak;
+mod policy_tools;
 mod properties;
 mod records;
 mod redaction;

@@ -30,7 +30,7 @@ enum Command {
     Run(run::Run),
     /// Report every mistake of a configuration, with place and fix.
     Check(check::Check),
-    /// Test policies.
+    /// Check, test, try, explain and replay policies.
     Policy(policy::Policy),
     /// Find personal data, secrets and prompt injection in files, and write texts without them.
     Scan(scan::Scan),
