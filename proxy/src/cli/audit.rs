@@ -5,7 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
@@ -195,7 +195,7 @@ fn keygen(out: &PathBuf) -> Outcome {
     Ok(())
 }
 
-fn key(file: &PathBuf) -> Outcome {
+fn key(file: &Path) -> Outcome {
     say(&CheckpointKey::read(file)?.public().to_string());
     Ok(())
 }

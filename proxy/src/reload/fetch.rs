@@ -184,11 +184,7 @@ impl Remote {
 }
 
 impl Signer {
-    fn sign(
-        &self,
-        address: &Address,
-        region: &str,
-    ) -> Result<(Arc<Credentials>, i64, Vec<(String, String)>), FetchError> {
+    fn sign(&self, address: &Address, region: &str) -> Result<SignedWith, FetchError> {
         let credentials = self.credentials.current().ok_or(FetchError::Credentials)?;
         let (now, skew_s) = self.skew.corrected(SystemTime::now());
         let body_sha256: [u8; 32] = Sha256::digest([]).into();
@@ -285,6 +281,9 @@ async fn get(
     }
     Ok(answer)
 }
+
+/// What a request was signed with, when, and the headers that say so.
+type SignedWith = (Arc<Credentials>, i64, Vec<(String, String)>);
 
 #[cfg(test)]
 mod tests {

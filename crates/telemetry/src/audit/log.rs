@@ -517,10 +517,12 @@ impl Writer {
         let Some(checkpoints) = &self.checkpoints else { return };
         let many = self.unsigned_records >= checkpoints.every_records();
         let long = self.unsigned_records > 0 && self.checked.elapsed() >= checkpoints.every();
-        if (many || long) && self.unsynced_since.is_none() && self.may_keep_house() {
-            if let Some(position) = self.position() {
-                self.add_checkpoint(Occasion::Due, position);
-            }
+        if (many || long)
+            && self.unsynced_since.is_none()
+            && self.may_keep_house()
+            && let Some(position) = self.position()
+        {
+            self.add_checkpoint(Occasion::Due, position);
         }
     }
 
