@@ -20,9 +20,12 @@ pub mod test_runner;
 
 pub use crate::decision::{
     CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
-    Reason, Redact, Severity, Verdict,
+    QuotaKey, QuotaUnit, QuotaWindow, Reason, Redact, Route, Severity, Verdict,
 };
 pub use crate::evaluate::{Mode, PolicySet, Settings};
-pub use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
+pub use crate::input::{
+    Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, ResponseFacts, Subject, ToolFacts,
+    ToolResultFacts,
+};
 pub use crate::source::{Bundle, LoadError, Problem, Source};
 pub use crate::test_runner::{Outcome as TestOutcome, TestCase, TestReport, run_tests};

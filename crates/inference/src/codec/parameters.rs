@@ -241,10 +241,7 @@ pub(super) fn largest(
 impl Request<'_> {
     /// The changes that keep parameters within their ranges. An error names the parameter that has no place in this
     /// body.
-    pub fn keep_within(
-        &self,
-        ranges: &BTreeMap<Parameter, ParameterRange>,
-    ) -> Result<Vec<Edit>, Parameter> {
+    pub fn keep_within(&self, ranges: &BTreeMap<Parameter, ParameterRange>) -> Result<Vec<Edit>, Parameter> {
         let mut edits = Vec::new();
         for (parameter, range) in ranges {
             if !self.model_takes_parameters || !self.is_written {
@@ -298,7 +295,9 @@ mod tests {
 
     #[test]
     fn decimals_are_exact_and_read_back() {
-        for (number, text) in [(0.7, "0.7"), (1.0, "1"), (-0.25, "-0.25"), (0.000001, "0.000001"), (40.0, "40")] {
+        for (number, text) in
+            [(0.7, "0.7"), (1.0, "1"), (-0.25, "-0.25"), (0.000001, "0.000001"), (40.0, "40")]
+        {
             let decimal = Decimal::from_f64(number).unwrap();
             assert_eq!((decimal.to_string().as_str(), decimal.as_f64()), (text, number));
         }
@@ -357,13 +356,7 @@ mod tests {
                 json!(0.7),
             ),
             (Operation::ChatCompletions, "", r#"{"messages":[]}"#, "/temperature", json!(0.7)),
-            (
-                Operation::Responses,
-                "",
-                r#"{"input":"x","temperature":2}"#,
-                "/temperature",
-                json!(0.7),
-            ),
+            (Operation::Responses, "", r#"{"input":"x","temperature":2}"#, "/temperature", json!(0.7)),
             (Operation::InvokeModel, "meta.llama3", r#"{"prompt":"x"}"#, "/temperature", json!(0.7)),
             (
                 Operation::InvokeModel,

@@ -154,7 +154,6 @@ impl Found<'_, '_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::codec::testing::parse;
     use crate::operation::Operation;
 

@@ -35,8 +35,7 @@ struct Names {
     implicit: Option<&'static str>,
 }
 
-const SEARCH: Names =
-    Names { results: "numberOfResults", implicit: Some("implicitFilterConfiguration") };
+const SEARCH: Names = Names { results: "numberOfResults", implicit: Some("implicitFilterConfiguration") };
 const OVERRIDES: Names = Names { results: "maxNumberOfResults", implicit: None };
 
 impl Request<'_> {
@@ -76,7 +75,8 @@ impl Request<'_> {
             let search = format!("{{\"vectorSearchConfiguration\":{}}}", new_search(limit, &SEARCH));
             return Some(vec![self.set_member(holder, "retrievalConfiguration", &search)]);
         };
-        let is_known = |key| self.document.string(key).is_some_and(|name| name == "vectorSearchConfiguration");
+        let is_known =
+            |key| self.document.string(key).is_some_and(|name| name == "vectorSearchConfiguration");
         let all_known = self.document.members(config).all(|(key, _)| is_known(key));
         if !all_known {
             return None;
@@ -168,10 +168,7 @@ impl Request<'_> {
             return Some(vec![Edit::insert(self.document.range(value).start + 1, ours)]);
         }
         let range = self.document.range(own);
-        Some(vec![
-            Edit::insert(range.start, format!("{{\"andAll\":[{ours}")),
-            Edit::insert(range.end, "]}"),
-        ])
+        Some(vec![Edit::insert(range.start, format!("{{\"andAll\":[{ours}")), Edit::insert(range.end, "]}")])
     }
 
     fn without(&self, search: ValueId, member: Option<(ValueId, ValueId)>) -> Vec<Edit> {
@@ -281,9 +278,12 @@ mod tests {
 
     #[test]
     fn results_are_bounded() {
-        for (members, expected) in
-            [("", 5), ("\"numberOfResults\":3", 3), ("\"numberOfResults\":30", 5), ("\"numberOfResults\":\"x\"", 5)]
-        {
+        for (members, expected) in [
+            ("", 5),
+            ("\"numberOfResults\":3", 3),
+            ("\"numberOfResults\":30", 5),
+            ("\"numberOfResults\":\"x\"", 5),
+        ] {
             let changed = retrieve(&search(members), &[], Some(5)).unwrap();
             assert_eq!(changed["numberOfResults"], expected, "{members}");
         }
