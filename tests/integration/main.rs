@@ -20,6 +20,7 @@ mod errors;
 mod guards;
 mod identity;
 mod leak;
+mod obligations;
 mod properties;
 mod records;
 mod redaction;
