@@ -57,7 +57,8 @@ pub async fn exchange(
     let more_models = named_models(snapshot, &target, &request, &mut model, region).await?;
     draft.request(&model, &request.facts);
     let metadata = label(&mut principal, &claim, downstream, &request, draft);
-    let labels = forward::labels(target.operation.service(), downstream.headers());
+    let labels = forward::labels(target.operation.service(), downstream.headers()).map(str::to_owned);
+    let labels = labels.as_deref();
     let inspection = inspect(snapshot, &request, labels, payload.raw.len());
     draft.inspection(&inspection, snapshot.config.guards.injection);
     draft.stage("inspection");

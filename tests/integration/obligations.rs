@@ -145,7 +145,10 @@ fn a_refused_stream_ends_in_an_exception_and_never_tidily() {
     let ask = |text: &str| running.hardpan.post(&path, said(text).to_string().as_bytes());
     let refused = ask("[sim:say write to ann@example.org]");
     let kinds = refused.kinds();
-    assert!(!kinds.contains(&"messageStop".to_owned()) && !kinds.contains(&"metadata".to_owned()), "{kinds:?}");
+    assert!(
+        !kinds.contains(&"messageStop".to_owned()) && !kinds.contains(&"metadata".to_owned()),
+        "{kinds:?}"
+    );
     assert!(kinds.last().unwrap().ends_with("Exception"), "{kinds:?}");
     let passed = ask("[sim:say write to nobody]");
     assert_eq!(passed.kinds(), ["messageStart", "contentBlockStop", "messageStop", "metadata"]);
@@ -210,7 +213,8 @@ apply contains {"route": {"model": "amazon.nova-pro-v1:0"}} if {
     let record = &running.hardpan.records(1)[0];
     assert_eq!(record["model_requested"], "amazon.nova-lite-v1:0");
     assert_eq!(record["model_served"], "amazon.nova-pro-v1:0");
-    let refused = running.hardpan.post(&format!("/model/{CLAUDE}/converse"), said("hi").to_string().as_bytes());
+    let refused =
+        running.hardpan.post(&format!("/model/{CLAUDE}/converse"), said("hi").to_string().as_bytes());
     assert_eq!(code_of(&refused), "not_from_here");
     // A body of another family's own would not be understood there.
     let native = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":20,"messages":[{"role":"user","content":"hi"}]}"#;
@@ -234,20 +238,23 @@ apply contains {"quota": {"key": "k", "unit": "requests", "limit": 1, "window": 
 
 #[test]
 fn a_request_ends_when_its_time_is_up() {
-    let running = Running::with(r#"apply contains {"timeout_ms": 300}"#);
+    let running = Running::with(r#"apply contains {"timeout_ms": 2000}"#);
     let began = Instant::now();
     let late = running.say("[sim:latency 20000] slow");
     assert_eq!((late.status, running.say("quick").status), (408, 200));
     assert!(began.elapsed() < Duration::from_secs(15), "the limit was not kept at all");
     let path = format!("/model/{NOVA}/converse-stream");
-    let paced = running.hardpan.post(&path, said("[sim:pace 5000] slow stream of words").to_string().as_bytes());
+    let paced =
+        running.hardpan.post(&path, said("[sim:pace 5000] slow stream of words").to_string().as_bytes());
     assert!(!paced.kinds().contains(&"metadata".to_owned()), "{:?}", paced.kinds());
 }
 
 #[test]
 fn a_guardrail_of_the_callers_own_is_replaced_or_refused() {
     let guardrail = |caller: &str| {
-        format!(r#"apply contains {{"guardrail": {{"id": "gr-org", "version": "5"{caller}}}}} if input.action == "model:invoke""#)
+        format!(
+            r#"apply contains {{"guardrail": {{"id": "gr-org", "version": "5"{caller}}}}} if input.action == "model:invoke""#
+        )
     };
     let mut weaker = said("hi");
     weaker["guardrailConfig"] = json!({"guardrailIdentifier": "gr-own", "guardrailVersion": "DRAFT"});
