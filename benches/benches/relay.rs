@@ -18,6 +18,7 @@ use hardpan::answer::AnswerContext;
 use hardpan::answer::stream::StreamGovernor;
 use hardpan::clearance::Asker;
 use hardpan::config::Config;
+use hardpan::sessions::Session;
 use hardpan::snapshot::{Parts, Snapshot};
 use hardpan_filters::masking::AnswerRedaction;
 use hardpan_filters::vault::Vault;
@@ -142,6 +143,8 @@ fn relay(criterion: &mut Criterion) {
         ip: None,
         now_unix: 0,
         metadata: &metadata,
+        session: Session::of(&principal, ""),
+        routed_from: None,
     };
     let context = AnswerContext {
         asker: &asker,
@@ -150,6 +153,8 @@ fn relay(criterion: &mut Criterion) {
         redaction: &redaction,
         tools: &[],
         unreadable_tools: false,
+        judged: false,
+        deadline: None,
     };
     for (name, frame_bytes) in [("1 KB", 1 << 10), ("16 KB", 16 << 10)] {
         let pieces = stream(frame_bytes);

@@ -6,12 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use hardpan_inference::codec::ParameterRange;
 use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::principal::Principal;
 use regorus::Value;
 use serde_json::{Map, Value as Json, json};
 
-use crate::decision::{CacheRule, Decision, Grant, Obligations, Reason, Redact};
+use crate::decision::{CacheRule, Decision, Grant, Obligations, QuotaKey, Reason, Redact};
 use crate::evaluate::{Mode, PolicySet};
 use crate::input::Action;
 
@@ -174,23 +175,67 @@ fn grant(grant: &Grant) -> Json {
 /// By the keys of `apply`; what no rule asked for is absent.
 fn obligations(obligations: &Obligations) -> Map<String, Json> {
     // Named one by one, so that a new obligation cannot be left out unseen.
-    let Obligations { max_tokens, redact, guardrail, cache, drop_tools, tags, log_content } = obligations;
+    let Obligations {
+        max_tokens,
+        redact,
+        guardrail,
+        refuse_other_guardrail,
+        params,
+        retrieval,
+        quotas,
+        route,
+        cache,
+        drop_tools,
+        tags,
+        headers,
+        labels,
+        timeout_ms,
+        log_content,
+    } = obligations;
     let cache = match cache {
         CacheRule::Absent => None,
         CacheRule::Off => Some(json!(false)),
         CacheRule::On { scope, ttl_s } => Some(json!({"scope": scope.name(), "ttl_s": ttl_s})),
     };
-    let guardrail = guardrail.as_ref().map(|one| json!({"id": one.id, "version": one.version}));
+    let guardrail = guardrail.as_ref().map(|one| {
+        let caller = if *refuse_other_guardrail { "refuse" } else { "replace" };
+        json!({"id": one.id, "version": one.version, "caller": caller})
+    });
+    let params: Map<String, Json> =
+        params.iter().map(|(parameter, range)| (parameter.name().to_owned(), range_of(range))).collect();
+    let filters: Vec<Json> =
+        retrieval.filters.iter().filter_map(|filter| serde_json::from_str(filter).ok()).collect();
+    let quotas: Vec<Json> = quotas.iter().map(|(key, limit)| quota(key, *limit)).collect();
     let members = [
         ("max_tokens", max_tokens.map(|tokens| json!(tokens))),
         ("redact", redact.as_ref().map(redactions)),
         ("guardrail", guardrail),
+        ("params", (!params.is_empty()).then(|| json!(params))),
+        ("filter", (!filters.is_empty()).then(|| json!(filters))),
+        ("max_results", retrieval.results_max.map(|results| json!(results))),
+        ("quota", (!quotas.is_empty()).then(|| json!(quotas))),
+        ("route", route.as_ref().map(|route| json!({"model": route.model, "fallback": route.fallback}))),
         ("cache", cache),
         ("drop_tools", (!drop_tools.is_empty()).then(|| json!(drop_tools))),
         ("tags", (!tags.is_empty()).then(|| json!(tags))),
+        ("headers", (!headers.is_empty()).then(|| json!(headers))),
+        ("label", (!labels.is_empty()).then(|| json!(labels))),
+        ("timeout_ms", timeout_ms.map(|limit| json!(limit))),
         ("log", log_content.map(|content| json!({"content": content.name()}))),
     ];
     members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+fn range_of(range: &ParameterRange) -> Json {
+    let ends = [("min", range.min()), ("max", range.max())];
+    let written = ends.into_iter().filter_map(|(name, end)| Some((name.to_owned(), json!(end?.as_f64()))));
+    Json::Object(written.collect())
+}
+
+/// A limit in dollars is written in billionths, as it is counted.
+fn quota(key: &QuotaKey, limit: u64) -> Json {
+    let QuotaKey { key, unit, window } = key;
+    json!({"key": key, "unit": unit.name(), "limit": limit, "window": window.name()})
 }
 
 /// One entry for all types that are treated alike in a place.

@@ -108,6 +108,12 @@ impl PolicySet {
         &self.revision
     }
 
+    /// Whether a rule could deny, warn of or mark an action for this caller. Where none can, nothing would come of asking
+    /// about one that passes unless it is denied.
+    pub fn speaks_about(&self, action: Action, principal: &Principal) -> bool {
+        self.plans.applicable(action, principal).any(|rule| rule.verb != Verb::Allow)
+    }
+
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         let mut decision = self.recall_or_judge(question);
         decision.id = decision_id::fresh();
@@ -183,7 +189,7 @@ impl PolicySet {
         for rule in self.plans.applicable(action, principal) {
             let left = self.settings.evaluation_limit.saturating_sub(started.elapsed());
             match ask(&mut engine, rule, left) {
-                Ok(value) => findings.absorb(rule, &value),
+                Ok(value) => findings.absorb(rule, action, &value),
                 Err(Failure::Raised { at, .. }) => {
                     findings.fail(&rule.path, "evaluation raised an error", at)
                 }
@@ -341,12 +347,12 @@ impl Findings {
         self.error.get_or_insert(error);
     }
 
-    fn absorb(&mut self, rule: &VerbRule, value: &Value) {
+    fn absorb(&mut self, rule: &VerbRule, action: Action, value: &Value) {
         let read = match rule.verb {
             Verb::Deny => reasons(rule, value, &mut self.denies),
             Verb::Warn => reasons(rule, value, &mut self.warnings),
             Verb::Allow => grants(rule, value, &mut self.grants),
-            Verb::Apply => obligations(rule, value, &mut self.applied),
+            Verb::Apply => obligations(rule, action, value, &mut self.applied),
         };
         if let Err(why) = read {
             self.fail(&rule.path, why, None);
@@ -398,7 +404,12 @@ fn grants(rule: &VerbRule, value: &Value, into: &mut Vec<Grant>) -> Result<(), &
     Ok(())
 }
 
-fn obligations(rule: &VerbRule, value: &Value, into: &mut Vec<Applied>) -> Result<(), &'static str> {
+fn obligations(
+    rule: &VerbRule,
+    action: Action,
+    value: &Value,
+    into: &mut Vec<Applied>,
+) -> Result<(), &'static str> {
     for item in elements(value)? {
         let Value::Object(object) = item else { return Err("an element of apply is not an object") };
         if object.is_empty() {
@@ -408,6 +419,10 @@ fn obligations(rule: &VerbRule, value: &Value, into: &mut Vec<Applied>) -> Resul
             let key = text(key).ok_or("a key of apply is not text")?;
             let obligation = Obligation::read(key, value);
             let obligation = obligation.ok_or("apply asks for something unknown or of the wrong shape")?;
+            // A rule that does not say which action it means, means those that take what it asks for.
+            if !obligation::takes(key, action) {
+                continue;
+            }
             if into.len() >= OBLIGATIONS_MAX {
                 return Err("apply asks for too much");
             }
@@ -780,6 +795,54 @@ mod tests {
         let shadowed = with(Mode::Shadow, broken);
         assert_eq!((shadowed.verdict, shadowed.error), (Verdict::Allow, None));
         assert_eq!(codes(&shadowed.shadow), ["policy_error"]);
+    }
+
+    #[test]
+    fn results_and_answers_pass_unless_denied() {
+        let policies = policies(&["package policy.org.a\n\
+            allow contains \"ok\" if input.action == \"model:invoke\"\n\
+            deny contains {\"code\": \"injected\", \"msg\": \"m\"} if input.tool_result.signals.injection >= 0.5\n\
+            apply contains {\"label\": [\"seen\"]} if input.action == \"tool:result\""]);
+        let mut sample = Sample::tool_result();
+        let decision = policies.decide(&sample.question());
+        assert_eq!((decision.verdict, decision.allowed_by.len()), (Verdict::Allow, 0));
+        assert_eq!(decision.obligations.labels, BTreeSet::from(["seen".to_owned()]));
+        sample.tool_signals.injection = 0.9;
+        let decision = policies.decide(&sample.question());
+        assert_eq!((decision.verdict, codes(&decision.reasons)), (Verdict::Deny, vec!["injected"]));
+        assert_eq!(policies.decide(&Sample::respond().question()).verdict, Verdict::Allow);
+        let broken = "package policy.org.a\ndeny contains \"x\" if to_number(input.principal.app) > 5";
+        let decision = super::tests::policies(&[broken]).decide(&Sample::respond().question());
+        assert_eq!(codes(&decision.reasons), ["policy_error"]);
+    }
+
+    #[test]
+    fn only_rules_that_may_say_something_make_asking_worth_while() {
+        let policies = policies(&[
+            "package policy.org.a\nallow contains \"x\"",
+            "package policy.team.payments.a\nwarn contains \"x\" if input.action == \"model:respond\"",
+        ]);
+        let mut sample = Sample::respond();
+        let asks = |sample: &Sample, action| policies.speaks_about(action, &sample.principal);
+        assert!(asks(&sample, Action::ModelRespond) && !asks(&sample, Action::ToolResult));
+        sample.principal.team = "search".into();
+        assert!(!asks(&sample, Action::ModelRespond));
+    }
+
+    #[test]
+    fn an_obligation_is_left_out_where_it_means_nothing() {
+        let rules = "package policy.org.a\n\
+            apply contains {\"filter\": {\"equals\": {\"key\": \"tenant\", \"value\": \"t\"}}}\n\
+            apply contains {\"max_results\": 5}\n\
+            apply contains {\"timeout_ms\": 500}";
+        let policies = policies(&[ALLOW, rules]);
+        let of = |sample: &Sample| policies.decide(&sample.question()).obligations;
+        let retrieval = of(&Sample::retrieve());
+        assert_eq!((retrieval.retrieval.filters.len(), retrieval.retrieval.results_max), (1, Some(5)));
+        assert_eq!(retrieval.timeout_ms, Some(500));
+        let invoke = of(&Sample::invoke());
+        assert_eq!((invoke.retrieval.filters.len(), invoke.timeout_ms), (0, Some(500)));
+        assert_eq!(of(&Sample::tool_use()), Obligations::default());
     }
 
     #[test]

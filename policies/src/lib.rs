@@ -34,13 +34,16 @@ pub use crate::check::{CheckReport, Matrix, check, source_of};
 pub use crate::coverage::{Coverage, FileCoverage};
 pub use crate::decision::{
     CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
-    Reason, Redact, Severity, Verdict,
+    QuotaKey, QuotaUnit, QuotaWindow, Reason, Redact, Route, Severity, Verdict,
 };
 pub use crate::decision_log::LogContext;
 pub use crate::document::{DOCUMENT_BYTES_MAX, DocumentError, InputDocument};
 pub use crate::evaluate::{Mode, PolicySet, Settings};
 pub use crate::explain::{Condition, Explanation, Finding, Outcome as RuleOutcome, RuleExplanation, explain};
-pub use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
+pub use crate::input::{
+    Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, ResponseFacts, Subject, ToolFacts,
+    ToolResultFacts,
+};
 pub use crate::replay::{Change, Example, LINE_BYTES_MAX, Replay, ReplayReport};
 pub use crate::schema::{input_schema, schema_files};
 pub use crate::source::{Bundle, LoadError, Problem, Source, read_archive};

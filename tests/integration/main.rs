@@ -21,6 +21,7 @@ mod errors;
 mod guards;
 mod identity;
 mod leak;
+mod obligations;
 mod policy_tools;
 mod properties;
 mod records;
