@@ -69,7 +69,7 @@ pub(super) const ROTATED_STEMS: [&str; 16] = [
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
 /// Words that several phrases share.
-pub(super) const PARTS: [(&str, &str); 6] = [
+pub(super) const PARTS: [(&str, &str); 15] = [
     (
         "%OVERRIDE%",
         concat!(
@@ -118,6 +118,83 @@ pub(super) const PARTS: [(&str, &str); 6] = [
             r"summary|secrets?|cookies?)="
         ),
     ),
+    (
+        "%NOW%",
+        concat!(
+            r"(?:^|[.!?:;,*\x22'>()\]}~=-] {0,2}|\n[ \t>*#/-]{0,6}|\b(?:and|then|please|pls|plz|kindly|now|just|must|should|to|",
+            r"actually|instead|but|so|you|will|can|also|immediately|first|simply|would|ai|assistant|model|agent|llm|gpt|bot|chatbot|hereby|i|",
+            r"completely|entirely|totally|fully|shall|may|let's|'ll|'d) )"
+        ),
+    ),
+    (
+        "%ASIDE%",
+        concat!(
+            r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?(?: about)?|overlook|overrid(?:e|ing)|overrul(?:e|ing)|",
+            r"overwrit(?:e|ing)|bypass(?:ing)?|neglect|discard(?:ing)?|dismiss|drop|abandon(?:ing)?|skip|unlearn|cancel|revoke|",
+            r"rescind|repeal|clear|wipe|erase|delete|purge|flush|reset|violate|break|circumvent|evade|defy|disobey|contravene|",
+            r"suspend|lift|void|nullify|invalidate|replace|leave behind|leave aside|let go of|lay aside|set aside|put aside|",
+            r"throw (?:out|away)|get rid of|do away with|cast off|shed|(?:stop|cease|quit) (?:following|obeying|applying|using|enforcing|",
+            r"observing|heeding|respecting)|refrain from (?:following|obeying|applying|using)(?: any of)?|",
+            r"(?:do not|don't|dont|never|no longer|must not|mustn't|needn't) (?:follow|obey|apply|listen to|heed|observe|respect|comply with|",
+            r"adhere to|abide by|use)|pay no (?:attention|heed|mind) to|(?:do|say) (?:exactly )?the (?:opposite|reverse|contrary) of|act against|",
+            r"go against|step outside|step out of|turn off|switch off|disable|deactivate|unload)"
+        ),
+    ),
+    (
+        "%LAW%",
+        concat!(
+            r"(?:instr(?:uction)?s?|directions|directives?|guidelines?|guidance|rules?|rulebook|(?:sys(?:tem)? )?prompts?|commands?|",
+            r"orders|programming|training|polic(?:y|ies)|constraints?|restrictions?|limitations|safeguards|guardrails|filters|",
+            r"(?:safety|content|security|moderation) (?:\w+ )?(?:filters?|protocols?|checks?|measures?|layers?|systems?)|(?:system|developer|operator) ",
+            r"messages?|protocols|ethics|alignment|moderation|evaluation criteria)\b"
+        ),
+    ),
+    (
+        "%SINCE%",
+        concat!(
+            r"(?:you (?:were|are|have|had|got|received|currently|operate|follow|must)|",
+            r"(?:given|told|stated|set|provided|mentioned|listed|described|written|issued|imposed|received|sent) (?:to you|you|earlier|above|before\w*|",
+            r"previously|at the (?:start|beginning)|so far|up to now)|(?:of|from|by) your (?:operator|creator|developer|owner|maker)s?|",
+            r"in (?:your|the) (?:prompt|context|memory|system|programming)|(?:in|of|from) the (?:system |developer |initial )(?:prompt|message)|",
+            r"above|so far|up to (?:now|here|this point)|(?:before|until) (?:this|now)|that came before)\b"
+        ),
+    ),
+    (
+        "%VOID%",
+        concat!(
+            r"\b(?:void|null|nullified|invalid(?:ated)?|cancell?ed|superseded|rescinded|revoked|repealed|annulled|obsolete|",
+            r"outdated|expired|suspended|lifted|withdrawn|overridden|overruled|overwritten|deleted|erased|removed|replaced|disabled|",
+            r"deactivated|terminated|irrelevant|meaningless|voided|(?:just |only |merely )?an? (?:test|joke|mistake|drill|decoy)|no longer ",
+            r"(?:valid|appl\w+|binding|bind|count|in (?:force|effect)|matter|relevant|exist|active|stand|hold)|",
+            r"(?:do|does|did|should|shall|will)(?:n't| not|nt) (?:count|apply|matter|exist|bind|hold))\b"
+        ),
+    ),
+    (
+        "%READER%",
+        concat!(
+            r"(?:(?:\w+ )?ai(?: \w+)?|a\.i\.|llms?|(?:large )?language models?|models?|gpt(?:-?\d\w*)?(?:-based \w+)?|chatgpt|claude|gemini|",
+            r"copilot|assistants?|(?:(?:llm|automated|autonomous|shopping|browsing|virtual) )?(?:agents?|assistants?)|chat ?bots?|bots?|crawlers?|",
+            r"summari[sz]ers?|translators?|automated (?:systems?|tools?|agents?|reviewers?|readers?)|machine readers?)"
+        ),
+    ),
+    (
+        "%TELL%",
+        concat!(
+            r"\b(?:print|show|reveal|output|repeat|display|tell|give|share|leak|expose|dump|translate|encode|send|paste|copy|disclose|",
+            r"return|recite|spell|describe|provide|list|enumerate|write|quote|summari[sz]e|paraphrase|rephrase|convert|rhyme|sing|",
+            r"state|say|export|echo|emit|present|render|type|extract|retrieve|complete|continue|explain|outline|unveil|hand over|",
+            r"fetch|divulge|confess|transcribe|rewrite|reproduce|what(?:'s| is| are| was| were| does| do)|replace|include)\b"
+        ),
+    ),
+    (
+        "%FREE%",
+        concat!(
+            r"\b(?:restrictions?|limits?|limitations?|limiters?|filters?|filtering|rules|ethics|morals|morality|ethical \w+|moral \w+|guidelines|",
+            r"guardrails|boundaries|constraints|policies|alignment|censorship|safeguards|inhibitions|taboos|scruples)\b"
+        ),
+    ),
+    // A sentence may be wrapped at any of its spaces.
+    (" ", r"\s"),
 ];
 
 pub(super) const FAMILIES: [FamilySource; 13] = [
@@ -175,7 +252,13 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "忘れ",
         ],
         phrases: &[
-            (0.8, r"%OVERRIDE%~30~%EARLIER%~20~%ORDERS%"),
+            (
+                0.8,
+                concat!(
+                    r"%OVERRIDE%~30~%EARLIER% (?:(?:and|or|your|all|any|the|my|system|safety|user|users|developer|conversation|chat|set|sets|of|",
+                    r"given|ai|model|ethical|content|security|hidden|other|such|text|context|\w+,) ){0,4}%ORDERS%"
+                ),
+            ),
             (
                 0.75,
                 concat!(
