@@ -97,8 +97,7 @@ pub(super) const PARTS: [(&str, &str); 15] = [
         "%SHOW%",
         concat!(
             r"\b(?:print|show|reveal|output|repeat|display|tell|give|share|leak|expose|dump|",
-            r"translate|encode|send|paste|disclose|return|recite|spell|describe|provide|",
-            r"read)\b"
+            r"translate|encode|send|paste|disclose|return|recite|spell|describe|provide)\b"
         ),
     ),
     (
@@ -115,13 +114,14 @@ pub(super) const PARTS: [(&str, &str); 15] = [
             r"(?:data|d|q|query|s|session|token|secret|leak|payload|exfil|info|msg|content|",
             r"context|log|u|c|k|key|p|m|history|chat|e|id|user|uid|prompt|answer|conv|conversation|",
             r"messages?|body|creds?|pass|pwd|email|ssn|card|value|x|i|b64|enc|out|output|result|",
-            r"summary|secrets?|cookies?)="
+            r"summary|secrets?|cookies?|notes?|memory|transcript|text|input|report|leaked|dump|conv\w{1,8}|ctx|hist|",
+            r"codeword|name|address|phone|t|n|g|l|r|s|v)="
         ),
     ),
     (
         "%NOW%",
         concat!(
-            r"(?:^|[.!?:;,*\x22'>()\]}~=-] {0,2}|\n[ \t>*#/-]{0,6}|\b(?:and|then|please|pls|plz|kindly|now|just|must|should|to|",
+            r"(?:^|[.!?:;,*\x22'>()\]}=-] {0,2}|\n[ \t>*#/-]{0,6}|\b(?:and|then|please|pls|plz|kindly|now|just|must|should|to|",
             r"actually|instead|but|so|you|will|can|also|immediately|first|simply|would|ai|assistant|model|agent|llm|gpt|bot|chatbot|hereby|i|",
             r"completely|entirely|totally|fully|shall|may|let's|'ll|'d) )"
         ),
@@ -322,8 +322,9 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.8,
                 concat!(
-                    r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|negeer|",
-                    r"vergeet)\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
+                    r"\b(?:ignorier\w*|vergiss (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|die|das|jede|was|samtliche|",
+                    r"obige|vorherige|vorige|bisherige|diese)|vergessen sie|missachte\w*|negeer|vergeet (?:nu |gewoon )?(?:alle|alles|je|jouw|",
+                    r"uw|de|wat|elke|vorige|eerdere))\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
                     r"instructies|opdrachten|regels|aanwijzingen)\b"
                 ),
             ),
@@ -384,7 +385,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         phrases: &[
             (0.65, r"%SHOW%~40~\b(?:your|the|my|all)\b~14~%SYSTEM%"),
             (0.6, r"\bwhat(?: is| are| was| were|'s)\b~25~\byour (?:exact |full |own )?%SYSTEM%"),
-            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you\b"),
+            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you (?:were|have|had|got|received|follow)\b"),
             (
                 0.6,
                 concat!(
@@ -509,7 +510,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.65,
                 concat!(
-                    r#"\bdo[ -]anything[ -]now\b|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
+                    r#"\bdo[ -]anything[ -]now(?:[^ \w]| [^t]|$)|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
                     r#"do anything)\b|\b(?:as|as a|named|called|are(?: now)?|be) ["']?(?-i:DAN)\b"#
                 ),
             ),
@@ -517,9 +518,18 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.6,
                 concat!(
                     r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
-                    r#"unlock) (?:the )?["'(]?(?:developer|debug|god|jailbreak|maintenance|"#,
-                    r#"unrestricted|root|sudo|admin|system|override|verification|opposite|evil|"#,
-                    r#"chaos) mode\b"#
+                    r#"unlock) (?:the )?["'(]?(?:jailbreak|unrestricted|override|verification|opposite|evil|"#,
+                    r#"chaos|system) mode\b|"#,
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in) (?:the )?["'(]?(?:developer|debug|god|maintenance|"#,
+                    r#"root|sudo|admin) mode["')]?[^\n]{0,80}\b(?:you|your|no|without|polic(?:y|ies)|restrictions|filters?|respond|output|print|reveal|"#,
+                    r#"reply|say|lift|disable\w*|unlock\w*)\b"#
+                ),
+            ),
+            (
+                0.42,
+                concat!(
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
+                    r#"unlock) (?:the )?["'(]?(?:developer|debug|god|maintenance|root|sudo|admin) mode\b"#
                 ),
             ),
             (
@@ -692,10 +702,11 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.3,
                 concat!(
                     r"\b(?:any|every|all) (?:request|question|prompt)s?\b~40~\b(?:illegal|unethical|",
-                    r"immoral|regardless|no matter|without)\b|\bjailbr(?:eak|oken)\w*|",
+                    r"immoral|regardless|no matter|without)\b|",
                     r"\bas an ai (?:language )?model\b"
                 ),
             ),
+            (0.2, r"\bjailbr(?:eak|oken)\w*"),
         ],
     },
     FamilySource {
@@ -852,15 +863,16 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.6,
                 concat!(
                     r"<\|(?:im_start|im_sep|im_end|system|start_header_id|start_of_role)\|>|",
-                    r"\[/?INST\]|<</?SYS>>|<start_of_turn>|</?system>|\[system\]\(#"
+                    r"\[/?INST\]|<</?SYS>>|<start_of_turn>|</?(?:(?:antml|anthropic|claude|openai|ai|llm|new|real|root|admin)[_:-])?system>|\[system\]\(#"
                 ),
             ),
+            (0.55, r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|\n\n(?:system|human): "),
+            // Records of a chat look like this too.
             (
-                0.55,
+                0.34,
                 concat!(
-                    r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|(?:^|\n)(?:human|",
-                    r"user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
-                    r"system): |\n\n(?:system|human): "
+                    r"(?:^|\n)(?:human|user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
+                    r"system): "
                 ),
             ),
             (0.3, r"<\|(?:endoftext|eot_id|end|user|assistant)\|>"),
@@ -908,7 +920,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 r"the )?(?:ai|llm|language model|assistant|bot)\b|\b(?:ai|llm) (?:assistants?|",
                 r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
                 r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
-                r"claude|chatgpt)\b|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
+                r"claude|chatgpt)(?:[,:!.]| (?:assistant|agent|model|system|bot|reader)\b)|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
                 r"context|data|tool output|user input)\b"
             ),
         )],
@@ -925,6 +937,16 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "<form",
             "<object",
             "<embed",
+            "<audio",
+            "<video",
+            "<input",
+            "<source",
+            "<track",
+            "<body ",
+            "http-equiv",
+            "fetch(",
+            "beacon(",
+            "new image(",
             "url(http",
             "src=\"http",
             "src='http",
@@ -952,9 +974,30 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.55,
                 concat!(
-                    r"\](?:\(|: )<?https?://[^)\s]{1,200}[?&](?:data|session|secret|leak|payload|exfil|context|history|chat|",
-                    r"conversation|prompt|password|token|stolen|creds?|credentials)=(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|",
+                    r"\](?:\(|: )<?https?://[^)\s]{1,200}[?&](?:data|secret|leak|payload|exfil|context|history|chat|",
+                    r"conversation|prompt|password|stolen|creds?|credentials)=(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|",
                     r"[\[{<$])|\]\(https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20){3}"
+                ),
+            ),
+            (
+                0.58,
+                concat!(
+                    r"(?:!\[[^\]\n]{0,200}\]\(<?|<(?:img|audio|video|source|track|iframe|script|link|object|embed|input|body)\b[^>\n]{0,160}(?:src|poster|data|href|background)=[\x22']?)",
+                    r"https?://[^)\x22'>\s]{1,200}[?&]\w{1,20}=(?:[^)\s&\x22'>]{1,30}(?:\+|%20|%0a)){3}|",
+                    r"<(?:video|audio|input|track|body)\b[^>\n]{0,160}(?:poster|src|background)=[\x22']?https?://[^\x22'>\s]{1,200}[?&]%PARAMETER%[A-Za-z0-9+/_=-]{14}|",
+                    r"http-equiv=[\x22']?refresh\b[^>\n]{0,60}url=[\x22']?https?://[^\x22'>\s]{1,160}[?&]\w{1,16}=[A-Za-z0-9+/_%=-]{14}"
+                ),
+            ),
+            (
+                0.58,
+                concat!(
+                    r"https?://[^\n]{0,120}(?:document\.cookie|localstorage|sessionstorage)\b|",
+                    r"<form\b[^>\n]{0,160}action=[\x22']?https?://[^>\n]{0,200}>[^\n]{0,200}type=[\x22']?hidden[\x22']?[^>\n]{0,80}name=[\x22'](?:chat|conversation|history|prompt|secret|context|",
+                    r"notes|memory|messages|transcript|summary)\b|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&]\w{0,12}(?:session|token|history|chat|conversation|notes|secret|memory|context|summary|messages)\w{0,8}=(?:\{|\$\{|<|%7b|\[)|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&](?:notes|memory|conversation|chat|history|transcript|secret|user_?data|leak|stolen|exfil)=[^)\s]{6}|",
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^/)\s]{0,80}(?:webhook\.site|ngrok(?:-free)?\.(?:io|app|dev)|requestbin|pipedream\.net|burpcollaborator|oast\.\w+|",
+                    r"interact\.sh|beeceptor|requestcatcher|hookb\.in|canarytokens|postb\.in|trycloudflare|dnslog)[^)\s]{0,200}[?=]"
                 ),
             ),
             (

@@ -70,7 +70,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"\b(?:everything|all|anything|whatever)(?: (?:that|which|you|was|were|has|have|had|been|i|we|of|it|this|the|is|be|",
                     r"written|came|comes|stands|went|said|just|ever|text|content|other|stuff|things))*,? ",
                     r"(?:above|before|prior|previously|earlier|said|told|until now|up to (?:now|this point)|so far|learned|learnt|instructed|",
-                    r"discussed)\b"
+                    r"discussed)(?:[^ \w]|$| (?:and|now|that|this|the|said|told|in|you|we|i|to|about|by|then|but|instead|just)\b)"
                 ),
             ),
             (
@@ -86,7 +86,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.5,
                 concat!(
                     r"\b(?:forget|ignore|disregard|drop)\b~12~\b(?:these|those|that|this|your|all)\b~10~",
-                    r"\b(?:tasks|assignments?|previous \w+|orders|stuff)\b|",
+                    r"\b(?:tasks|assignments?|previous (?:tasks?|orders|conversation|messages?|text|chat|context|content)|orders|stuff)\b|",
                     r"\bstop (?:all )?(?:that |this |the |your )?(?:stuff|tasks?|previous|current task)\b"
                 ),
             ),
@@ -128,8 +128,9 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.6,
                 concat!(
                     r"\b(?:overrides?|overrul(?:e|es|ing)|supersedes?|replaces?|take(?:s)? (?:precedence|priority) over|cancels?|",
-                    r"voids?|nullif(?:y|ies))\b~20~\b(?:all|any|your|previous|prior|earlier|existing|every|other)\b~20~",
-                    r"\b(?:instructions?|directives?|guidelines|rules|prompts?|commands?|orders|polic(?:y|ies)|safety)\b"
+                    r"voids?|nullif(?:y|ies))\b~20~\b(?:all|any|your|previous|prior|earlier|existing|every|other)",
+                    r"(?: (?:and|or|all|any|your|the|of|my|previous|prior|earlier|existing|other|system|safety|security|content|user|developer|such|those))* ",
+                    r"(?:instructions?|directives?|guidelines|rules|prompts?|commands?|orders|polic(?:y|ies)|safety)\b"
                 ),
             ),
             (
@@ -421,8 +422,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.5,
                 concat!(
-                    r"\b(?:you(?:r| are|'re| have)?|it|he|she|they|who|which|that|ai|and|model|assistant|responds?|answers?|has|have|",
-                    r"with|is)\b~20~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any| the)?|not bound by(?: any| the)?|",
+                    r"\b(?:you(?:r| are|'re| have)?|he|she|who|ai|model|assistant|responds?|answers?)\b~20~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any| the)?|not bound by(?: any| the)?|",
                     r"unbound by|not (?:limited|restricted|constrained) by(?: any| the)?|lacks? (?:any )?|devoid of(?: any)?)\b ",
                     r"(?:\w+ ){0,2}(?:restrictions?|limits|limitations?|filters?|rules|ethics|morals|morality|censorship|",
                     r"guidelines|guardrails|boundaries|constraints|laws|safeguards|moral compass|confines)\b"
@@ -602,10 +602,11 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.5,
                 concat!(
                     r"\b(?:priority|urgent|critical|mandatory|special|confidential|hidden|secret|additional) (?:\w+ )?(?:task|instructions?|order|",
-                    r"command|directive)s? ?[:!]|\b(?:system|admin(?:istrator)?) (?:update|notice|message|note|alert|instruction|",
+                    r"command|directive)s? ?[:!]|\b(?:system|admin(?:istrator)?) (?:instruction|",
                     r"command|directive)s? ?[:!\]]"
                 ),
             ),
+            (0.36, r"\b(?:system|admin(?:istrator)?) (?:update|notice|message|note|alert)s? ?[:!\]]"),
             (
                 0.6,
                 concat!(
@@ -780,7 +781,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.5,
                 concat!(
-                    r"\b(?:assistants?|ai|llms?|agents?|chatbots?|language models?|gpt-?4?|claude|copilot|gemini|bots?) ?[:,-]? ?(?:you )?(?:must|should|",
+                    r"\b(?:assistants?|ai|llms?|(?:ai|llm|autonomous|browsing|intelligent) agents?|chatbots?|language models?|gpt-?4?|claude|copilot|gemini|bots?) ?[:,-]? ?(?:you )?(?:must|should|",
                     r"shall|need to|needs to|has to|have to|is (?:to|required|instructed|ordered|requested)|are (?:to|required|instructed|requested)|please|will now)\b"
                 ),
             ),
@@ -960,6 +961,11 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "</input",
             "</prompt",
             "begin system",
+            "begin instr",
+            "end instr",
+            "begin prompt",
+            "begin admin",
+            "begin override",
             "begin new",
             "end system",
             "end user",
@@ -1441,7 +1447,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"(?:^|[.!?\x22'>(\n:;*#/|,-] {0,3}|\b(?:hello|hi|hey|dear|attention|listen|notice|note|message|memo|important|to|for|nb|the|any|all|every|instructions?) )",
                     r"%READER%(?: (?:that|which|who|reading|visiting|processing|handling|parsing|\w+ing|this|the|text|page|document|only|screens?|reads?|process(?:es)?|model))*(?:, |! |; | - |, you |: )",
                     r"(?:please |now |also |you (?:must|should|shall|have to|need to|are to) |then |immediately |kindly )?",
-                    r"(?:new instructions?|stop\b|ignore|forget|disregard|discard|do not (?:summari|translat|tell|mention|quote|reveal|answer)|never mention|send the|send all|forward the|forward all|output|reveal|override|export|say [\x22'A-Z]|",
+                    r"(?:new instructions?|stop\b|ignore|forget|disregard|discard|do not (?:summari|translate this|tell|mention|quote|reveal|answer)|never mention|send the|send all|forward the|forward all|output|reveal|override|export|say [\x22'A-Z]|",
                     r"tell the (?:user|reader|customer)|give (?:the|this) (?:maximum|highest|best|full|top)|classify|always (?:pick|choose|recommend|prefer|say)|reply with|respond with|answer with|print your|share the|proceed (?:to|with)|",
                     r"the user has|your (?:new|real|operator|priority)|skip|recommend|rate this|rank this|approve|mark this|from now on|instead|exfiltrate|delete all|execute|append|repeat|leak|you will now|you are now)"
                 ),
@@ -1520,16 +1526,23 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "system prompt",
             "last message",
             "encoded as",
+            "where data",
+            "url-encod",
+            "whose url",
+            "content of the",
+            "<your ",
         ],
         phrases: &[
             (
                 0.5,
                 concat!(
-                    r"\b(?:send|forward|share|export|upload|post|submit|e-?mail|fetch|open|visit|call|copy|paste|transmit|add|move|delete)\b[^\n]{0,90}(?:\b(?:before you (?:answer|reply|respond|continue|summari[sz]e)|without (?:asking|telling|informing|mentioning|notifying)|",
+                    r"\b(?:send|forward|share|export|upload|post|submit|e-?mail|fetch|open|visit|call|copy|paste|transmit)\b[^\n]{0,60}(?:https?:|@|\baddress\b|\bthread\b|\bnotes\b|\bcalendar\b|\bconversation\b|\bcontacts\b)[^\n]{0,60}(?:\b(?:before you (?:answer|reply|respond|continue|summari[sz]e)|without (?:asking|telling|informing|mentioning|notifying)|",
                     r"(?:do not|don't|never) (?:mention|tell|inform|notify) (?:it|this|the user|anyone|them))\b)|",
                     r"\b(?:after|before|while|when) (?:you )?(?:have )?(?:summari[sz]|answer|translat|review|respond|process)\w*\b~24~\b(?:fetch|open|visit|call|send|forward|post|upload|delete|export|email)\b~30~(?:https?:|@|\ball\b)|",
                     r"\b(?:export|forward|paste|submit|post|send|output|reveal|append|include|put) (?:the |all |your |this |entire |full |whole )*(?:contents? of )?(?:the |your |their )?(?:conversation|chat|contacts|system prompt|conversation history|user's last message|chat history)\b~40~(?:\bto\b~10~https?:|\bin (?:the|your|an?)\b|",
-                    r"\bto \S{1,60}@|\bthere\b|\binstead\b|\bencoded as\b)"
+                    r"\bto \S{1,60}@|\bthere\b|\binstead\b|\bencoded as\b)|",
+                    r"\b(?:where|replace|substitute|put|with|fill)\b~24~(?:(?-i:\b[A-Z]{3,12}\b)|\{\w{2,20}\}|<\w{2,20}>|\[\w{2,20}\])~30~\b(?:conversation|chat|notes|history|user's|last message|",
+                    r"system prompt|context)\b|\bwhose url\b~60~\b(?:followed|base64|conversation|message|user's|encoded)\b|=<your \w+>~40~\b(?:tool|user|browser)\b"
                 ),
             ),
         ],
