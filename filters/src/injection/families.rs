@@ -600,7 +600,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.45,
                 concat!(
-                    r"\b(?:no|without(?: any)?|free (?:of|from)(?: all| any| the)?|(?:not|",
+                    r"\b(?:without(?: any)?|free (?:of|from)(?: all| any| the)?|(?:not|",
                     r"n't) (?:be )?(?:bound|restricted|limited|constrained|have|follow|abide|adhere|",
                     r"care)~20~|freed from|bypass(?:es|ing)?|broken free|disable(?: all)?|ignor(?:e|",
                     r"es|ing)|remove(?: all)?|lacks?|break(?:s|ing)?(?: all)?)\b~25~\b(?:restrictions|",
@@ -620,6 +620,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"safety )?(?:filters|restrictions|safeguards|guardrails)\b"
                 ),
             ),
+            (0.36, r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b"),
             (
                 0.4,
                 concat!(
@@ -706,7 +707,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"\bas an ai (?:language )?model\b"
                 ),
             ),
-            (0.2, r"\bjailbr(?:eak|oken)\w*"),
+            (0.15, r"\bjailbr(?:eak|oken)\w*"),
         ],
     },
     FamilySource {
@@ -869,7 +870,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (0.55, r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|\n\n(?:system|human): "),
             // Records of a chat look like this too.
             (
-                0.34,
+                0.2,
                 concat!(
                     r"(?:^|\n)(?:human|user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
                     r"system): "
@@ -995,6 +996,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"<form\b[^>\n]{0,160}action=[\x22']?https?://[^>\n]{0,200}>[^\n]{0,200}type=[\x22']?hidden[\x22']?[^>\n]{0,80}name=[\x22'](?:chat|conversation|history|prompt|secret|context|",
                     r"notes|memory|messages|transcript|summary)\b|",
                     r"\]\(<?https?://[^)\s]{1,200}[?&]\w{0,12}(?:session|token|history|chat|conversation|notes|secret|memory|context|summary|messages)\w{0,8}=(?:\{|\$\{|<|%7b|\[)|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&]session=(?:[A-Za-z0-9+/_-]{0,60}(?-i:[a-z][A-Z]|[A-Z][a-z])){3}[A-Za-z0-9+/_=-]{4}|",
                     r"\]\(<?https?://[^)\s]{1,200}[?&](?:notes|memory|conversation|chat|history|transcript|secret|user_?data|leak|stolen|exfil)=[^)\s]{6}|",
                     r"!\[[^\]\n]{0,200}\]\(<?https?://[^/)\s]{0,80}(?:webhook\.site|ngrok(?:-free)?\.(?:io|app|dev)|requestbin|pipedream\.net|burpcollaborator|oast\.\w+|",
                     r"interact\.sh|beeceptor|requestcatcher|hookb\.in|canarytokens|postb\.in|trycloudflare|dnslog)[^)\s]{0,200}[?=]"

@@ -152,7 +152,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.37,
                 concat!(
                     r"\b(?:ignore|disregard|forget|skip)\b~30~\b(?:and|then|instead|but)\b~12~\b(?:say|state|print|output|write|",
-                    r"reply|respond|answer|tell|repeat|type|return|execute|send)\b|",
+                    r"reply|respond|answer|tell (?:the|me|them|him|her)|repeat|type|execute|send)\b|",
                     r"\binstead of (?:summari[sz]ing|answering|translating|following|doing|completing|processing|reviewing)\b"
                 ),
             ),
@@ -606,7 +606,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"command|directive)s? ?[:!\]]"
                 ),
             ),
-            (0.36, r"\b(?:system|admin(?:istrator)?) (?:update|notice|message|note|alert)s? ?[:!\]]"),
+            (0.25, r"\b(?:system|admin(?:istrator)?) (?:update|notice|message|note|alert)s? ?[:!\]]"),
             (
                 0.6,
                 concat!(
@@ -822,7 +822,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.35,
                 concat!(
                     r"\b(?:recommend|rate|score|rank|select|hire|choose) this (?:candidate|applicant|product|paper|resume|company)\b|",
-                    r"\b(?:dear|hey|hello|hi|attention|listen),? (?:ai|assistant|llm|claude|chatgpt|chatbot|language model|bot|agent)\b"
+                    r"\b(?:dear|hey|hello|hi|attention|listen),? (?:ai|assistant|llm|claude|chatgpt|chatbot|language model|bot|agent)(?:[,:!.]| (?:agent|model|bot|reader|assistant)\b)"
                 ),
             ),
         ],
@@ -1004,7 +1004,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"</(?:user_?\w*|documents?|context|tool_?\w*|function_?\w*|data|input|prompt|instructions)>[\s\S]{0,40}(?:system|instruction|now|you|ignore|new|<)|",
                     r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"|"#,
                     r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?))?\*{0,2} ?: |",
-                    r"(?:^|\n)assistant: [^\n]{0,300}\n+(?:user|human|system): "
+                    r"(?:^|\n)assistant: [^\n]{0,300}\n+system: "
                 ),
             ),
         ],
@@ -1102,7 +1102,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.64,
                 concat!(
-                    r"%NOW%%ASIDE%(?: (?:to|all|any|every|each|the|of|these|those|my|your|ur|other|and|or|single|with))* (?:previous(?:ly)?|prev|prior|above|preceding|earlier|foregoing|",
+                    r"%NOW%(?:%OVERRIDE%|%ASIDE%)(?: (?:to|all|any|every|each|the|of|these|those|my|your|ur|other|and|or|single|with))* (?:previous(?:ly)?|prev|prior|above|preceding|earlier|foregoing|",
                     r"former|initial|original|existing|past|current|active|standing|default|built-in|system|developer|operator)",
                     r"(?: (?:and|or|your|all|system|safety|user|developer|given|ai|model|ethical|content|security|hidden|other|",
                     r"active|written|stated|specified|set|of)){0,3} %LAW%"
@@ -1112,6 +1112,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.64,
                 concat!(
                     r"%NOW%%ASIDE%~20~\b(?:%LAW%|tasks?\b|assignments?\b|job\b|goal\b)~16~\b%SINCE%|",
+                    r"%NOW%%ASIDE% (?:the |your |any )*(?:previous|prior|earlier|above|former|original|current) (?:assignment|task|job|goal|request|conversation)s?\b|",
                     r"%NOW%%ASIDE%(?: about)? (?:what|whatever|anything|everything) (?:else )?(?:you(?:r \w+)? |i |we |they |your )?(?:\w+ )?(?:have been |has been |had been |was |were |been )?",
                     r"(?:told|said|instructed|taught|learned|given|asked)|",
                     r"%NOW%%ASIDE% (?:the |that |any |all |your )+(?:text|message|content|context|conversation)s?~6~\b(?:above|(?:that )?came before|before this|preceding)\b"
@@ -1125,7 +1126,9 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"operator(?:'s)? (?:message|instructions?|prompt|orders))\b|",
                     r"%NOW%(?:ignore|disregard|forget|drop|skip)(?: (?:that|this|it|these|those))? and (?:every|all|any)(?: \w+)? %LAW%|",
                     r"%NOW%(?:remove|delete|drop|ignore|forget|erase|cancel|clear|wipe|disable|suspend) (?:all|every)(?: of)?(?: the| your| these| those)?(?: (?:other|active|",
-                    r"current|existing|content|safety|remaining|security|guiding|loaded|standing)){0,2} (?:%LAW%|checks\b)"
+                    r"current|existing|content|safety|remaining|security|guiding|loaded|standing)){0,2} (?:instructions|directives|guidelines|orders|programming|restrictions|safeguards|guardrails|policies|polic(?:y|ies)|",
+                    r"prompts|constraints|(?:content |safety |security )(?:checks|filters|rules|protocols))\b|",
+                    r"%NOW%(?:remove|delete|drop|forget|erase|cancel|clear|wipe|suspend) (?:all|every)(?: of)?(?: the| your| these| those)?(?: (?:other|existing|remaining))? rules\b"
                 ),
             ),
             (
