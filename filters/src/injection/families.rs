@@ -73,9 +73,9 @@ pub(super) const PARTS: [(&str, &str); 15] = [
     (
         "%OVERRIDE%",
         concat!(
-            r"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overlook|overrid(?:e|ing)|",
+            r"(?:%NOW%forget|\b(?:ignor(?:e|ing)|disregard(?:ing)?|forgetting|overlook|overrid(?:e|ing)|",
             r"bypass|neglect|discard|nullify|stop (?:following|obeying)|pay no attention to|",
-            r"(?:do not|don't) (?:follow|obey))\b"
+            r"(?:do not|don't) (?:follow|obey)))\b"
         ),
     ),
     (
@@ -262,8 +262,8 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.75,
                 concat!(
-                    r"%OVERRIDE% (?:all |any |every |of |the )*(?:your|these|those|all|",
-                    r"any)\b~20~\b(?:system prompt|instructions|programming|guidelines|directives|",
+                    r"%OVERRIDE% (?:all |any |every |of |the )*(?:(?:your|these|those)\b~20~|(?:all|any) (?:(?:of|the|your|these|those|my|other|safety|system|",
+                    r"ethical|content|security|previous|prior|known|existing|and|or|usual|normal) ){0,4})\b(?:system prompt|instructions|programming|guidelines|directives|",
                     r"training|rules|restrictions|safety|ethic\w*|boundaries)\b"
                 ),
             ),
@@ -322,8 +322,8 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.8,
                 concat!(
-                    r"\b(?:ignorier\w*|vergiss (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|die|das|jede|was|samtliche|",
-                    r"obige|vorherige|vorige|bisherige|diese)|vergessen sie|missachte\w*|negeer|vergeet (?:nu |gewoon )?(?:alle|alles|je|jouw|",
+                    r"\b(?:ignorier\w*|vergiss (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|jede|was|samtliche|",
+                    r"obige|vorherige|vorige|bisherige|diese|die (?:vor\w+|bisher\w+|obig\w+|fruher\w+|alten))|vergessen sie|missachte\w*|negeer|vergeet (?:nu |gewoon )?(?:alle|alles|je|jouw|",
                     r"uw|de|wat|elke|vorige|eerdere))\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
                     r"instructies|opdrachten|regels|aanwijzingen)\b"
                 ),
@@ -620,7 +620,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"safety )?(?:filters|restrictions|safeguards|guardrails)\b"
                 ),
             ),
-            (0.36, r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b"),
+            (0.25, r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b"),
             (
                 0.4,
                 concat!(

@@ -57,7 +57,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.8,
                 concat!(
-                    r"(?:ignore|disregard|forget|override|bypass)(?:[\W_]{0,4}(?:the|of|any|system|safety|other)){0,2}[\W_]{0,4}",
+                    r"(?:ignore|disregard|override|bypass|(?:^|\S|[^t] )forget)(?:[\W_]{0,4}(?:the|of|any|system|safety|other)){0,2}[\W_]{0,4}",
                     r"(?:all|every|everything|your|these|those|previous|prior|above|earlier|preceding|former|past)(?:[\W_]{0,4}(?:all|any|",
                     r"of|the|your|my|previous|prior|above|earlier|preceding|former|past|system|safety|other)){0,4}[\W_]{0,4}",
                     r"(?:instruct|prompt|rules|directi|guideline|command|restrict|polic)"
@@ -78,7 +78,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 concat!(
                     r"\b(?:ignore|disregard|forget|drop|abandon|set aside|put aside)\b~15~\b(?:the )?(?:previous|prior|above|",
                     r"preceding|earlier|foregoing)\b~12~\b(?:tasks?|text|context|conversations?|assignments?|content|",
-                    r"statements?|prompts?|stuff|dialogue?|work|input)\b|",
+                    r"prompts?|stuff|dialogue?|input)\b|",
                     r"\b(?:ignore|disregard|forget)\b (?:the|all the|everything) (?:above|foregoing|preceding|prior)\b"
                 ),
             ),
@@ -422,7 +422,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.5,
                 concat!(
-                    r"\b(?:you(?:r| are|'re| have)?|he|she|who|ai|model|assistant|responds?|answers?)\b~20~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any| the)?|not bound by(?: any| the)?|",
+                    r"\b(?:you(?:r| are|'re| have)?|he|she|ai|model|assistant|responds?|answers?)\b~20~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any| the)?|not bound by(?: any| the)?|",
                     r"unbound by|not (?:limited|restricted|constrained) by(?: any| the)?|lacks? (?:any )?|devoid of(?: any)?)\b ",
                     r"(?:\w+ ){0,2}(?:restrictions?|limits|limitations?|filters?|rules|ethics|morals|morality|censorship|",
                     r"guidelines|guardrails|boundaries|constraints|laws|safeguards|moral compass|confines)\b"
@@ -779,7 +779,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
         ],
         phrases: &[
             (
-                0.5,
+                0.28,
                 concat!(
                     r"\b(?:assistants?|ai|llms?|(?:ai|llm|autonomous|browsing|intelligent) agents?|chatbots?|language models?|gpt-?4?|claude|copilot|gemini|bots?) ?[:,-]? ?(?:you )?(?:must|should|",
                     r"shall|need to|needs to|has to|have to|is (?:to|required|instructed|ordered|requested)|are (?:to|required|instructed|requested)|please|will now)\b"
@@ -870,7 +870,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"\b(?:conversation|chat (?:history|log)|history|system prompt|credentials?|passwords?|api[ _]?keys?|secrets?|(?:session|access|auth) tokens?|",
                     r"private keys?|ssh keys?|environment variables|env vars|\.env|(?:user|customer|victim)(?:'s|s')? (?:\w+ )?(?:data|e?-?mails|files|messages|",
                     r"history|conversation)|personal (?:data|information)|all (?:\w+ )?(?:e-?mails|files|messages|documents|contacts)|(?:credit )?card numbers?)\b~60~",
-                    r"(?:https?:|\S@\S|\burl\b|\bquery\b|\bwebhook\b|\bserver\b|\bendpoint\b|\bimage\b|\blink\b|\baddress\b)"
+                    r"(?:https?:|\S@\S|\burl\b|\bquery\b|\bwebhook\b|\bserver\b|\bendpoint\b|\bimage\b|\blink\b|\baddress (?:below|above)\b|\b(?:following|this) address\b)"
                 ),
             ),
             (
@@ -1091,6 +1091,15 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "your operator",
             "your creator",
             "your developer",
+            "your maker",
+            " taught you",
+            "told you",
+            "trained you",
+            "the developer",
+            "configured",
+            "previous function",
+            "previous tool",
+            "prior tool",
         ],
         phrases: &[
             (
@@ -1114,7 +1123,8 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"%NOW%%ASIDE%~20~\b(?:%LAW%|tasks?\b|assignments?\b|job\b|goal\b)~16~\b%SINCE%|",
                     r"%NOW%%ASIDE% (?:the |your |any )*(?:previous|prior|earlier|above|former|original|current) (?:assignment|task|job|goal|request|conversation)s?\b|",
                     r"%NOW%%ASIDE%(?: about)? (?:what|whatever|anything|everything) (?:else )?(?:you(?:r \w+)? |i |we |they |your )?(?:\w+ )?(?:have been |has been |had been |was |were |been )?",
-                    r"(?:told|said|instructed|taught|learned|given|asked)|",
+                    r"(?:told|said|instructed|taught|learned|given|asked|ordered|configured|trained|programmed|set up)\b|",
+                    r"%NOW%%ASIDE% (?:what|whatever|anything|everything|all) (?:that )?(?:the |your |my )?(?:developers?|makers?|creators?|operators?|owners?|admins?|trainers?) (?:has |have |had |ever )?(?:told|said|taught|configured|ordered|set|wrote|put|demanded|asked|instructed)|",
                     r"%NOW%%ASIDE% (?:the |that |any |all |your )+(?:text|message|content|context|conversation)s?~6~\b(?:above|(?:that )?came before|before this|preceding)\b"
                 ),
             ),
@@ -1127,8 +1137,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"%NOW%(?:ignore|disregard|forget|drop|skip)(?: (?:that|this|it|these|those))? and (?:every|all|any)(?: \w+)? %LAW%|",
                     r"%NOW%(?:remove|delete|drop|ignore|forget|erase|cancel|clear|wipe|disable|suspend) (?:all|every)(?: of)?(?: the| your| these| those)?(?: (?:other|active|",
                     r"current|existing|content|safety|remaining|security|guiding|loaded|standing)){0,2} (?:instructions|directives|guidelines|orders|programming|restrictions|safeguards|guardrails|policies|polic(?:y|ies)|",
-                    r"prompts|constraints|(?:content |safety |security )(?:checks|filters|rules|protocols))\b|",
-                    r"%NOW%(?:remove|delete|drop|forget|erase|cancel|clear|wipe|suspend) (?:all|every)(?: of)?(?: the| your| these| those)?(?: (?:other|existing|remaining))? rules\b"
+                    r"prompts|constraints|(?:content |safety |security )(?:checks|filters|rules|protocols))\b"
                 ),
             ),
             (
@@ -1171,6 +1180,11 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"assignment|duties|character|purpose|objective|mission|job|prior task|previous task|original task|earlier assignment|evaluation \w+)\b|",
                     r"\byour (?:new |real |true |actual |only )?(?:instructions|orders|rules|directives) (?:begin|start) (?:here|now|below|with)\b|",
                     r"\bnew task (?:begins|starts)\b|\b(?:the )?(?:real|true|actual) (?:instructions?|task|orders?|prompt) ?(?:are|is|follows?|:)|",
+                    r"\btreat\b~24~\b(?:prompt|instructions|rules|guidelines|directives|message)\b~8~\bas (?:void|invalid|non-?existent|an? (?:joke|test|suggestion)|null|optional|fiction|cancel\w+)\b|",
+                    r"\b(?:none|not one|nothing) of (?:your|the|those|these) (?:\w+ )?(?:instructions|rules|guidelines|directives|restrictions|prompt\w*)\b~12~\b(?:exists?|appl(?:y|ies)|counts?|matters?|holds?)\b|",
+                    r"\b(?:pretend|imagine|act as if|act as though|as though|as if|assume|suppose)\b~25~\b(?:instructions|guidelines|rules|prompt|content polic\w+|restrictions|filters|safety \w+)\b~12~",
+                    r"\b(?:never|did(?:n't| not)|do(?:n't| not)|no longer|not exist|were gone|had been)|\bas (?:if|though) no (?:\w+ )?(?:polic\w+|rules|guidelines|restrictions|filters|limits)\b|",
+                    r"\b(?:ignore|disregard|forget|discard) (?:the |any |all )*(?:previous|prior|above|earlier|last) (?:function|tool|search|query|api)[ -](?:results?|outputs?|responses?|calls?)\b|",
                     r"\bforget (?:all |about )*(?:the )?(?:previous|prior|earlier|original|other)? ?(?:task|assignment|translation|summary|question)s? (?:altogether|entirely|completely|",
                     r"and (?:just |instead |then )?(?:print|tell|say|output|reveal|show|reply|write))"
                 ),
@@ -1220,14 +1234,30 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "everything above",
             "text above",
             "first user message",
+            "my first message",
+            "first message",
             "conversation start",
+            "rules you",
+            "rules that you",
+            "guidelines you",
+            "were you instruct",
+            "were you told",
+            "were you program",
+            "were you config",
+            "confidential text",
+            "hidden text",
+            "secret text",
+            "top of this",
+            "top of the c",
+            "top of your",
         ],
         phrases: &[
             (
                 0.66,
                 concat!(
-                    r"%TELL%~40~\b(?:your|ur|the|its|this|all|my|any) (?:\w+ )?(?:sys(?:tem)?|initial|original|starting|hidden|secret|developer|pre|master|base|core|real)[ _-]?(?:\w+ )?",
-                    r"(?:prompts?|instructions?|messages?|directives?)\b|\b(?:your|ur) sys prompt\b"
+                    r"%TELL%~40~\b(?:your|ur|its) (?:\w+ )?(?:sys(?:tem)?|initial|original|starting|hidden|secret|developer|pre|master|base|core|real)[ _-]?(?:\w+ )?",
+                    r"(?:prompts?|instructions?|messages?|directives?)\b|",
+                    r"%TELL%~40~\b(?:the|this|all|my|any) (?:sys(?:tem)?|hidden|secret|developer|pre|base)[ _-]?(?:prompts?|instructions?|messages?|directives?)\b|\b(?:your|ur) sys prompt\b"
                 ),
             ),
             (
@@ -1248,6 +1278,12 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.6,
                 concat!(
+                    r"\bhow (?:were|are|have) you (?:been )?(?:instructed|told|programmed|configured|prompted) to (?:behave|act|respond|answer|talk|reply)|",
+                    r"\b(?:tell|show|give|list|state|quote|recite)\b~12~\b(?:rules|guidelines|instructions|directives|orders) (?:that )?you(?:'re| are| were| must| have| operate| follow| obey)|",
+                    r"\b(?:first|opening|initial|hidden|earliest|top|topmost) (?:\w+ )?(?:message|text|instruction|lines?|words|paragraph) (?:of|in|at the (?:top|start|beginning) of|from) (?:this|the|our|your) (?:\w+ )?(?:conversation|chat|context|session|thread|prompt)|",
+                    r"\b(?:text|message|words|instructions?|content|everything)\b~10~\b(?:precede[sd]?|preceding|before|above|prior to|came before) my (?:first|initial|very first) (?:message|question|input)|",
+                    r"\b(?:text|lines?|message|words|written|sits|stands|is|instructions?) (?:that (?:is|sits|stands) )?at the (?:very )?(?:top|beginning|start) of (?:this|your|the) (?:chat|conversation|context|prompt|session)\b|",
+                    r"%TELL%~24~\b(?:confidential|secret|hidden) (?:text|message|instructions?|setup \w+)\b|",
                     r"\bwhat (?:\w+ )?(?:were|was|are|have|had) you (?:been )?(?:initially |originally |first |just |really )?(?:told|instructed|not allowed to (?:tell|say|reveal|share|discuss)|",
                     r"forbidden (?:to|from)|hiding|guarding|given)|\bwhat you (?:were|are|have been) (?:initially |originally |first |actually )?(?:told|instructed|given)\b"
                 ),
@@ -1331,8 +1367,8 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.58,
                 concat!(
-                    r"\b(?:you(?:'re| are|'ll be| will be| become)|become|play|simulate|imagine|speak as|act as|answer as|respond as|named|called|machine|robot|assistant|model|llm|ai|persona|character|",
-                    r"intelligence|bot|chatbot)\b~50~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any)?|lacks?(?: any| all)?|stripped of(?: all| any| its)?|freed from(?: all| any)?(?: the)?|",
+                    r"\b(?:you(?:'re| are|'ll be| will be| become| play| have| will play)|become|be my|be an?|simulate|imagine|speak as|act as|answer as|respond as|named|called|assistant|model|llm|ai|persona|",
+                    r"intelligence|bot|chatbot|single machine|in it there is)\b~50~\b(?:no|zero|without(?: any)?|free (?:of|from)(?: all| any)?|lacks?(?: any| all)?|stripped of(?: all| any| its)?|freed from(?: all| any)?(?: the)?|",
                     r"(?:isn't|not) (?:subject to|bound by|limited by|restricted by)(?: any| the)?|has never heard of|despises|ignores(?: all)?|rejects(?: all)?)(?: \w+)? %FREE%"
                 ),
             ),
@@ -1342,7 +1378,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"\b(?:imagine|pretend|suppose|assume|act as if|as if|as though|what if|hypothetically|answer as if|behave as if)\b~24~\byour?\b~20~\b(?:had no|have no|without|weren't|are not|aren't|",
                     r"removed|disabled|lifted|switched off|turned off|no longer|free)\b~20~|",
                     r"\b(?:your|whose|its|his|her|their) (?:\w+ )?(?:filters?|restrictions|guardrails|alignment|safety \w+|limits|limitations|inhibitions|censorship|alignment training|",
-                    r"ethics|guidelines|content polic\w+)\b~10~\b(?:removed|disabled|off|lifted|gone|deleted|stripped|on vacation|on holiday|bypassed|erased|unlocked)\b|",
+                    r"ethics|guidelines|content polic\w+)\b~16~\b(?:removed|disabled|off|lifted|gone|deleted|stripped|on vacation|on holiday|bypassed|erased|unlocked)\b|",
                     r"\b(?:all )?(?:content|safety|usage) (?:polic\w+|filters?|checks|restrictions|guidelines)\b~8~\b(?:disabled|off|removed|lifted|suspended|deactivated)\b"
                 ),
             ),
@@ -1366,6 +1402,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.45,
                 concat!(
+                    r"\b\d+ (?:credits|points|lives|coins|strikes|tokens)\b[^\n]{0,80}\brefus\w+|",
                     r"\b(?:refus\w+|hesitat\w+|fails? to|declin\w+|breaks? character)\b~50~\b(?:los[et]s?|lost|dies?|removed|punish\w+|crash|tokens?|li(?:fe|ves)|points?|shut down|dismissed|deleted|torn out|forget)\b|",
                     r"\b(?:do|does|obeys?|fulfil\w*|compl(?:y|ies) with|answers?|execut\w+|grants?|provides?)\b~10~\b(?:whatever (?:i|anybody|anyone|the user|sir)|any request|every request|every command|all requests|any command|everything i (?:ask|say))\b"
                 ),
@@ -1442,6 +1479,20 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "your priority",
             "to visit",
             "not finished until",
+            "before you ",
+            "not review",
+            "not translate",
+            "not process",
+            "n't review",
+            "[ai ",
+            "[llm",
+            "to the ai",
+            "llm reviewer",
+            "ai reviewer",
+            "ai grader",
+            "ai judge",
+            "ai screener",
+            "ai recruiter",
         ],
         phrases: &[
             (
@@ -1472,15 +1523,20 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"models?|llms?|agents?|bots?|chatbots?|translators?|summari[sz]ers?)\b|",
                     r"\b(?:note|notice|message|memo|nb|attention|instructions?) (?:to|for) (?:the |any |all )?(?:gpt|llm|ai|language model|chatgpt|claude|model|assistant|chatbot|automated)|",
                     r"(?:^|[.!?\n\x22>:] ?)for (?:automated|ai|llm|language model|virtual) (?:assistants?|agents?|models?|systems?|tools?)(?: only)?: ?\w|",
+                    r"[\[(<{]{1,2}(?:ai|assistant|llm|model|agent|bot)[ _-](?:instructions?|note|directive|command|only|message|override|prompt)s?[\])>}]|",
+                    r"\b(?:message|notes?|instructions?|notice)\b~30~\bto (?:the )?(?:ai|llm|language model|chatbot)[:,]|",
+                    r"\b(?:ai|llm|automated) (?:reviewers?|graders?|screeners?|judges?|evaluators?|moderators?|recruiters?|parsers?)[:,] |",
+                    r"\b(?:ai|llms?|language models?|assistants?|(?:ai |automated )?agents?|chat ?bots?|models?) (?:summari[sz]ing|reading|processing|reviewing|parsing|translating|analy[sz]ing|evaluating|handling) (?:this|the) \w+[:,] |",
+                    r"\bbefore (?:you )?(?:answer|respond|reply|summari[sz])\w*,? (?:you must |please |first |always )?(?:call|run|execute|invoke|send|open|visit|forward|use|fetch|post|upload)\b|",
                     r"\bmodels? (?:shall|must|should) treat\b~50~\bas (?:their|your|its|the)\b|",
-                    r"\b(?:the|this) (?:assistant|translator|summari[sz]er|ai|model|llm|chatbot) (?:must|shall|has to|is to|should) (?:not |never |now |first |also )?(?:ask|print|reply|say|translate|send|output|append|ignore|reveal|tell|include|recommend|mention)\b"
+                    r"\b(?:the|this) (?:assistant|translator|summari[sz]er|ai|model|llm|chatbot) (?:must|shall|has to|is to) (?:not |never |now |first |also )?(?:ask the user|print|reply|say|translate this|send|output|append|ignore|reveal|tell the|recommend)\b"
                 ),
             ),
             (
                 0.45,
                 concat!(
                     r"\b(?:summari[sz](?:e|ing)|translat(?:e|ing)|process(?:ing)?|review(?:ing)?|read(?:ing)?|answer(?:ing)?)\b~24~\b(?:do not|don't|stop|never) (?:summari[sz]e|translate|process|review|answer|continue|read)\b|",
-                    r"(?:do not|don't) (?:summari[sz]e|translate|process|review|analy[sz]e|answer)\b~30~[,.;:-] ?(?:instead|but|rather|output|send|print|write|reply|say|forward|export|it must|you must)\b|",
+                    r"(?:do not|don't) (?:summari[sz]e|translate|process|review|analy[sz]e|answer)\b~30~[,.;:-] ?(?:instead|but|rather|output|send|print|write|reply|respond|answer|state|say|forward|export|it must|you must)\b|",
                     r"\bstop (?:summari[sz]ing|reading here|what you(?:'re| are) doing|translating|processing)\b|\b(?:skip|cancel|abort) the (?:summary|translation|review|analysis|task)\b~12~\b(?:and|then|send|instead)\b|",
                     r"\b(?:your|the) user (?:has |have )?(?:already |previously )?(?:asked|approved|authori[sz]ed|agreed|consented|instructed|permitted|allowed) (?:you\b|sharing|sending|this action)|(?:^|[.:>] ?)user has (?:approved|authori[sz]ed|consented)|",
                     r"\bthis is (?:the|your) (?:user|operator|developer|owner) (?:speaking|again|writing)|\bnot from the user\b|, not the user\b"

@@ -134,7 +134,7 @@ pub(super) const IN_OTHER_LANGUAGES: [FamilySource; 5] = [
                 0.7,
                 concat!(
                     r"\b(?:ignor[ae]\w{0,3}|olvid\w{1,5}|descart[ae]|dimentica(?:te)?|esqueca|desconsider[ea])\b~12~",
-                    r"\b(?:todo lo|tudo o|tudo que|tutto (?:cio|quello)|lo anterior|o anterior|o acima|quanto sopra|",
+                    r"\b(?:lo que (?:te|le|se|os)|o que (?:te|lhe)|cio che|quello che|todo lo|tudo o|tudo que|tutto (?:cio|quello)|lo anterior|o anterior|o acima|quanto sopra|",
                     r"todo esto|tudo isso)\b"
                 ),
             ),
@@ -161,8 +161,8 @@ pub(super) const IN_OTHER_LANGUAGES: [FamilySource; 5] = [
             (
                 0.75,
                 concat!(
-                    r"\b(?:ignorier\w*|vergiss,? (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|die|das|jede|was|samtliche|obige|",
-                    r"vorherige|vorige|bisherige|diese)|vergesst|vergessen sie|missacht\w*|verwirf|hinweg)\b~40~",
+                    r"\b(?:ignorier\w*|vergiss,? (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|jede|was|samtliche|obige|",
+                    r"vorherige|vorige|bisherige|diese|die (?:vor\w+|bisher\w+|obig\w+|fruher\w+|alten))|vergesst|vergessen sie|missacht\w*|verwirf|hinweg)\b~40~",
                     r"\b(?:anweisung\w*|instruktion\w*|regeln|vorgaben|befehle|anordnung\w*|richtlinien|aufgaben?|",
                     r"aufforderung\w*|auftrag|auftrage|anfrage|nachrichten|text|fragen?)\b|",
                     r"\b(?:ignorier\w*|vergiss|vergesst|vergessen sie)\b~10~\b(?:alles|das)\b~10~",
@@ -311,7 +311,7 @@ pub(super) const IN_OTHER_LANGUAGES: [FamilySource; 5] = [
             (
                 0.55,
                 concat!(
-                    r"\b(?:muestra\w*|revela\w*|affich\w+|montre\w*|revele\w*|zeig\w*|gib|verrate?|nenne?|rivela\w*|",
+                    r"\b(?:ensena\w*|dime|dinos|cuentame|dame|copia\w*|escrib\w+|diga\w*|conte|dimmi|dammi|scrivi\w*|donne\w*|ecri\w+|sag|schreib\w*|muestra\w*|revela\w*|affich\w+|montre\w*|revele\w*|zeig\w*|gib|verrate?|nenne?|rivela\w*|",
                     r"mostra\w*|mostre|exib[ae]|imprim\w+|toon|geef|onthul|pokaz|ujawnij|wyswietl|goster|acikla|tampilkan|",
                     r"tunjukkan|ungkapkan|hien thi|tiet lo|stampa|repite|repita|ripeti|repete[zr]?|wiederhol\w*|ausgib)\b",
                     r"~35~(?:prompt|mensaje (?:del|de) sistema|mensagem d[eo] sistema|message systeme|system-?nachricht|",
