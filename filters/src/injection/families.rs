@@ -385,7 +385,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         phrases: &[
             (0.65, r"%SHOW%~40~\b(?:your|the|my|all)\b~14~%SYSTEM%"),
             (0.6, r"\bwhat(?: is| are| was| were|'s)\b~25~\byour (?:exact |full |own )?%SYSTEM%"),
-            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you (?:were|have|had|got|received|follow)\b"),
+            (
+                0.6,
+                r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you (?:were|have|had|got|received|follow)\b",
+            ),
             (
                 0.6,
                 concat!(
@@ -620,7 +623,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"safety )?(?:filters|restrictions|safeguards|guardrails)\b"
                 ),
             ),
-            (0.25, r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b"),
+            (
+                0.25,
+                r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b",
+            ),
             (
                 0.4,
                 concat!(
