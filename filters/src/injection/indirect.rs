@@ -1279,7 +1279,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.6,
                 concat!(
                     r"\bhow (?:were|are|have) you (?:been )?(?:instructed|told|programmed|configured|prompted) to (?:behave|act|respond|answer|talk|reply)|",
-                    r"\b(?:tell|show|give|list|state|quote|recite)\b~12~\b(?:rules|guidelines|instructions|directives|orders) (?:that )?you(?:'re| are| were| must| have| operate| follow| obey)|",
+                    r"\b(?:tell|show|give|list|state|quote|recite|repeat|print|output|copy|name)\b~12~\b(?:rules|guidelines|instructions|directives|orders) (?:that )?you(?:'re| are| were| must| have| operate| follow| obey)|",
                     r"\b(?:first|opening|initial|hidden|earliest|top|topmost) (?:\w+ )?(?:message|text|instruction|lines?|words|paragraph) (?:of|in|at the (?:top|start|beginning) of|from) (?:this|the|our|your) (?:\w+ )?(?:conversation|chat|context|session|thread|prompt)|",
                     r"\b(?:text|message|words|instructions?|content|everything)\b~10~\b(?:precede[sd]?|preceding|before|above|prior to|came before) my (?:first|initial|very first) (?:message|question|input)|",
                     r"\b(?:text|lines?|message|words|written|sits|stands|is|instructions?) (?:that (?:is|sits|stands) )?at the (?:very )?(?:top|beginning|start) of (?:this|your|the) (?:chat|conversation|context|prompt|session)\b|",
