@@ -407,7 +407,7 @@ fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
 }
 
 /// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
-const WORDS_WITHOUT_DIGITS: [&[u8]; 16] = [
+const WORDS_WITHOUT_DIGITS: [&[u8]; 28] = [
     b"AKIA",
     b"ASIA",
     b"passw",
@@ -420,6 +420,18 @@ const WORDS_WITHOUT_DIGITS: [&[u8]; 16] = [
     b"PRIVATE KEY",
     b"sername",
     b"BIC",
+    b"SWIFT",
+    b"swift",
+    b"usuario",
+    b"bic",
+    b"token",
+    b"Token",
+    b"TOKEN",
+    b"api_key",
+    b"apiKey",
+    b"API_KEY",
+    b"ecret",
+    b"publickey for",
     b" dot ",
     b"dot]",
     b"dot)",
