@@ -407,7 +407,7 @@ fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
 }
 
 /// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
-const WORDS_WITHOUT_DIGITS: [&[u8]; 28] = [
+const WORDS_WITHOUT_DIGITS: [&[u8]; 33] = [
     b"AKIA",
     b"ASIA",
     b"passw",
@@ -432,6 +432,11 @@ const WORDS_WITHOUT_DIGITS: [&[u8]; 28] = [
     b"API_KEY",
     b"ecret",
     b"publickey for",
+    b"dentifiant",
+    b"enutzername",
+    b"utente",
+    b"ebruikersnaam",
+    b"tilisateur",
     b" dot ",
     b"dot]",
     b"dot)",

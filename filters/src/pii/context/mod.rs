@@ -18,7 +18,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::field::{Field, is_unspaced};
 use super::secrets::{assignment, formats, jwt, pem, url};
-use super::{Anchor, Search, finding};
+use super::{Anchor, Search, crypto, finding, national, numbers};
 
 /// Words that announce a value, and how to read it.
 pub(super) struct Rule {
@@ -171,6 +171,16 @@ pub(super) const RULES: &[Rule] = &[
     // Banks.
     behind(
         concat!(
+            r"(?i:(?:beneficiary|intermediary|correspondent|receiving|ordering|sending|issuing|advising)(?:'s)? bank",
+            r"|account with institution)|:5[1-8][AD]:"
+        ),
+        32,
+        1,
+        90,
+        shapes::swift,
+    ),
+    behind(
+        concat!(
             r"(?i:account|acct|acc\.? ?(?:no|num(?:ber)?|nbr|#)|a/c[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
             r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
             r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|номер сч(?:е|ё)та|расч(?:е|ё)тный сч(?:е|ё)т"
@@ -185,16 +195,6 @@ pub(super) const RULES: &[Rule] = &[
         32,
         3,
         96,
-        shapes::swift,
-    ),
-    behind(
-        concat!(
-            r"(?i:(?:beneficiary|intermediary|correspondent|receiving|ordering|sending|issuing|advising)(?:'s)? bank",
-            r"|account with institution)|:5[1-8][AD]:"
-        ),
-        32,
-        1,
-        90,
         shapes::swift,
     ),
     // Documents.
@@ -225,7 +225,7 @@ pub(super) const RULES: &[Rule] = &[
         concat!(
             r"(?i:(?:driv(?:er|ing)|operator)(?:'?s?|’s)[ _\-]?(?:licen[cs]e|lic[^a-z]|permit|id)|driv(?:er|ing)[ _\-]?licen[cs]e",
             r"|dl(?:n|[ _\-]?(?:no|num|number|id))?[^a-z0-9]|d/l[^a-z]|licen[cs]e (?:class|holder)",
-            r"|f(?:ü|ue)hrerschein(?:nummer|nr)?|fahrerlaubnis|permis de conduire|permis",
+            r"|f(?:ü|ue)hrerschein(?:nummer|nr)?|fahrerlaubnis|permis de conduire|permis[^a-z]",
             r"|licencia de conduc(?:ir|ci(?:ó|o)n)|carn(?:é|e)t? de conducir|permiso de conducir|patente(?: di guida)?",
             r"|carteira de (?:motorista|habilita)|cnh[^a-z]|rijbewijs|praw[oa] jazdy|(?:ř|r)idi(?:č|c)sk|vezet(?:ő|o)i enged|permis(?:ul)? auto|s(?:ü|u)r(?:ü|u)c(?:ü|u) belgesi|f(?:ø|o)rerkort|voza(?:č|c)kk(?:ö|o)rkort|ajokortti",
             r"|carta de condu(?:ç|c)(?:ã|a)o)|運転免許|驾驶证|駕照|운전면허|водительск"
@@ -248,7 +248,7 @@ pub(super) const RULES: &[Rule] = &[
     }),
     // Taxes.
     behind(
-        r"(?i:utr)[^a-z0-9]|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref)",
+        r"(?i:utr)[^a-z0-9]|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref(?:erence)?|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref(?:erence)?)",
         40,
         3,
         96,
@@ -320,6 +320,14 @@ pub(super) const RULES: &[Rule] = &[
         }
         username::examine(search.field, anchor, search.found)
     }),
+    own(assignment::PASS_ANCHOR, |search, anchor| {
+        assignment::examine_password(search.field, anchor.start, anchor.end - 2, search.found);
+        anchor.end - 1
+    }),
+    own(IDENTITY_COLUMN_ANCHOR, examine_identity_column),
+    own(crypto::MONERO_ANCHOR, |search, anchor| {
+        crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+    }),
     // Credentials with a form of their own stand last: "secret_key" must be read as a name first.
     own(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
     own(pem::ANCHOR, |search, anchor| pem::examine(search.field, anchor.start, anchor.end, search.found)),
@@ -346,6 +354,36 @@ pub(super) fn examine(rule: &Rule, search: &mut Search<'_, '_>, anchor: Anchor) 
             label_end
         }
     }
+}
+
+/// Columns of numbers whose check digits decide once their name is known: rows far below it do not see it.
+const IDENTITY_COLUMN_ANCHOR: &str = concat!(
+    r"\b(?i:nhs|sin|nas|routing|aba|rtn|itin|ssn|dni|nif|nie|tfn|cpf|pesel|bsn|nir|aadhaar|ppsn?|nric|insee|egn|oib",
+    r"|cnp|amka|afm|curp|rut|cuit|cuil|nino|emso|jmbg|snils|inn|rrn|hkid|mykad|nik|national_id|social_security|social_insurance",
+    r"|tax_file|personnummer|hetu|steuer_id)(?i:[ _]?(?:number|no|num|code|nr|id))?[,;|\t\n\\\x22]"
+);
+
+fn examine_identity_column(search: &mut Search<'_, '_>, anchor: Anchor) -> usize {
+    let field = search.field;
+    let label_end = label_end(field, anchor.start, anchor.end);
+    let cells = places::cells(field, anchor.start, label_end, &mut search.cards.table_bytes);
+    let name = field.str(anchor.start, label_end);
+    for (start, end) in cells.into_iter().flatten() {
+        let cell = Field::new(name, field.str(start, end));
+        let mut found = Vec::new();
+        if cell.at(0).is_ascii_digit() {
+            numbers::examine(cell, 0, search.groups, &mut found);
+        }
+        if found.is_empty() {
+            found.extend(national::examine_token(cell, 0, cell.len()));
+        }
+        let shifted = |finding: Finding| {
+            let range = finding.range.start + start..finding.range.end + start;
+            Finding { range, ..finding }
+        };
+        search.found.extend(found.into_iter().map(shifted));
+    }
+    label_end
 }
 
 /// Has `read` make findings of the cells below the name at `anchor`. False when it names no column.

@@ -195,7 +195,7 @@ pub(super) const LOG_ANCHOR: &str = concat!(
 );
 
 /// Accounts that belong to a machine and to nobody.
-const MACHINES: [&str; 14] = [
+const MACHINES: [&str; 16] = [
     "root",
     "admin",
     "administrator",
@@ -210,6 +210,8 @@ const MACHINES: [&str; 14] = [
     "oracle",
     "git",
     "service",
+    "from",
+    "for",
 ];
 
 /// Examines the account that ends the anchor. Returns where to go on.

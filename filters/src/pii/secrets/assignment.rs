@@ -17,7 +17,7 @@ pub(in super::super) const PASSWORD_ANCHOR: &str = concat!(
     r"(?i:passw(?:or)?d|passphrase|pass[ _\-]code|passcode|passwor[td]|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord",
     r"|lozinka|parola|hasło|lösenord|l(?:ø|o)senord|adgangskode|passord|heslo|jelsz(?:ó|o)|salasana|(?:ş|s)ifre|palavra-passe",
     r"|palavra passe|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u|identified (?:with [a-z0-9_]+ )?by|пароль|パスワード|密码|密碼|비밀번호|암호)",
-    r#"|(?i:pass|pwd|psw|pw)(?:[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)|[,;|\t]| [A-Z0-9])"#
+    r#"|(?i:pass|pwd|psw|pw)(?:[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)|[,;|\t])"#
 );
 
 /// Names of tokens and keys.
@@ -30,7 +30,13 @@ pub(in super::super) const TOKEN_ANCHOR: &str = concat!(
 );
 
 /// `Bearer` and the beginning of a token.
-pub(in super::super) const BEARER_ANCHOR: &str = r"(?i:bearer|basic|authorization: (?:token|apikey|api-key|key|splunk|sso-key|bot|genie[kK]ey|pat)) [A-Za-z0-9+/_\-]{2}";
+pub(in super::super) const BEARER_ANCHOR: &str = r"(?i:bearer|basic) [A-Za-z0-9+/_\-]{2}";
+
+/// `pass` and the beginning of a word: prose speaks of other passes, so the word must look like a password.
+pub(in super::super) const PASS_ANCHOR: &str = r"(?i:pass|pwd|pw) [A-Za-z0-9]";
+
+const SCHEMES: [&[u8]; 9] =
+    [b"token", b"apikey", b"api-key", b"key", b"splunk", b"sso-key", b"bot", b"geniekey", b"pat"];
 
 const NAME_TAIL_BYTES_MAX: usize = 24;
 const WORDS_MAX: usize = 6;
@@ -105,9 +111,15 @@ pub(in super::super) fn examine_token(
     if joined || is_public(field.slice(name_start, label_end)) {
         return;
     }
-    let Some(value) = value_after(field, label_end, is_token_tail) else {
+    let Some(mut value) = value_after(field, label_end, is_token_tail) else {
         return;
     };
+    // "Authorization: Token ..." names a scheme before the token.
+    if SCHEMES.iter().any(|scheme| value.bytes.eq_ignore_ascii_case(scheme)) && field.at(value.end) == b' ' {
+        let start = value.end + 1;
+        let end = skip_while(field, start, TOKEN_BYTES_MAX, is_token_byte);
+        value = Value { start, end, bytes: field.slice(start, end), quoted: true, ..value };
+    }
     if value.operator != Operator::Follows && is_token(field, &value) {
         candidates.push(finding(PiiType::ApiKey, value.start, value.end, 80));
     }
