@@ -409,7 +409,7 @@ fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
 }
 
 /// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
-const WORDS_WITHOUT_DIGITS: [&[u8]; 16] = [
+const WORDS_WITHOUT_DIGITS: [&[u8]; 33] = [
     b"AKIA",
     b"ASIA",
     b"passw",
@@ -422,6 +422,23 @@ const WORDS_WITHOUT_DIGITS: [&[u8]; 16] = [
     b"PRIVATE KEY",
     b"sername",
     b"BIC",
+    b"SWIFT",
+    b"swift",
+    b"usuario",
+    b"bic",
+    b"token",
+    b"Token",
+    b"TOKEN",
+    b"api_key",
+    b"apiKey",
+    b"API_KEY",
+    b"ecret",
+    b"publickey for",
+    b"dentifiant",
+    b"enutzername",
+    b"utente",
+    b"ebruikersnaam",
+    b"tilisateur",
     b" dot ",
     b"dot]",
     b"dot)",

@@ -5,13 +5,13 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
 use super::super::{Anchor, finding};
-use super::{is_any, is_whole_label, label_end};
+use super::{Place, Shape, is_any, is_whole_label, label_end};
 
 const AGE_MAX: u32 = 120;
 
 /// Words before a number, with the number's first digit.
 pub(super) const BEFORE_ANCHOR: &str = concat!(
-    r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|(?:â|a)g(?:é|e)e? de)",
+    r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|ålder|alder|ik(?:ä|a)|ya(?:ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|(?:â|a)g(?:é|e)e? de)",
     r#"[\\"']{0,3}[ \t]{0,2}[:=>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|of) )?[0-9]"#,
     r"|(?:年龄|年齢|나이)(?:[ :]|：){0,3}[0-9]"
 );
@@ -19,7 +19,7 @@ pub(super) const BEFORE_ANCHOR: &str = concat!(
 /// Words behind a number.
 pub(super) const BEHIND_ANCHOR: &str = concat!(
     r"(?i:years?[ \-]+old|yrs?\.?[ \-]+old|years? of age|y/o|y\.o\.|yo[^a-z\-]|jahre alt|j(?:ä|ae)hrige?",
-    r"|a(?:ñ|n)os de edad|anos de idade|months?[ \-]+old)|岁|歳"
+    r"|a(?:ñ|n)os de edad|anos de idade|anni d'et|jaar oud|(?:å|a)r gammal|vuotias|ya(?:ş|s)(?:ı|i)nda|tahun|months?[ \-]+old)|岁|歳|才です|살|세입니다"
 );
 
 /// Examines the number that ends the anchor. Returns where to go on.
@@ -49,6 +49,122 @@ pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut 
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     words_end
+}
+
+/// The name of a column, a field of a form, or what somebody is asked for.
+pub(super) const COLUMN_ANCHOR: &str = r"\b(?i:age|edad|alter|idade|leeftijd|wiek|et(?:à|a))[^a-zA-Z0-9]";
+
+/// A number that fills a cell, a field or an answer.
+pub(super) fn stated(place: &Place<'_>) -> Option<Shape> {
+    let field = place.field;
+    let end = place.start + digits(field, place.start);
+    let before = place.start.checked_sub(1).map_or(0, |before| field.at(before));
+    let between = field.slice(place.label_end, place.start);
+    let set = place.gap.answer
+        || place.gap.cell
+        || matches!(before, b'"' | b'\'' | b'>' | b'|')
+        || between.iter().any(|byte| matches!(byte, b'|' | b'\t'));
+    let fits = set && is_age(field, place.start, end) && !is_measured(field, end, false);
+    fits.then_some(Shape { kind: PiiType::Age, start: place.start, end })
+}
+
+/// A number of years as languages count them that use the same words for how long something lasts.
+pub(super) const COUNTED_ANCHOR: &str =
+    r"[0-9] (?:(?i:ans|a(?:ñ|n)os|anni|jaar|lat|lata|jahre|(?:å|a)r|let)\b|лет|года?|рок)";
+
+/// Words before such a number that speak of somebody, with what must follow: with a weak one nothing may.
+const PERSONS: [&str; 57] = [
+    "j'ai ",
+    "j’ai ",
+    "âgée de ",
+    "âgé de ",
+    "homme de ",
+    "femme de ",
+    "patient de ",
+    "patiente de ",
+    "garçon de ",
+    "fille de ",
+    "fils de ",
+    "enfant de ",
+    "tengo ",
+    "cumplí ",
+    "cumplió ",
+    "cumple ",
+    "cumplo ",
+    "varón de ",
+    "mujer de ",
+    "hombre de ",
+    "paciente de ",
+    "hijo de ",
+    "hija de ",
+    "niño de ",
+    "niña de ",
+    "joven de ",
+    "señora de ",
+    "señor de ",
+    "uomo di ",
+    "donna di ",
+    "paziente di ",
+    "figlio di ",
+    "figlia di ",
+    "ragazzo di ",
+    "ragazza di ",
+    "bambino di ",
+    "bambina di ",
+    "compio ",
+    "compiuto ",
+    "tenho ",
+    "homem de ",
+    "mulher de ",
+    "fiz ",
+    "filho de ",
+    "filha de ",
+    "menino de ",
+    "menina de ",
+    "mam ",
+    "miałam ",
+    "miałem ",
+    "ik ben ",
+    "мне ",
+    "ему ",
+    "ей ",
+    "jag är ",
+    "jeg er ",
+    "je mi ",
+];
+const PERHAPS_PERSONS: [&str; 16] = [
+    "elle a ", "il a ", "qui a ", "tiene ", "tenía ", "tem ", "tinha ", "ho ", "ha ", "ma ", "ich bin ",
+    "ist ", "is ", "wird ", "hij is ", "war ",
+];
+
+/// Examines the number whose last digit begins the anchor. Returns where to go on.
+pub(super) fn examine_counted(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    const BEFORE_BYTES: usize = 18;
+    let end = anchor.start + 1;
+    let written = field.slice(end.saturating_sub(4), end);
+    let start = end - written.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let floor = (start.saturating_sub(BEFORE_BYTES)..=start)
+        .find(|floor| field.str(*floor, start).len() == start - floor);
+    let before = field.str(floor.unwrap_or(start), start).to_lowercase();
+    let words_end = label_end(field, anchor.start, anchor.end);
+    let rest = field.slice(words_end, field.len().min(words_end + 5));
+    let of_something =
+        [&b" de "[..], b" di ", b" d'", b" d\xE2", b" of "].iter().any(|part| rest.starts_with(part));
+    let closed = !matches!(rest, [b' ', next, ..] if next.is_ascii_alphanumeric() || *next >= 0x80)
+        || [&b" y "[..], b" et ", b" e ", b" und ", b" i ", b" en ", b" alt", b" oud"]
+            .iter()
+            .any(|part| rest.starts_with(part));
+    let said = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| before.strip_suffix(word).is_some_and(|head| !head.ends_with(char::is_alphanumeric)))
+    };
+    let aged = rest.starts_with(b" de ed") || rest.starts_with(b" de id");
+    let person = (said(&PERSONS) && (!of_something || aged)) || (said(&PERHAPS_PERSONS) && closed);
+    if person && is_age(field, start, end) {
+        candidates.push(finding(PiiType::Age, start, end, 82));
+    }
+    anchor.start + 1
 }
 
 fn digits(field: Field<'_>, start: usize) -> usize {

@@ -187,7 +187,7 @@ fn month_end(field: Field<'_>, start: usize) -> Option<usize> {
 }
 
 /// YYYYMMDD or DDMMYYYY without separators.
-fn compact_end(field: Field<'_>, start: usize) -> Option<usize> {
+pub(super) fn compact_end(field: Field<'_>, start: usize) -> Option<usize> {
     let digits = field.slice(start, start + 8);
     if digits.len() != 8
         || !digits.iter().all(u8::is_ascii_digit)

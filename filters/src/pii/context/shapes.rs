@@ -8,7 +8,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::super::field::Field;
 use super::super::{Anchor, finding};
 use super::dates::date_end;
-use super::{CardWords, Place, Shape, is_whole_label};
+use super::{CardWords, Place, Shape};
 
 const GROUPS_MAX: usize = 7;
 /// How far before the words a bank's or a country's name is looked for.
@@ -89,6 +89,9 @@ fn is_date(place: &Place<'_>) -> bool {
 pub(super) fn card_code(place: &Place<'_>) -> Option<Shape> {
     let code = Code { characters: 3..=4, digits_min: 3, letters: 0..=0, separators: b"" };
     let end = code_end(place.field, place.start, &code).filter(|end| !is_pieced(place.field, *end))?;
+    // In tables and questions "cid" is somebody's customer.
+    let label = place.field.slice(place.label_start, place.label_end);
+    (!((place.gap.cell || place.gap.answer) && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
     shape(PiiType::CreditDebitCardCvv, place, end)
 }
 
@@ -104,7 +107,9 @@ pub(super) fn pin(place: &Place<'_>) -> Option<Shape> {
     let dated =
         matches!(head, b"195" | b"196" | b"197" | b"198" | b"199" | b"200" | b"201" | b"202" | b"203");
     let year = end - place.start == 4 && dated;
-    (!(year && place.gap.words > 1)).then_some(())?;
+    // A column of six digits called "pin" holds postal codes in India.
+    let postal = place.gap.cell && end - place.start == 6;
+    (!(year && place.gap.words > 1) && !postal).then_some(())?;
     shape(PiiType::Pin, place, end)
 }
 
@@ -116,7 +121,13 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
         ["routing", "aba", "ach", "checking", "savings", "chequing", "fdic", "us", "usa"];
     let field = place.field;
     let code = Code { characters: 6..=17, digits_min: 6, letters: 0..=0, separators: b" -" };
-    let end = code_end(field, place.start, &code)?;
+    let long = Code { characters: 18..=26, digits_min: 18, letters: 0..=0, separators: b" -" };
+    let end = code_end(field, place.start, &code).or_else(|| code_end(field, place.start, &long))?;
+    let tail = field.slice(place.label_end, field.len().min(place.label_end + 4)).to_ascii_lowercase();
+    // A column of account identifiers counts customers.
+    if place.gap.cell && (tail.starts_with(b"_id") || tail.starts_with(b" id") || tail.starts_with(b"id")) {
+        return None;
+    }
     if is_date(place) || field.names_any(&OTHER, place.label_start, QUALIFIER_BYTES) {
         return None;
     }
@@ -136,9 +147,11 @@ pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
     // "SWIFT LANGUAGE" has the shape of a code; a colon, the word "code" or a digit make it one.
     let label = field.slice(place.label_start, place.label_end);
     let coded =
-        field.slice(place.label_end, place.start).to_ascii_lowercase().windows(4).any(|part| part == b"code");
+        field.slice(place.label_end, place.start).to_ascii_lowercase().windows(4).any(|part| part == b"code")
+            || field.slice(place.label_end, place.start).windows(6).any(|part| part == "コー".as_bytes());
     let said = place.gap.assigns
         || coded
+        || label == b"swift"
         || !label.eq_ignore_ascii_case(b"swift")
         || bytes.iter().any(u8::is_ascii_digit);
     let long_enough = matches!(bytes.len(), 8 | 11);
@@ -223,10 +236,39 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
         separators: b" -",
     };
     let field = place.field;
+    if let Some(end) = japanese_plate_end(field, place.start) {
+        return shape(PiiType::LicensePlate, place, end);
+    }
     let end = code_end(field, place.start, &mixed(1..=6, 4..=8))
         .or_else(|| code_end(field, place.start, &mixed(3..=5, 9..=10)))?;
     (!is_date(place)).then_some(())?;
     shape(PiiType::LicensePlate, place, end)
+}
+
+/// An office in Han, a class, a kana and up to four digits.
+fn japanese_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    const PLATE_CHARACTERS_MAX: usize = 20;
+    let rest = field.bytes().get(start..).and_then(|_| field.char_at(start))?;
+    if !('\u{4E00}'..='\u{9FFF}').contains(&rest) {
+        return None;
+    }
+    let mut position = start;
+    let (mut han, mut class, mut kana, mut digits) = (0, 0, 0, 0);
+    for _ in 0..PLATE_CHARACTERS_MAX {
+        let Some(character) = field.char_at(position) else { break };
+        match character {
+            ' ' if digits == 0 => {}
+            '\u{4E00}'..='\u{9FFF}' if class == 0 => han += 1,
+            '0'..='9' if kana == 0 && han > 0 => class += 1,
+            '\u{3041}'..='\u{3096}' if kana == 0 && class > 0 => kana += 1,
+            '-' | '・' if kana > 0 => {}
+            '0'..='9' if kana > 0 => digits += 1,
+            _ => break,
+        }
+        position += character.len_utf8();
+    }
+    let fits = (1..=4).contains(&han) && (2..=3).contains(&class) && kana == 1 && (1..=4).contains(&digits);
+    fits.then_some(position)
 }
 
 /// The licences of the United States' states, of the United Kingdom and of other countries: a few letters,
@@ -235,7 +277,10 @@ pub(super) fn driver(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
     let code = Code { characters: 6..=19, digits_min: 4, letters: 0..=9, separators: b"-" };
     let spaced = Code { characters: 7..=16, digits_min: 6, letters: 0..=3, separators: b" -" };
-    let end = code_end(field, place.start, &spaced).or_else(|| code_end(field, place.start, &code))?;
+    let slashed = Code { characters: 11..=13, digits_min: 11, letters: 0..=0, separators: b"/" };
+    let end = code_end(field, place.start, &spaced)
+        .or_else(|| code_end(field, place.start, &code))
+        .or_else(|| code_end(field, place.start, &slashed))?;
     let starred = skip_stars(field, end);
     (!is_date(place)).then_some(())?;
     shape(PiiType::DriverId, place, starred)
@@ -274,6 +319,47 @@ pub(super) fn licence(place: &Place<'_>) -> Option<Shape> {
     let end = code_end(place.field, place.start, &code)?;
     (!is_date(place)).then_some(())?;
     shape(PiiType::DriverId, place, end)
+}
+
+/// Behind "license number": programs and trades have these too, so a state must stand before the words.
+pub(super) fn state_licence(place: &Place<'_>) -> Option<Shape> {
+    const STATES: &[u8] = concat!(
+        "AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH ",
+        "OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DMV ON BC AB QC"
+    )
+    .as_bytes();
+    const NAMES: [&str; 24] = [
+        "california",
+        "texas",
+        "florida",
+        "york",
+        "jersey",
+        "illinois",
+        "ohio",
+        "michigan",
+        "georgia",
+        "carolina",
+        "virginia",
+        "washington",
+        "massachusetts",
+        "pennsylvania",
+        "arizona",
+        "maryland",
+        "wisconsin",
+        "colorado",
+        "minnesota",
+        "ontario",
+        "alberta",
+        "driver",
+        "driver's",
+        "drivers",
+    ];
+    let field = place.field;
+    let before = field.slice(place.label_start.saturating_sub(QUALIFIER_BYTES), place.label_start);
+    let word = before.trim_ascii_end().rsplit(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    let stated = !word.is_empty() && STATES.split(|byte| *byte == b' ').any(|state| state == word);
+    (stated || field.names_any(&NAMES, place.label_start, QUALIFIER_BYTES)).then_some(())?;
+    driver(place)
 }
 
 /// Ten digits, also five and five.
@@ -323,6 +409,37 @@ pub(super) fn medical_record(place: &Place<'_>) -> Option<Shape> {
         attached && field.slice(place.label_start, place.label_end).iter().all(u8::is_ascii_uppercase);
     let start = if prefixed { place.label_start } else { place.start };
     Some(Shape { kind: PiiType::MedicalRecordNumber, start, end })
+}
+
+/// Behind "record number": rows of databases have these too, so the text must speak of medicine.
+pub(super) fn filed_record(place: &Place<'_>) -> Option<Shape> {
+    const MEDICINE: [&str; 16] = [
+        "patient",
+        "patients",
+        "hospital",
+        "clinic",
+        "medical",
+        "radiology",
+        "pathology",
+        "ward",
+        "dr",
+        "admission",
+        "discharge",
+        "diagnosis",
+        "referral",
+        "surgery",
+        "health",
+        "oncology",
+    ];
+    let field = place.field;
+    let near = field.names_any(&MEDICINE, place.label_start, KIND_BYTES)
+        || field.names_any_after(&MEDICINE, place.start + 12, KIND_BYTES / 2)
+        || field
+            .slice(place.start, field.len().min(place.start + KIND_BYTES))
+            .split(|byte| !byte.is_ascii_alphabetic())
+            .any(|word| MEDICINE.iter().any(|medicine| word.eq_ignore_ascii_case(medicine.as_bytes())));
+    near.then_some(())?;
+    medical_record(place)
 }
 
 /// Ten digits from 1 or 2 that pass Luhn's check behind 80840.
@@ -395,38 +512,41 @@ fn is_beneficiary(number: &[u8]) -> bool {
     })
 }
 
-/// Words of expiry, with the first digit behind them.
+/// Words of expiry.
 pub(super) const EXPIRY_ANCHOR: &str = concat!(
-    r"(?i:exp(?:ir(?:y|es|ation|ed|e)|iration)?(?:[ _\-]?(?:date|month|mm/?yy))?|valid (?:thru|through|until|to)|good thru",
-    r"|g(?:ü|ue)ltig bis|ablaufdatum|date d'expiration|caduca|caducidad|vence|vencimiento|scadenza|validade|vervaldatum)",
-    r#"[\\"']{0,3}[ \t]{0,2}[:=.>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|on|date) ?:? ?)?[0-9]{1,4}[ ]?[/\-.]"#,
-    r"|有効期限(?:[ :]|：){0,3}[0-9]{1,4}[/\-]"
+    r"(?i:exp(?:ir(?:y|es|ation|ed|e|ing)|iration|[^a-z0-9])(?:[ _\-]?(?:date|month|mm/?yy))?|valid (?:thru|through|until|to)",
+    r"|good thru|g(?:ü|ue)ltig bis|g(?:ü|ue)ltigkeit|ablaufdatum|verfallsdatum|verf(?:ä|a)llt|l(?:ä|ae)uft|date d'expiration",
+    r"|caduca|caducidad|vence|vencimiento|scadenza|scade|validade|vervaldatum|geldig tot|verloopt|data? wa(?:ż|z)no(?:ś|s)ci",
+    r"|wa(?:ż|z)na do|plat(?:í|i) do|platnost|g(?:ä|a)ller till|utg(?:å|a)ngsdatum|utl(?:ø|o)bsdato|utl(?:ø|o)psdato|son kullanma",
+    r"|v(?:á|a)lid[ao] (?:hasta|at(?:é|e))|valable jusqu|valevole fino)",
+    r"|有効期限|有效期|유효기간|срок действия|действительна до"
 );
 
-/// Examines the month and year that end the anchor. Returns where to go on.
-pub(super) fn examine_expiry(
+/// A month and a year.
+pub(super) fn expiry(place: &Place<'_>) -> Option<Shape> {
+    let end = month_and_year(place.field, place.start)?;
+    shape(PiiType::CreditDebitCardExpiry, place, end)
+}
+
+/// Of the findings from `first` on, only those of cards stay: the text speaks of cards, or the words are a
+/// JSON key.
+pub(super) fn keep_expiry_of_cards(
     field: Field<'_>,
-    anchor: Anchor,
+    words_start: usize,
+    first: usize,
     cards: &mut CardWords,
     candidates: &mut Vec<Finding>,
-) -> usize {
-    let words = field.slice(anchor.start, anchor.end);
-    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'/' | b'-' | b'.' | b' ');
-    let tail = words.iter().rev().take_while(|byte| is_part(byte)).count();
-    let spaces = words.iter().skip(words.len() - tail).take_while(|byte| !byte.is_ascii_digit()).count();
-    let start = anchor.end - tail + spaces;
-    let letters = words.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
-    let next = anchor.start + letters.max(3);
-    let Some(end) = month_and_year(field, start) else {
-        return next;
-    };
-    let whole = is_whole_label(field, anchor.start, anchor.start + letters);
-    if whole && cards.are_near(field, start) {
-        candidates.push(finding(PiiType::CreditDebitCardExpiry, start, end, 93));
-    } else if whole && is_member(field, anchor.start, end) {
-        candidates.push(finding(PiiType::CreditDebitCardExpiry, start, end, 85));
+) {
+    let mut kept = first;
+    for index in first..candidates.len() {
+        let Some(finding) = candidates.get(index) else { break };
+        let (start, end) = (finding.range.start, finding.range.end);
+        if cards.are_near(field, start) || is_member(field, words_start, end) {
+            candidates.swap(kept, index);
+            kept += 1;
+        }
     }
-    next
+    candidates.truncate(kept);
 }
 
 /// Whether the words are a JSON key and the date all of its value.
@@ -436,7 +556,7 @@ fn is_member(field: Field<'_>, words_start: usize, end: usize) -> bool {
 }
 
 /// MM/YY, MM/YYYY or YYYY-MM, and nothing longer.
-fn month_and_year(field: Field<'_>, start: usize) -> Option<usize> {
+pub(super) fn month_and_year(field: Field<'_>, start: usize) -> Option<usize> {
     let number = |from: usize| {
         let window = field.slice(from, field.len().min(from + 5));
         let digits = window.iter().take_while(|byte| byte.is_ascii_digit()).count();

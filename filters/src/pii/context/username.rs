@@ -9,9 +9,10 @@ use super::super::{Anchor, finding};
 use super::{is_any, is_whole_label};
 
 pub(super) const ANCHOR: &str = concat!(
-    r"(?i:user[ _\-]?name|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
+    r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
+    r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
-    r"|ユーザー名|用户名|사용자 이름",
+    r"|ユーザー名|ユーザーID|用户名|帳號名|사용자 이름|имя пользователя|логин",
     r#"|(?i:user|login|usr|usuario)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
     r"|(?i:create user|alter user|drop user| to) '",
     r"|(?i:user|login) [A-Za-z]"
@@ -79,6 +80,17 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
     if !is_whole_label(field, anchor.start, name_end) {
         return None;
     }
+    // A speaker in a conversation: "user: ...".
+    let opens_line = anchor.start == 0
+        || field.at(anchor.start - 1) == b'\n'
+        || anchor.start > 1 && field.slice(anchor.start - 2, anchor.start) == b"\\n";
+    let spoken = is_bare
+        && opens_line
+        && words.ends_with(b":")
+        && field.names_any(&["assistant", "agent", "bot", "model"], anchor.start, 160);
+    if spoken {
+        return None;
+    }
     if adjacent {
         let (start, end) = plain(field, name_end + 1)?;
         return has_digit_at_end(field, start, end).then_some((start, end));
@@ -117,8 +129,24 @@ fn operator_after(field: Field<'_>, name_end: usize) -> Option<(u8, usize)> {
     if operator == 0 && field.bytes().get(position..).is_some_and(|rest| rest.starts_with("：".as_bytes())) {
         return Some((b':', position + 3));
     }
-    if operator == 0 && (window.starts_with(b" is ") || window.starts_with(b" was ")) {
-        return Some((b' ', name_end + window.iter().skip(1).take_while(|byte| **byte != b' ').count() + 2));
+    const SAYS: [&[u8]; 12] = [
+        b" is ",
+        b" was ",
+        b" est ",
+        b" es ",
+        b" lautet ",
+        b" ist ",
+        b" to ",
+        b" jest ",
+        b" er ",
+        "\u{20}è ".as_bytes(),
+        "\u{20}é ".as_bytes(),
+        "\u{20}är ".as_bytes(),
+    ];
+    if operator == 0
+        && let Some(says) = SAYS.iter().find(|says| window.starts_with(says))
+    {
+        return Some((b' ', name_end + says.len()));
     }
     // A backslash before the quote belongs to an escaped quote.
     let backslash = usize::from(width > 0 && field.at(position - 1) == b'\\');
@@ -152,6 +180,48 @@ fn plain(field: Field<'_>, start: usize) -> Option<(usize, usize)> {
         && !is_any(name, &WORDS)
         && field.at(end) != b'@';
     named.then_some((start, end))
+}
+
+/// The account in a cell of a column called so.
+pub(super) fn cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding> {
+    let (_, name_end) = plain(field, start)?;
+    (name_end == end).then(|| finding(PiiType::Username, start, end, 80))
+}
+
+/// What servers log when somebody logs in, with the first letter of the account.
+pub(super) const LOG_ANCHOR: &str = concat!(
+    r"(?i:(?:accepted|failed) (?:publickey|password|none|keyboard-interactive/pam) for (?:invalid user )?",
+    r"|session (?:opened|closed) for user |authentication failure for |invalid user |password check failed for user \()[a-z]"
+);
+
+/// Accounts that belong to a machine and to nobody.
+const MACHINES: [&str; 16] = [
+    "root",
+    "admin",
+    "administrator",
+    "postgres",
+    "mysql",
+    "user",
+    "guest",
+    "test",
+    "ubuntu",
+    "nobody",
+    "www-data",
+    "oracle",
+    "git",
+    "service",
+    "from",
+    "for",
+];
+
+/// Examines the account that ends the anchor. Returns where to go on.
+pub(super) fn examine_log(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    if let Some((start, end)) = plain(field, anchor.end - 1)
+        && !is_any(field.slice(start, end), &MACHINES)
+    {
+        candidates.push(finding(PiiType::Username, start, end, 80));
+    }
+    anchor.end
 }
 
 fn has_digit_at_end(field: Field<'_>, start: usize, end: usize) -> bool {

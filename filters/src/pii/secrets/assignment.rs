@@ -15,20 +15,28 @@ use super::{contains_ignoring_case, count, entropy_bits, is_stand_in, skip_while
 /// Names of passwords in several languages. The short ones need their operator at once.
 pub(in super::super) const PASSWORD_ANCHOR: &str = concat!(
     r"(?i:passw(?:or)?d|passphrase|pass[ _\-]code|passcode|passwor[td]|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord",
-    r"|lozinka|parola|hasło|lösenord|salasana|identified by|пароль|パスワード|密码|密碼|비밀번호)",
-    r#"|(?i:pass|pwd|psw|pw)[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)"#
+    r"|lozinka|parola|hasło|lösenord|l(?:ø|o)senord|adgangskode|passord|heslo|jelsz(?:ó|o)|salasana|(?:ş|s)ifre|palavra-passe",
+    r"|palavra passe|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u|identified (?:with [a-z0-9_]+ )?by|пароль|パスワード|密码|密碼|비밀번호|암호)",
+    r#"|(?i:pass|pwd|psw|pw)(?:[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)|[,;|\t])"#
 );
 
 /// Names of tokens and keys.
 pub(in super::super) const TOKEN_ANCHOR: &str = concat!(
-    r"(?i:api[ _\-]?key|api[ _\-]?token|api[ _\-]?secret|access[ _\-]?(?:key|token)|client[ _\-]?secret",
+    r"(?i:api[ _\-]?key|api[ _\-]?token|api[ _\-]?secret|cl(?:é|e) (?:d')?api|clave (?:de )?(?:la )?api|chave (?:de |da )?api",
+    r"|chiave (?:dell')?api|api[ \-]schl(?:ü|u)ssel|api[ \-]?sleutel|klucz(?:a)? api|api[ \-]?anahtar|apikey|license[ _\-]key|access[ _\-]?(?:key|token)|client[ _\-]?secret",
     r"|auth[ _\-]?(?:key|token)|authorization|secret[ _\-]?(?:access[ _\-]?)?key|account[ _\-]?key",
-    r"|(?:refresh|session|bot|bearer|private|app|service)[ _\-]?token|(?:signing|encryption|webhook)[ _\-]?(?:key|secret))",
-    r"|(?i:token|secret|credentials?)"
+    r"|(?:refresh|session|bot|bearer|private|app|service)[ _\-]?token|(?:signing|encryption|webhook|master|deploy|subscription|ingest)[ _\-]?(?:key|secret))",
+    r"|APIキー|API密钥|API 密钥|アクセストークン|API 키|API-ключ|токен|(?i:jeton|token|secret|credentials?)"
 );
 
 /// `Bearer` and the beginning of a token.
 pub(in super::super) const BEARER_ANCHOR: &str = r"(?i:bearer|basic) [A-Za-z0-9+/_\-]{2}";
+
+/// `pass` and the beginning of a word: prose speaks of other passes, so the word must look like a password.
+pub(in super::super) const PASS_ANCHOR: &str = r"(?i:pass|pwd|pw) [A-Za-z0-9]";
+
+const SCHEMES: [&[u8]; 9] =
+    [b"token", b"apikey", b"api-key", b"key", b"splunk", b"sso-key", b"bot", b"geniekey", b"pat"];
 
 const NAME_TAIL_BYTES_MAX: usize = 24;
 const WORDS_MAX: usize = 6;
@@ -103,9 +111,15 @@ pub(in super::super) fn examine_token(
     if joined || is_public(field.slice(name_start, label_end)) {
         return;
     }
-    let Some(value) = value_after(field, label_end, is_token_tail) else {
+    let Some(mut value) = value_after(field, label_end, is_token_tail) else {
         return;
     };
+    // "Authorization: Token ..." names a scheme before the token.
+    if SCHEMES.iter().any(|scheme| value.bytes.eq_ignore_ascii_case(scheme)) && field.at(value.end) == b' ' {
+        let start = value.end + 1;
+        let end = skip_while(field, start, TOKEN_BYTES_MAX, is_token_byte);
+        value = Value { start, end, bytes: field.slice(start, end), quoted: true, ..value };
+    }
     if value.operator != Operator::Follows && is_token(field, &value) {
         candidates.push(finding(PiiType::ApiKey, value.start, value.end, 80));
     }
@@ -118,7 +132,8 @@ pub(in super::super) fn examine_bearer(
     end: usize,
     candidates: &mut Vec<Finding>,
 ) {
-    let name_end = start + field.slice(start, end).iter().take_while(|byte| **byte != b' ').count();
+    // The last space stands before the two bytes of the token.
+    let name_end = end - 3;
     if !is_whole_label(field, start, name_end) {
         return;
     }
@@ -135,6 +150,104 @@ pub(in super::super) fn examine_bearer(
     };
     if is_token(field, &value) {
         candidates.push(finding(PiiType::ApiKey, value_start, value_end, 80));
+    }
+}
+
+/// The password in a cell of a column called so.
+pub(in super::super) fn password_cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding> {
+    let bytes = field.slice(start, end);
+    let value = Value { start, end, bytes, quoted: false, operator: Operator::Assigns, dense: false };
+    is_password(field, &value, false).then(|| finding(PiiType::Password, start, end, 88))
+}
+
+/// The token in a cell of a column called so.
+pub(in super::super) fn token_cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding> {
+    let bytes = field.slice(start, end);
+    let value = Value { start, end, bytes, quoted: true, operator: Operator::Assigns, dense: false };
+    is_token(field, &value).then(|| finding(PiiType::ApiKey, start, end, 80))
+}
+
+/// Whether the name may be that of a secret access key, and not some other issuer's.
+pub(in super::super) fn may_name_secret_key(name: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 8] =
+        [b"api", b"client", b"webhook", b"signing", b"token", b"license", b"encryption", b"subscription"];
+    !OTHERS.iter().any(|part| contains_ignoring_case(name, part)) && name.is_ascii()
+}
+
+/// Passwords that commands take: `mysql -pSECRET`, `sshpass -p SECRET`, `curl -u ann:SECRET`.
+pub(in super::super) const COMMAND_ANCHOR: &str = concat!(
+    r"(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|mongo|mongosh|mongodump|sqlcmd|sqlplus|docker login|htpasswd",
+    r"|ldapsearch|ipmitool|smbclient|curl|wget|net use|xfreerdp|openssl|unzip|7z|zip|rpcclient|bcp|az login|plink|pscp) "
+);
+
+const COMMAND_BYTES_MAX: usize = 160;
+
+/// Examines the options behind a command's name.
+pub(in super::super) fn examine_command(
+    field: Field<'_>,
+    start: usize,
+    end: usize,
+    candidates: &mut Vec<Finding>,
+) {
+    if field.word_before(start) {
+        return;
+    }
+    let command = field.slice(start, end).trim_ascii_end();
+    // With a space behind it `-p` is a port or a profile for most commands.
+    let glued: bool =
+        [&b"mysql"[..], b"mysqldump", b"mysqladmin", b"mariadb", b"7z", b"sshpass"].contains(&command);
+    let options: &[&[u8]] = match command {
+        b"sshpass" | b"mongo" | b"mongosh" | b"mongodump" | b"docker login" | b"az login" => &[b"-p"],
+        b"redis-cli" => &[b"-a"],
+        b"sqlcmd" | b"bcp" | b"ipmitool" | b"unzip" | b"zip" => &[b"-P"],
+        b"ldapsearch" => &[b"-w"],
+        b"plink" | b"pscp" => &[b"-pw"],
+        b"curl" => &[b"-u", b"--user"],
+        b"smbclient" | b"rpcclient" => &[b"-U"],
+        b"xfreerdp" => &[],
+        _ => &[],
+    };
+    let limit = field.len().min(end + COMMAND_BYTES_MAX);
+    let mut position = end;
+    while position < limit && !matches!(field.at(position), b'\n' | b'|' | b';') {
+        let word_end = skip_while(field, position, limit - position, |byte| !byte.is_ascii_whitespace());
+        let word = field.slice(position, word_end);
+        let option = options.iter().find(|option| word == **option);
+        let value_start = match option {
+            Some(_) => Some(word_end + 1),
+            None if glued && word.starts_with(b"-p") && word.len() > 3 => Some(position + 2),
+            None if command == b"xfreerdp" && word.starts_with(b"/p:") => Some(position + 3),
+            None => None,
+        };
+        if let Some(value_start) = value_start {
+            let first = field.at(value_start);
+            let quoted = usize::from(matches!(first, b'"' | b'\''));
+            let value_start = value_start + quoted;
+            let value_end = skip_while(field, value_start, PASSWORD_BYTES_MAX, |byte| {
+                if quoted == 1 {
+                    byte != first && byte != b'\n'
+                } else {
+                    !byte.is_ascii_whitespace() && byte != b'`'
+                }
+            });
+            let written = field.slice(value_start, value_end);
+            let paired = matches!(option, Some(&b"-u" | &b"--user" | &b"-U"));
+            let user = written.iter().position(|byte| matches!(byte, b':' | b'%'));
+            let secret_start = match (paired, user) {
+                (true, None) => return,
+                (true, Some(user)) => value_start + user + 1,
+                (false, _) => value_start,
+            };
+            let bytes = field.slice(secret_start, value_end);
+            let operator = Operator::Assigns;
+            let value =
+                Value { start: secret_start, end: value_end, bytes, quoted: true, operator, dense: false };
+            if is_password(field, &value, false) && !bytes.starts_with(b"-") {
+                candidates.push(finding(PiiType::Password, secret_start, value_end, 90));
+            }
+            return;
+        }
+        position = word_end + 1;
     }
 }
 
@@ -211,6 +324,9 @@ fn value_after<'t>(field: Field<'t>, name_end: usize, accept_tail: fn(&[u8]) -> 
     if !accept_tail(field.slice(name_end, tail_end)) {
         return None;
     }
+    if let Some(start) = paired_start(field, tail_end) {
+        return value_at(field, start, Operator::Assigns, false);
+    }
     let closed =
         skip_while(field, tail_end, 4, |byte| matches!(byte, b'"' | b'\'' | b'`' | b']' | b'\\' | b'*'));
     let spaced = skip_while(field, closed, 4, |byte| matches!(byte, b' ' | b'\t'));
@@ -219,6 +335,36 @@ fn value_after<'t>(field: Field<'t>, name_end: usize, accept_tail: fn(&[u8]) -> 
     let bold = if field.slice(after, after + 2) == b"**" { after + 2 } else { after };
     let value_start = skip_while(field, bold, 4, |byte| matches!(byte, b' ' | b'\t'));
     value_at(field, value_start, operator, spaced == tail_end && value_start == after)
+}
+
+/// Where the value begins that stands apart from its name: `id="password" value="..."`, `"key": "password",
+/// "value": "..."`, `variable "password" { default = "..." }`.
+fn paired_start(field: Field<'_>, name_end: usize) -> Option<usize> {
+    const APART_BYTES_MAX: usize = 72;
+    const WORDS: [&[u8]; 4] = [b"value", b"default", b"content", b"secret_string"];
+    let closed = skip_while(field, name_end, 2, |byte| matches!(byte, b'"' | b'\'' | b'\\'));
+    if closed == name_end && field.at(name_end) != b'\n' {
+        return None;
+    }
+    let between = field.at(skip_while(field, closed, 2, |byte| byte == b' '));
+    if !(matches!(between, b',' | b'{' | b'\n') || between.is_ascii_alphabetic() && field.at(closed) == b' ')
+    {
+        return None;
+    }
+    let window = field.slice(closed, field.len().min(closed + APART_BYTES_MAX));
+    let stop = window.iter().position(|byte| matches!(byte, b'>' | b'}' | b';')).unwrap_or(window.len());
+    let lines = window.iter().take(stop).enumerate().filter(|(_, byte)| **byte == b'\n').nth(1);
+    let window = window.get(..lines.map_or(stop, |(index, _)| index))?;
+    let (index, word) = WORDS.iter().find_map(|word| {
+        let index = window.windows(word.len()).position(|part| part.eq_ignore_ascii_case(word))?;
+        Some((index, word))
+    })?;
+    let before = index.checked_sub(1).and_then(|before| window.get(before));
+    let whole = !before.is_some_and(|byte| is_name(*byte));
+    let end = closed + index + word.len();
+    let operator = skip_while(field, end, 4, |byte| matches!(byte, b'"' | b'\'' | b'\\' | b' '));
+    (whole && matches!(field.at(operator), b'=' | b':'))
+        .then(|| skip_while(field, operator + 1, 2, |byte| byte == b' '))
 }
 
 /// The operator at `position` and where it ends.
@@ -238,7 +384,10 @@ fn operator_at(
     }
     let element = rest.first() == Some(&b'>') && closed == name_end;
     let argument = rest.first() == Some(&b',') && closed > name_end;
-    if element || argument {
+    // `PASSWORD('...')` hashes what stands in it.
+    let hashed =
+        rest.first() == Some(&b'(') && closed == name_end && matches!(rest.get(1), Some(b'\'' | b'"'));
+    if element || argument || hashed {
         return Some((Operator::Assigns, position + 1));
     }
     if closed > name_end {
@@ -271,9 +420,14 @@ fn operator_in_prose(field: Field<'_>, start: usize) -> Option<(Operator, usize)
         });
         let word = field.slice(position, end);
         let next = field.at(end);
-        if matches!(word, b"is" | b"was" | b"to" | b"as" | b"est" | b"ist" | b"es" | b"lautet" | b"are")
-            && next == b' '
-        {
+        let says =
+            matches!(word, b"is" | b"was" | b"to" | b"as" | b"est" | b"ist" | b"es" | b"lautet" | b"are")
+                || matches!(
+                    word,
+                    b"jest" | b"er" | b"era" | b"wordt" | b"war" | b"adalah" | b"on" | b"je" | b"olan"
+                )
+                || ["é", "è", "är", "là", "は", "是"].iter().any(|says| word == says.as_bytes());
+        if says && next == b' ' {
             return Some((Operator::Says, end + 1));
         }
         if words > 0 && matches!(next, b':' | b'=') && !word.is_empty() {
@@ -512,9 +666,12 @@ fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
         || is_reference(bytes)
         || is_stand_in(bytes)
         || is_call(field, value)
-        || is_uuid(bytes)
+        || (is_uuid(bytes) && !is_registry_token(field, value.start))
     {
         return false;
+    }
+    if is_uuid(bytes) {
+        return true;
     }
     let letters = count(bytes, u8::is_ascii_alphabetic);
     let digits = count(bytes, u8::is_ascii_digit);
@@ -532,6 +689,11 @@ fn is_token(field: Field<'_>, value: &Value<'_>) -> bool {
     let enough =
         digits >= 2 && letters >= 2 || digits == 0 && length >= 24 && case_changes(bytes) * 3 > length;
     enough && !dotted && !pieced && entropy_bits(bytes) >= TOKEN_ENTROPY_BITS_MIN
+}
+
+/// Package registries give out tokens that look like any identifier.
+fn is_registry_token(field: Field<'_>, start: usize) -> bool {
+    field.slice(start.saturating_sub(14), start).windows(10).any(|part| part == b"_authToken")
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
@@ -579,6 +741,11 @@ mod tests {
             ("?user=a&password=Zt7qqPx&x=1", "Zt7qqPx"),
             ("let password: &str = \"Zt7qqPx\";", "Zt7qqPx"),
             ("Password: *Eov4_x!R", "*Eov4_x!R"),
+            ("<input id=\"password\" value=\"Zt7qqPx\">", "Zt7qqPx"),
+            ("{\"key\": \"db_password\", \"value\": \"Zt7qqPx\"}", "Zt7qqPx"),
+            ("variable \"db_password\" {\n  default = \"Zt7qqPx\"\n}", "Zt7qqPx"),
+            ("UPDATE u SET hash = PASSWORD('Zt7qqPx')", "Zt7qqPx"),
+            ("my password \u{e9} Zt7-qqPx", "Zt7-qqPx"),
         ] {
             assert_eq!(password(text), Some(value), "{text}");
         }
@@ -620,6 +787,32 @@ mod tests {
             format!("export MY_TOKEN={value}"),
         ] {
             assert_eq!(token(&text), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn commands_take_passwords() {
+        let found = |text: &str, command: &str| {
+            let start = text.find(command).unwrap();
+            let mut candidates = Vec::new();
+            examine_command(Field::new("", text), start, start + command.len(), &mut candidates);
+            candidates.pop().map(|finding| text[finding.range].to_string())
+        };
+        for (text, command, value) in [
+            ("mysql -u root -pZt7qqPx9 shop", "mysql ", "Zt7qqPx9"),
+            ("sshpass -p 'Zt7qqPx9!' ssh host", "sshpass ", "Zt7qqPx9!"),
+            ("curl -s -u ann:Zt7qqPx9 https://x.example", "curl ", "Zt7qqPx9"),
+            ("redis-cli -h cache -a Zt7qqPx9", "redis-cli ", "Zt7qqPx9"),
+        ] {
+            assert_eq!(found(text, command).as_deref(), Some(value), "{text}");
+        }
+        for (text, command) in [
+            ("mysql -p shop", "mysql "),
+            ("mysql -u root -p$DB_PASSWORD", "mysql "),
+            ("curl -u ann https://x.example", "curl "),
+            ("docker login -u ann", "docker login "),
+        ] {
+            assert_eq!(found(text, command), None, "{text}");
         }
     }
 

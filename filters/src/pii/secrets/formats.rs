@@ -21,11 +21,13 @@ enum Alphabet {
     /// The same and dots.
     Dotted,
     Base64,
+    /// The same as in URLs, with a checksum behind an equals sign.
+    Token,
     /// A path or query behind a webhook's host.
     Path,
 }
 
-use Alphabet::{Alphanumeric, Base64, Base64Url, Dotted, Hexadecimal, Path, Upper};
+use Alphabet::{Alphanumeric, Base64, Base64Url, Dotted, Hexadecimal, Path, Token, Upper};
 
 impl Alphabet {
     fn has(self, byte: u8) -> bool {
@@ -36,6 +38,7 @@ impl Alphabet {
             Base64Url => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
             Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='),
+            Token => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'='),
             Path => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'.' | b'@' | b'='),
         }
     }
@@ -91,8 +94,9 @@ formats! {
     "glffct-" Base64Url 20 64;
     "gloas-" Hexadecimal 64 64;
     "GR1348941" Base64Url 20 24;
-    "ATATT3" Base64 100 260;
-    "ATCTT3" Base64 100 260;
+    "ATATT3" Token 100 260;
+    "ATCTT3" Token 100 260;
+    "ATTA" Hexadecimal 60 76;
     "ATBB" Alphanumeric 32 32;
     "sgp_local_" Hexadecimal 40 40;
     "sgp_" Hexadecimal 40 40;
@@ -116,6 +120,7 @@ formats! {
     "SG." Dotted 50 90;
     "key-" Hexadecimal 32 32;
     "xkeysib-" Base64Url 70 90;
+    "re_" Base64Url 32 36;
     "AC" Hexadecimal 32 32;
     "SK" Hexadecimal 32 32;
     // Payment.
@@ -162,6 +167,18 @@ formats! {
     "fc-" Hexadecimal 32 32;
     "ABSK" Base64 60 300;
     "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t" Base64 0 4000;
+    "sk-lf-" Base64Url 30 50;
+    "sk-helicone-" Base64Url 20 60;
+    "csk-" Alphanumeric 40 60;
+    "jina_" Base64Url 40 80;
+    "tgp_v1_" Base64Url 36 60;
+    "fw_" Alphanumeric 20 40;
+    "apify_api_" Alphanumeric 30 50;
+    "esecret_" Alphanumeric 24 40;
+    "wandb_v1_" Base64Url 40 120;
+    "KGAT_" Hexadecimal 32 32;
+    "pa-" Base64Url 40 50;
+    "sk_" Hexadecimal 48 48;
     // Cloud.
     "AIza" Base64Url 35 36;
     "ya29." Dotted 30 400;
@@ -171,6 +188,12 @@ formats! {
     "FwoGZXIvYXdz" Base64 100 4000;
     "FQoGZXIvYXdz" Base64 100 4000;
     "LTAI" Alphanumeric 12 24;
+    "AKID" Alphanumeric 32 32;
+    "AKLT" Alphanumeric 30 60;
+    "bce-v3/ALTAK-" Path 40 100;
+    "AQVN" Base64Url 35 38;
+    "y0_" Base64Url 50 70;
+    "t1.9eu" Dotted 100 300;
     "dop_v1_" Hexadecimal 64 64;
     "doo_v1_" Hexadecimal 64 64;
     "dor_v1_" Hexadecimal 64 64;
@@ -193,6 +216,29 @@ formats! {
     "CCIPAT_" Base64Url 40 80;
     "CCIPRJ_" Base64Url 40 80;
     "bkua_" Hexadecimal 40 40;
+    "bkct_" Alphanumeric 30 60;
+    "mdb_sa_sk_" Base64Url 30 60;
+    "dbtc_" Base64Url 30 60;
+    "dbtu_" Base64Url 30 60;
+    "hcaik_" Alphanumeric 50 64;
+    "hcaic_" Alphanumeric 50 64;
+    "xaat-" Base64Url 36 36;
+    "xapt-" Base64Url 36 36;
+    "alcht_" Alphanumeric 28 36;
+    "os_v2_app_" Alphanumeric 60 120;
+    "APP_USR-" Base64Url 40 90;
+    "access-production-" Base64Url 36 36;
+    "access-sandbox-" Base64Url 36 36;
+    "access-development-" Base64Url 36 36;
+    "secret-live-" Base64Url 36 60;
+    "secret-test-" Base64Url 36 60;
+    "md-" Base64Url 22 22;
+    "xsmtpsib-" Base64Url 70 90;
+    "sktsec_" Base64Url 30 60;
+    "snyk_" Dotted 36 100;
+    "chpt_" Alphanumeric 10 20;
+    "cfut_" Alphanumeric 40 60;
+    "cfat_" Alphanumeric 40 60;
     "pul-" Hexadecimal 40 40;
     "pnu_" Alphanumeric 36 36;
     "tk-us-" Base64Url 48 48;
@@ -256,7 +302,10 @@ formats! {
     "dnkey-" Base64Url 50 90;
     "aio_" Alphanumeric 28 28;
     "p8e-" Alphanumeric 32 32;
-    "AQVN" Base64Url 35 38;
+    "AQW" Base64Url 60 400;
+    "EAAG" Alphanumeric 100 300;
+    "EAAC" Alphanumeric 100 300;
+    "EAAD" Alphanumeric 100 300;
     "tr_prod_" Alphanumeric 20 40;
     "sm_pat_" Alphanumeric 16 40;
     "AGE-SECRET-KEY-1" Upper 58 58;
@@ -367,7 +416,8 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 /// Forms that announce themselves behind their first bytes.
-pub(in super::super) const INFIX_ANCHOR: &str = r"[0-9]Q~|:AA[A-Za-z0-9_\-]|\.atlasv1\.|[?&;]sig=";
+pub(in super::super) const INFIX_ANCHOR: &str =
+    r"[0-9]Q~|:AA[A-Za-z0-9_\-]|\.atlasv1\.|[?&;]sig=|-us[0-9]{1,2}";
 
 /// The shortest token with an infix.
 const INFIX_BYTES_MIN: usize = 37;
@@ -382,6 +432,7 @@ pub(in super::super) fn examine_infix(
     let found = match field.at(start + 1) {
         b'Q' => directory_secret(field, start),
         b'A' => bot_token(field, start),
+        b'u' => return mailing_key(field, start, anchor_end, candidates),
         b'a' => team_token(field, start),
         _ => Some((start + 5, skip_while(field, start + 5, 120, |byte| Base64.has(byte) || byte == b'%'))),
     };
@@ -394,6 +445,22 @@ pub(in super::super) fn examine_infix(
     };
     candidates.push(finding(PiiType::ApiKey, start, end, 97));
     end.max(anchor_end)
+}
+
+/// Keys of a mailing service: a digest and the data centre behind a hyphen.
+fn mailing_key(field: Field<'_>, hyphen: usize, anchor_end: usize, candidates: &mut Vec<Finding>) -> usize {
+    const DIGEST_BYTES: usize = 32;
+    let start = hyphen.saturating_sub(DIGEST_BYTES);
+    let digest = field.slice(start, hyphen);
+    let whole = digest.len() == DIGEST_BYTES
+        && digest.iter().all(u8::is_ascii_hexdigit)
+        && entropy_bits(digest) >= 2.6
+        && starts_token(field, start)
+        && !field.word_at(anchor_end);
+    if whole {
+        candidates.push(finding(PiiType::ApiKey, start, anchor_end, 97));
+    }
+    anchor_end
 }
 
 /// Client secrets of Microsoft's directory: three characters, a digit, `Q~`, then 31 to 34.

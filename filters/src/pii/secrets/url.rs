@@ -1,4 +1,4 @@
-//! Passwords in the user information of URLs: `scheme://user:password@host`. User names alone are not
+//! Passwords in the user information of URLs: `scheme://user:password@host`. User names without one are not
 //! reported, and neither are templates in the password's place.
 
 use hardpan_inference::finding::{Finding, PiiType};
@@ -31,8 +31,48 @@ pub(in super::super) fn examine(
     anchor_end: usize,
     candidates: &mut Vec<Finding>,
 ) -> usize {
-    candidates.extend(read(field, start + 3));
+    if let Some(found) = read(field, start + 3) {
+        candidates.extend(account(field, start + 3, &found));
+        candidates.push(found);
+    }
     anchor_end
+}
+
+/// The account before a password, unless it is one that every installation has.
+fn account(field: Field<'_>, start: usize, password: &Finding) -> Option<Finding> {
+    const SHARED: [&str; 24] = [
+        "root",
+        "admin",
+        "administrator",
+        "postgres",
+        "mysql",
+        "user",
+        "username",
+        "guest",
+        "test",
+        "default",
+        "sa",
+        "app",
+        "service",
+        "svc",
+        "api",
+        "token",
+        "oauth2",
+        "oauth",
+        "x-access-token",
+        "x-token-auth",
+        "git",
+        "deploy",
+        "db",
+        "dbuser",
+    ];
+    let end = password.range.start.checked_sub(1).filter(|end| *end > start)?;
+    let user = field.slice(start, end);
+    let named = user.len() > 2
+        && user.first().is_some_and(u8::is_ascii_alphabetic)
+        && user.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && !SHARED.iter().any(|shared| user.eq_ignore_ascii_case(shared.as_bytes()));
+    (named && password.kind == PiiType::Password).then(|| finding(PiiType::Username, start, end, 70))
 }
 
 fn read(field: Field<'_>, user_start: usize) -> Option<Finding> {
