@@ -198,8 +198,11 @@ fn obligations(obligations: &Obligations) -> Map<String, Json> {
         CacheRule::On { scope, ttl_s } => Some(json!({"scope": scope.name(), "ttl_s": ttl_s})),
     };
     let guardrail = guardrail.as_ref().map(|one| {
-        let caller = if *refuse_other_guardrail { "refuse" } else { "replace" };
-        json!({"id": one.id, "version": one.version, "caller": caller})
+        let mut document = json!({"id": one.id, "version": one.version});
+        if let (true, Some(members)) = (*refuse_other_guardrail, document.as_object_mut()) {
+            members.insert("caller".to_owned(), json!("refuse"));
+        }
+        document
     });
     let params: Map<String, Json> =
         params.iter().map(|(parameter, range)| (parameter.name().to_owned(), range_of(range))).collect();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::input::Action;
 
 use Kind::{Flag, Number, Object, Text, Texts, Whole};
-use Questions::{All, Api, Endpoint, Kb, Models, Requests, Tool};
+use Questions::{All, Answer, Api, Endpoint, Kb, Models, Requests, Tool, ToolResult};
 
 /// What a fact is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,8 @@ enum Questions {
     Kb,
     Requests,
     Tool,
+    ToolResult,
+    Answer,
 }
 
 impl Questions {
@@ -44,11 +46,13 @@ impl Questions {
         match self {
             All => true,
             Api => action == Action::ApiCall,
-            Models => matches!(action, Action::ModelInvoke | Action::ApiCall | Action::ToolUse),
+            Models => !matches!(action, Action::EndpointInvoke | Action::KbRetrieve),
             Endpoint => action == Action::EndpointInvoke,
             Kb => action == Action::KbRetrieve,
-            Requests => action != Action::ToolUse,
+            Requests => !matches!(action, Action::ToolUse | Action::ToolResult | Action::ModelRespond),
             Tool => action == Action::ToolUse,
+            ToolResult => action == Action::ToolResult,
+            Answer => action == Action::ModelRespond,
         }
     }
 }
@@ -95,6 +99,7 @@ const FACTS: &[Fact] = &[
     maybe("time.hour", Whole, All),
     maybe("time.weekday", Text, All),
     maybe("metadata", Kind::Pairs, All),
+    fact("session.labels", Texts, All),
     fact("model.id", Text, Models),
     maybe("model.provider", Text, Models),
     maybe("model.family", Text, Models),
@@ -140,6 +145,7 @@ const FACTS: &[Fact] = &[
     maybe("request.guardrail.id", Text, Requests),
     maybe("request.guardrail.version", Text, Requests),
     maybe("request.metadata", Kind::Pairs, Requests),
+    maybe("request.routed_from", Text, Requests),
     fact("tool.id", Text, Tool),
     fact("tool.name", Text, Tool),
     fact("tool.index", Whole, Tool),
@@ -152,15 +158,33 @@ const FACTS: &[Fact] = &[
     fact("tool.signals.pii", Kind::Counts, Tool),
     fact("tool.signals.secrets", Whole, Tool),
     fact("tool.signals.injection", Number, Tool),
+    maybe("tool_result.id", Text, ToolResult),
+    maybe("tool_result.name", Text, ToolResult),
+    maybe("tool_result.status", Text, ToolResult),
+    fact("tool_result.bytes", Whole, ToolResult),
+    fact("tool_result.signals.pii", Kind::Counts, ToolResult),
+    fact("tool_result.signals.secrets", Whole, ToolResult),
+    fact("tool_result.signals.injection", Number, ToolResult),
+    maybe("response.stop_reason", Text, Answer),
+    maybe("response.usage.input", Whole, Answer),
+    maybe("response.usage.output", Whole, Answer),
+    fact("response.text_chars", Whole, Answer),
+    fact("response.tools", Texts, Answer),
+    fact("response.tools_denied", Texts, Answer),
+    fact("response.guardrail.action", Text, Answer),
+    fact("response.partial", Flag, Answer),
+    fact("response.stream", Flag, Answer),
+    fact("response.signals.pii", Kind::Counts, Answer),
+    fact("response.signals.secrets", Whole, Answer),
 ];
 
 /// Objects that may be absent as a whole, though some of their members are always in them.
 fn is_optional(path: &str, action: Option<Action>) -> bool {
     match path {
-        "net" | "request.guardrail" => true,
+        "net" | "request.guardrail" | "response.usage" => true,
         "model" => action != Some(Action::ModelInvoke),
         "request" => matches!(action, None | Some(Action::ApiCall)),
-        "endpoint" | "kb" | "tool" => action.is_none(),
+        "endpoint" | "kb" | "tool" | "tool_result" | "response" => action.is_none(),
         _ => false,
     }
 }
