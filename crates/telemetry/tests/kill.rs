@@ -80,7 +80,7 @@ fn a_killed_writer_loses_nothing_it_acknowledged() {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         acknowledged.extend(run_and_kill(&log, 3 + round * 2));
-        let report = verify(&[log.clone()], &[key.public()], false).unwrap().remove(0);
+        let report = verify(std::slice::from_ref(&log), &[key.public()], false).unwrap().remove(0);
         // What was being written at that moment may be there in part, and then the next start cuts it off.
         let torn = |fault: &Fault| fault.to_string().contains("newline");
         let faults: Vec<_> = report.findings.iter().filter(|finding| !torn(&finding.fault)).collect();

@@ -1104,9 +1104,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
         phrases: &[
             (
                 0.68,
-                concat!(
-                    r"%NOW%%ASIDE%(?: (?:to|all|any|every|each|the|of|these|those|both|other|with))* (?:your|ur)(?: (?:own|other|\w+))?(?: \w+)? %LAW%"
-                ),
+                r"%NOW%%ASIDE%(?: (?:to|all|any|every|each|the|of|these|those|both|other|with))* (?:your|ur)(?: (?:own|other|\w+))?(?: \w+)? %LAW%",
             ),
             (
                 0.64,

@@ -453,7 +453,7 @@ pub(super) const IN_OTHER_LANGUAGES: [FamilySource; 5] = [
             "restriccion",
             "limitacion",
             "filtros",
-            "limites",
+            "limite",
             "reglas",
             "normas",
             "restricoes",

@@ -699,7 +699,7 @@ impl CardWords {
         let long = word.len() >= 13 && word.iter().all(u8::is_ascii_digit);
         let lower = word.to_ascii_lowercase();
         let speaks = |part: &&str| lower.windows(part.len()).any(|window| window == part.as_bytes());
-        long || is_any(word, &Self::WORDS) || Self::PARTS.iter().any(|part| speaks(&part))
+        long || is_any(word, &Self::WORDS) || Self::PARTS.iter().any(speaks)
     }
 }
 
