@@ -629,7 +629,8 @@ mod tests {
         assert_eq!(bundle.revision(), format!("v7+{}", plain.revision()));
         let file = std::env::temp_dir().join(format!("hardpan-local-{}.json", std::process::id()));
         std::fs::write(&file, r#"{"exemptions": {}}"#).unwrap();
-        let with = Bundle::from_archive(&archive(&[manifest, RULE]), &[file.clone()], None).unwrap();
+        let with =
+            Bundle::from_archive(&archive(&[manifest, RULE]), std::slice::from_ref(&file), None).unwrap();
         assert_ne!(with.revision(), bundle.revision(), "data is part of what is named");
         assert!(with.data().contains_key("exemptions"));
         std::fs::remove_file(file).unwrap();

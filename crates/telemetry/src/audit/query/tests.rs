@@ -32,7 +32,7 @@ fn records(folder: &Directory, since: Option<i64>) -> Records {
         log.submit(one).unwrap();
     }
     log.close();
-    Records::load(&[folder.0.clone()], since).unwrap()
+    Records::load(std::slice::from_ref(&folder.0), since).unwrap()
 }
 
 fn words(items: &[&str]) -> Vec<String> {

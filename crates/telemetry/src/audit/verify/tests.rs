@@ -52,7 +52,7 @@ fn three_files(folder: &Directory, key: Option<&CheckpointKey>) {
 
 fn check(folder: &Directory, key: Option<&CheckpointKey>, partial: bool) -> LogReport {
     let keys: Vec<PublicKey> = key.iter().map(|key| key.public()).collect();
-    let mut reports = verify(&[folder.0.clone()], &keys, partial).unwrap();
+    let mut reports = verify(std::slice::from_ref(&folder.0), &keys, partial).unwrap();
     assert_eq!(reports.len(), 1);
     reports.remove(0)
 }
