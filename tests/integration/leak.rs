@@ -507,7 +507,14 @@ impl Leaky {
         let search = Search::new(seed, values, wanted);
         let control = Search::new(seed, &[self.control()], |_| true);
         let deadline = Instant::now() + Duration::from_secs(15);
+        // Freed memory is wiped; what lies on the stacks of the threads is written over by what they serve next.
+        let mut others = Load::new(self, !seed);
+        let sample = samples::of(Operation::Converse, cells::Form::Plain).swap_remove(0);
         loop {
+            for _ in 0..8 {
+                let text = others.planter.masked_text(10);
+                others.ask(&sample, &text, PLANTER, &[]);
+            }
             let asked = get(self.address, "/").is_some() && get(self.admin, "/metrics").is_some();
             assert!(asked, "seed {seed}: it is still there");
             let Some(memory) = self.memory() else {
