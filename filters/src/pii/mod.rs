@@ -302,6 +302,7 @@ impl PiiDetector {
         let departs = folded.fill(text);
         let plain = if departs { folded.text() } else { text };
         if key.is_empty() && !self.may_contain_candidates(plain.as_bytes()) {
+            folded.forget();
             return;
         }
         candidates.clear();
@@ -313,6 +314,7 @@ impl PiiDetector {
                 finding.range = folded.original(&finding.range);
             }
         }
+        folded.forget();
     }
 
     fn collect(
