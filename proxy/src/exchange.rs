@@ -379,15 +379,18 @@ fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
 pub async fn reserve(
     asker: &Asker<'_>,
     cleared: &ClearedRequest,
-    draft: &Draft,
+    draft: &mut Draft,
 ) -> Result<Reservation, Refusal> {
     let worst = settlement::worst_case(asker, cleared)?;
+    // Each model of a route is paid for by itself.
+    draft.reservations += 1;
+    let request = format!("{} {}", draft.request_id, draft.reservations);
     let demand = Demand {
         principal: asker.principal,
         model: asker.model,
         tokens: worst.tokens,
         nano_usd: worst.nano_usd,
-        request: &draft.request_id,
+        request: &request,
         extra: &[],
     };
     asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).await.map_err(|exceeded| {

@@ -2,7 +2,8 @@
 //! late, lost, doubled and overtaken, partitions, replicas killed and started again, clocks minutes apart, failovers
 //! that lose the last writes. What requests cost is summed up apart from all ledgers, and compared with the limits.
 //!
-//! `HARDPAN_SIM_REQUESTS` sets the size; the default takes seconds. Nothing here waits or reads a clock.
+//! `HARDPAN_SIM_REQUESTS` sets the size and `HARDPAN_SIM_SEED` the seed; the default takes seconds. Nothing here waits
+//! or reads a clock.
 
 #![allow(
     clippy::unwrap_used,
@@ -67,6 +68,11 @@ const QUIET: Scenario = Scenario {
 fn size(default: u64) -> u64 {
     let set = std::env::var("HARDPAN_SIM_REQUESTS").ok().and_then(|text| text.parse().ok());
     set.unwrap_or(default).max(default)
+}
+
+/// Added to every seed.
+fn seed() -> u64 {
+    std::env::var("HARDPAN_SIM_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
 
 #[derive(Debug, Default, Clone)]
@@ -199,7 +205,7 @@ impl World {
         let subject = Subject { limit: "l".into(), unit: Unit::NanoUsd, window: Window::Total };
         let mut world = Self {
             scenario,
-            dice: Dice(scenario.seed),
+            dice: Dice(scenario.seed.wrapping_add(seed())),
             now_ms: START_MS,
             events: BinaryHeap::new(),
             payloads: BTreeMap::new(),
