@@ -202,11 +202,7 @@ impl Worker {
         // Nothing but the time is asked.
         self.say(&Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() });
         let mut ticked = Instant::now();
-        loop {
-            match woken.recv_timeout(self.tick) {
-                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
+        while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.tick) {
             if ticked.elapsed() >= self.tick {
                 self.shared.leases.tick(self.shared.clock.now(0));
                 ticked = Instant::now();

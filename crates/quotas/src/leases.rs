@@ -367,7 +367,7 @@ impl Leases {
             }
         }
         let ttl_ms = self.tuning.ttl_ms;
-        (!lines.is_empty()).then(|| Batch { replica: self.replica, sent_at_ms: now_ms, ttl_ms, lines })
+        (!lines.is_empty()).then_some(Batch { replica: self.replica, sent_at_ms: now_ms, ttl_ms, lines })
     }
 
     pub fn apply(&self, batch: &Batch, reply: &Reply) {
