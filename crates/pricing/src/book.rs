@@ -55,7 +55,9 @@ pub enum PriceBookError {
     Rate { model: String, scope: String, source: InvalidUsd },
     #[error("{model}, {scope}: a row is two to five figures, the first two (input, output) not null")]
     Row { model: String, scope: String },
-    #[error("{model}, {scope}: long-context steps rise, are at most 8, and have figures for a tier of the row")]
+    #[error(
+        "{model}, {scope}: long-context steps rise, are at most 8, and have figures for a tier of the row"
+    )]
     Step { model: String, scope: String },
     #[error("{model}, {scope}: {name:?} is nothing that is metered")]
     Meter { model: String, scope: String, name: String },
@@ -158,15 +160,18 @@ impl PriceBook {
         self.models.contains_key(model.base())
     }
 
-    /// The price of a call by this id. `None` for an unknown model, scope or tier: never priced at zero. The
-    /// region is the ARN's, where the id is one.
+    /// The price of a call by this id, text being all it uses. `None` for an unknown model, scope or tier, and for a
+    /// model that charges for more than text, whose cost [`quote`](Self::quote) and [`bill`](crate::bill) tell:
+    /// never priced at zero. The region is the ARN's, where the id is one.
     pub fn price(&self, model: &ModelId, tier: Tier) -> Option<&Price> {
-        self.find(model, tier, model.region()).ok().map(|quote| quote.price)
+        let quote = self.find(model, tier, model.region()).ok()?;
+        Some(quote.price).filter(|price| price.is_for_text_alone())
     }
 
     /// The same for a call sent to a known region: some in-region figures differ by region.
     pub fn price_in(&self, model: &ModelId, tier: Tier, region: &str) -> Option<&Price> {
-        self.quote(model, tier, region).ok().map(|quote| quote.price)
+        let quote = self.quote(model, tier, region).ok()?;
+        Some(quote.price).filter(|price| price.is_for_text_alone())
     }
 
     /// The same, with the cell it was found in, or why there is none.
@@ -256,6 +261,11 @@ impl Price {
     /// A price of text alone, the same for every size of prompt.
     pub fn flat(rates: Rates) -> Price {
         Price { rates, steps: Vec::new(), meters: BTreeMap::new(), images: BTreeMap::new() }
+    }
+
+    /// Whether nothing but text is charged for: else text's tokens tell a part of the cost.
+    pub fn is_for_text_alone(&self) -> bool {
+        self.meters.is_empty() && self.images.is_empty()
     }
 
     /// The rates for a prompt of this many tokens, cached ones included.
@@ -421,6 +431,9 @@ mod tests {
             ("qwen.qwen3-32b-v1:0", Tier::Standard, "0.15", "0.6"),
             ("amazon.titan-embed-text-v2:0", Tier::Standard, "0.02", "0"),
             ("cohere.embed-v4:0", Tier::Standard, "0.12", "0"),
+            ("openai.gpt-oss-120b", Tier::Priority, "0.2625", "1.05"),
+            ("global.openai.gpt-6.1-sol", Tier::Ultrafast, "12", "60"),
+            ("us.openai.gpt-6.1-sol", Tier::Standard, "2.2", "11"),
         ] {
             assert_eq!(
                 in_and_out(book.price(&model(id), tier)),
@@ -512,8 +525,14 @@ mod tests {
             (r#"{"a.b": {"global": {"standard": ["1", "2"], "meters": {"query": "x"}}}}"#, "rate"),
             (r#"{"a.b": {"global": {"standard": ["1", "2"], "images": {"big": "-1"}}}}"#, "rate"),
             (r#"{"a.b": {"global": {"flex": ["1", "2"], "images": {"big": "1"}}}}"#, "row"),
-            (r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5, "flex": ["1", "2"]}]}}}"#, "step"),
-            (r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5}]}}}"#, "step"),
+            (
+                r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5, "flex": ["1", "2"]}]}}}"#,
+                "step",
+            ),
+            (
+                r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5}]}}}"#,
+                "step",
+            ),
             (
                 r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [
                     {"above_input_tokens": 5, "standard": ["1", "2"]},
@@ -579,7 +598,8 @@ mod tests {
                 {"above_input_tokens": 1000, "standard": ["5", "5"]}]}}}"#,
         )
         .unwrap();
-        let input = |tier, prompt| book.price(&model("global.a.b"), tier).unwrap().rates_for(Tokens(prompt)).input;
+        let input =
+            |tier, prompt| book.price(&model("global.a.b"), tier).unwrap().rates_for(Tokens(prompt)).input;
         for (tier, prompt, usd) in [
             (Tier::Standard, 0, 1),
             (Tier::Standard, 100, 1),
@@ -608,6 +628,44 @@ mod tests {
         }
         let quote = book.quote(&model("eu.a.b"), Tier::Reserved, "eu-west-1").unwrap();
         assert_eq!((quote.scope.to_string().as_str(), quote.tier), ("geo:eu", Tier::Reserved));
+    }
+
+    #[test]
+    fn a_model_that_charges_for_more_than_text_has_no_price_of_text_alone() {
+        let book = PriceBook::shipped().unwrap();
+        for (id, meter, usd) in [
+            ("amazon.nova-2-sonic-v1:0", Meter::AudioInput, "3"),
+            ("amazon.nova-2-sonic-v1:0", Meter::AudioOutput, "12"),
+            ("amazon.rerank-v1:0", Meter::Query, "0.001"),
+            ("cohere.rerank-v3-5:0", Meter::Query, "0.002"),
+            ("amazon.titan-embed-image-v1", Meter::ImageInput, "0.00006"),
+        ] {
+            let id = model(id);
+            assert_eq!(book.price(&id, Tier::Standard), None);
+            assert_eq!(book.price_in(&id, Tier::Standard, "us-east-1"), None);
+            let quote = book.quote(&id, Tier::Standard, "us-east-1").unwrap();
+            assert_eq!(
+                quote.price.meters.get(&meter).map(|usd| usd.to_string()).as_deref(),
+                Some(usd),
+                "{id:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_model_of_the_shipped_book_is_priced_somewhere() {
+        let book = PriceBook::shipped().unwrap();
+        let cells = book.cells();
+        for id in book.models() {
+            let is_priced = cells.iter().any(|(cell, usd)| cell.model == id && usd.0 > 0)
+                || book
+                    .quote(&model(id), Tier::Standard, "us-east-1")
+                    .is_ok_and(|quote| quote.price.meters.values().any(|usd| usd.0 > 0));
+            assert!(is_priced, "{id} would be free");
+        }
+        for unit in ServiceUnit::ALL {
+            assert!(book.service(unit).is_some(), "{unit:?}");
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@ impl Day {
             return Err(InvalidDay);
         }
         let mut parts = text.split('-').map(str::parse::<i64>);
-        let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(Ok(year)), Some(Ok(month)), Some(Ok(day))) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(InvalidDay);
         };
         let plausible = year >= 1970 && (1..=12).contains(&month) && (1..=31).contains(&day);
@@ -95,8 +96,21 @@ mod tests {
     #[test]
     fn what_is_no_day_is_refused() {
         for text in [
-            "", "2026", "2026-13-01", "2026-00-10", "2026-02-30", "2025-02-29", "2100-02-29", "2026-11-31",
-            "2026-11-00", "2026-11-32", "26-11-13", "2026/11/13", "2026-1-013", "+026-11-13", "2026-11-13Z",
+            "",
+            "2026",
+            "2026-13-01",
+            "2026-00-10",
+            "2026-02-30",
+            "2025-02-29",
+            "2100-02-29",
+            "2026-11-31",
+            "2026-11-00",
+            "2026-11-32",
+            "26-11-13",
+            "2026/11/13",
+            "2026-1-013",
+            "+026-11-13",
+            "2026-11-13Z",
             "1969-12-31",
         ] {
             assert_eq!(Day::parse(text), Err(InvalidDay), "{text:?}");

@@ -35,7 +35,8 @@ impl Decimal {
         for digit in whole.bytes().chain(fraction.bytes()) {
             value = value.checked_mul(10)?.checked_add(i128::from(digit - b'0'))?;
         }
-        let shift = i32::try_from(SCALE).ok()?.checked_add(exponent)?.checked_sub(fraction.len().try_into().ok()?)?;
+        let shift =
+            i32::try_from(SCALE).ok()?.checked_add(exponent)?.checked_sub(fraction.len().try_into().ok()?)?;
         let power = 10_i128.checked_pow(shift.unsigned_abs());
         let value = match (shift >= 0, power) {
             (true, Some(power)) => value.checked_mul(power)?,
@@ -82,7 +83,8 @@ mod tests {
         ] {
             assert_eq!(Decimal::parse(text), Some(Decimal(femto)), "{text}");
         }
-        for text in ["", "-", ".", "1,5", "1.2.3", "NaN", "inf", "1e", "1e400", "--1", "0x1", "1e99999999999"] {
+        for text in ["", "-", ".", "1,5", "1.2.3", "NaN", "inf", "1e", "1e400", "--1", "0x1", "1e99999999999"]
+        {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
         assert_eq!(Decimal::parse(&"9".repeat(65)), None);

@@ -59,8 +59,10 @@ mod tests {
     #[test]
     fn every_changed_figure_is_told_and_no_other() {
         let before = book(r#"{"a.b": {"global": {"standard": ["1", "2", "0.1"], "flex": ["0", "1"]}}}"#);
-        let after = book(r#"{"a.b": {"global": {"standard": ["1.5", "2"], "flex": ["3", "0.999"]},
-            "geo:eu": {"standard": ["1", "2"]}}}"#);
+        let after = book(
+            r#"{"a.b": {"global": {"standard": ["1.5", "2"], "flex": ["3", "0.999"]},
+            "geo:eu": {"standard": ["1", "2"]}}}"#,
+        );
         let lines: Vec<String> = diff(&before, &after).iter().map(Change::to_string).collect();
         assert_eq!(
             lines,

@@ -21,8 +21,8 @@ pub use book::{
 };
 pub use day::{Day, InvalidDay};
 pub use money::{Bill, Cost, InvalidUsd, Metered, NanoUsd, bill, cost};
-pub use usage_type::NotText;
 pub use services::{
     CHARACTERS_PER_TEXT_UNIT, EndpointRate, Estimate, GuardrailUnits, ServiceUnit, Throughput, service_cost,
     text_units,
 };
+pub use usage_type::NotText;

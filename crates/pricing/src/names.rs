@@ -135,8 +135,14 @@ mod tests {
         let names = Names::new(IDS.into_iter());
         for (name, ids) in [
             ("Claude 3.5 Sonnet", Ok(vec!["anthropic.claude-3-5-sonnet-20240620-v1:0"])),
-            ("Claude 3.5 Sonnet v2 (Amazon Bedrock Edition)", Ok(vec!["anthropic.claude-3-5-sonnet-20241022-v2:0"])),
-            ("Claude Sonnet 4.5 (Amazon Bedrock Edition)", Ok(vec!["anthropic.claude-sonnet-4-5-20250929-v1:0"])),
+            (
+                "Claude 3.5 Sonnet v2 (Amazon Bedrock Edition)",
+                Ok(vec!["anthropic.claude-3-5-sonnet-20241022-v2:0"]),
+            ),
+            (
+                "Claude Sonnet 4.5 (Amazon Bedrock Edition)",
+                Ok(vec!["anthropic.claude-sonnet-4-5-20250929-v1:0"]),
+            ),
             ("anthropic.claude-opus-4-8", Ok(vec!["anthropic.claude-opus-4-8"])),
             ("Nova Lite", Ok(vec!["amazon.nova-lite-v1:0"])),
             ("Amazon Nova Lite", Ok(vec!["amazon.nova-lite-v1:0"])),

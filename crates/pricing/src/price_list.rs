@@ -319,7 +319,11 @@ impl Join {
 
     /// A row needs input and output, from the list or from before. A model that only embeds has no output price in the
     /// list: it must stand in the old book, at zero.
-    fn without_half_rows(&mut self, cells: &mut BTreeMap<Cell, NanoUsd>, old_cells: &BTreeMap<Cell, NanoUsd>) {
+    fn without_half_rows(
+        &mut self,
+        cells: &mut BTreeMap<Cell, NanoUsd>,
+        old_cells: &BTreeMap<Cell, NanoUsd>,
+    ) {
         let is_whole = |cell: &Cell, cells: &BTreeMap<Cell, NanoUsd>| {
             [Class::Input, Class::Output].into_iter().all(|class| {
                 let half = Cell { class, ..cell.clone() };
@@ -379,10 +383,8 @@ fn scoped(
     }
     for prefix in ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa"] {
         let scope = Scope::Geographic(prefix.to_owned());
-        let inside = by_region
-            .iter()
-            .filter(|(region, _)| geographies(region).contains(&prefix))
-            .map(|(_, usd)| *usd);
+        let inside =
+            by_region.iter().filter(|(region, _)| geographies(region).contains(&prefix)).map(|(_, usd)| *usd);
         let listed = place.served == Served::Geographic || in_book(&scope);
         if let Some(usd) = agreed(inside).filter(|_| listed) {
             figures.insert(scope, usd);
@@ -470,7 +472,8 @@ impl Offer {
             return Err(Skip::Price);
         }
         let units_per_million = 1_000_000 / tokens_per_unit(&dimension.unit, usage_type).ok_or(Skip::Unit)?;
-        let usd = dimension.price_per_unit.get("USD").and_then(|usd| Decimal::parse(usd)).ok_or(Skip::Price)?;
+        let usd =
+            dimension.price_per_unit.get("USD").and_then(|usd| Decimal::parse(usd)).ok_or(Skip::Price)?;
         usd.nanos(i128::from(units_per_million)).map(NanoUsd).ok_or(Skip::Price)
     }
 }
@@ -540,15 +543,57 @@ mod tests {
     #[test]
     fn rows_of_all_three_forms_find_their_cells() {
         let update = updated(&[
-            ("USE1-NovaLite-input-tokens", "us-east-1", "Nova Lite", "Amazon Bedrock", "1K tokens", "0.0000610000"),
-            ("USE1-NovaLite-output-tokens", "us-east-1", "Nova Lite", "Amazon Bedrock", "1K tokens", "0.000244"),
-            ("EUC1-NovaLite-input-tokens", "eu-central-1", "Nova Lite", "Amazon Bedrock", "1K tokens", "0.00008"),
-            ("EUC1-NovaLite-output-tokens", "eu-central-1", "Nova Lite", "Amazon Bedrock", "1K tokens", "0.00032"),
-            ("USE1-NovaLite-input-tokens-batch", "us-east-1", "Nova Lite", "Amazon Bedrock", "1K tokens", "0.00003"),
+            (
+                "USE1-NovaLite-input-tokens",
+                "us-east-1",
+                "Nova Lite",
+                "Amazon Bedrock",
+                "1K tokens",
+                "0.0000610000",
+            ),
+            (
+                "USE1-NovaLite-output-tokens",
+                "us-east-1",
+                "Nova Lite",
+                "Amazon Bedrock",
+                "1K tokens",
+                "0.000244",
+            ),
+            (
+                "EUC1-NovaLite-input-tokens",
+                "eu-central-1",
+                "Nova Lite",
+                "Amazon Bedrock",
+                "1K tokens",
+                "0.00008",
+            ),
+            (
+                "EUC1-NovaLite-output-tokens",
+                "eu-central-1",
+                "Nova Lite",
+                "Amazon Bedrock",
+                "1K tokens",
+                "0.00032",
+            ),
+            (
+                "USE1-NovaLite-input-tokens-batch",
+                "us-east-1",
+                "Nova Lite",
+                "Amazon Bedrock",
+                "1K tokens",
+                "0.00003",
+            ),
             ("USE1-NovaLite-output-tokens-batch", "us-east-1", "", "Amazon Bedrock", "1K tokens", "0.00012"),
             ("USE1-MP:USE1_InputTokenCount_Global-Units", "us-east-1", "", SONNET, "Units", "3.1"),
             ("USE1-MP:USE1_OutputTokenCount_Global-Units", "us-east-1", "", SONNET, "Units", "15.5"),
-            ("USE1-MP:USE1_CacheWrite1hInputTokenCount_Global-Units", "us-east-1", "", SONNET, "Units", "6.2"),
+            (
+                "USE1-MP:USE1_CacheWrite1hInputTokenCount_Global-Units",
+                "us-east-1",
+                "",
+                SONNET,
+                "Units",
+                "6.2",
+            ),
             ("USE1-MP:USE1_InputTokenCount_LCtx_Global-Units", "us-east-1", "", SONNET, "Units", "6.2"),
             ("USE1-new.model-9-mantle-input-tokens-standard", "us-east-1", "", "", "1M tokens", "0.5"),
             ("USE1-new.model-9-mantle-output-tokens-standard", "us-east-1", "", "", "1M tokens", "1.5"),
@@ -573,10 +618,19 @@ mod tests {
         ] {
             assert_eq!(figure(&update, place).as_deref(), Some(usd), "{place}");
         }
-        assert_eq!(figure(&update, "amazon.nova-lite-v1:0 geo:us default input"), None, "no profile is made up");
+        assert_eq!(
+            figure(&update, "amazon.nova-lite-v1:0 geo:us default input"),
+            None,
+            "no profile is made up"
+        );
         assert_eq!((update.joined, update.missed(), update.joined_per_mille()), (12, 0, 1_000));
         assert_eq!(update.book.as_of(), "2026-02-01");
-        assert!(update.book.source().starts_with("AWS Price List, AmazonBedrock, version 20260201000000; figures"));
+        assert!(
+            update
+                .book
+                .source()
+                .starts_with("AWS Price List, AmazonBedrock, version 20260201000000; figures")
+        );
         assert!(update.unconfirmed > 0);
     }
 
@@ -587,17 +641,64 @@ mod tests {
             ("USE1-NovaLite-output-tokens", "us-east-1", "Nova Lite", "", "1K tokens", "0.00024"),
         ];
         for (row, why, is_missed) in [
-            (("USE1-Guardrail-TopicPolicyUnitsConsumed", "us-east-1", "", "", "Units", "1"), Skip::NotText(NotText::NotTokens), false),
-            (("USE1-NovaLite-input-tokens-custom-model", "us-east-1", "Nova Lite", "", "1K tokens", "1"), Skip::NotText(NotText::Custom), false),
-            (("USE1-NovaLite-input-tokens-soon", "us-east-1", "Nova Lite", "", "1K tokens", "1"), Skip::NotText(NotText::Qualifier), true),
-            (("USE1-Nobody-input-tokens", "us-east-1", "Nobody", "", "1K tokens", "1"), Skip::UnknownModel, true),
-            (("USE1-Twin-input-tokens", "us-east-1", "Twin", "", "1K tokens", "1"), Skip::AmbiguousModel, true),
-            (("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "hours", "1"), Skip::Unit, true),
-            (("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "-1"), Skip::Price, true),
-            (("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "free"), Skip::Price, true),
+            (
+                ("USE1-Guardrail-TopicPolicyUnitsConsumed", "us-east-1", "", "", "Units", "1"),
+                Skip::NotText(NotText::NotTokens),
+                false,
+            ),
+            (
+                ("USE1-NovaLite-input-tokens-custom-model", "us-east-1", "Nova Lite", "", "1K tokens", "1"),
+                Skip::NotText(NotText::Custom),
+                false,
+            ),
+            (
+                ("USE1-NovaLite-input-tokens-soon", "us-east-1", "Nova Lite", "", "1K tokens", "1"),
+                Skip::NotText(NotText::Qualifier),
+                true,
+            ),
+            (
+                ("USE1-Nobody-input-tokens", "us-east-1", "Nobody", "", "1K tokens", "1"),
+                Skip::UnknownModel,
+                true,
+            ),
+            (
+                ("USE1-Twin-input-tokens", "us-east-1", "Twin", "", "1K tokens", "1"),
+                Skip::AmbiguousModel,
+                true,
+            ),
+            (
+                ("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "hours", "1"),
+                Skip::Unit,
+                true,
+            ),
+            (
+                ("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "-1"),
+                Skip::Price,
+                true,
+            ),
+            (
+                ("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "free"),
+                Skip::Price,
+                true,
+            ),
             (("USE1-NovaLite-input-tokens-flex", "", "Nova Lite", "", "1K tokens", "1"), Skip::Region, true),
-            (("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "1"), Skip::HalfRow, true),
-            (("USE1-MP:USE1_InputTokenCount_LCtx_Global-Units", "us-east-1", "", "Claude Opus 4.8", "Units", "1"), Skip::NoStep, true),
+            (
+                ("USE1-NovaLite-input-tokens-flex", "us-east-1", "Nova Lite", "", "1K tokens", "1"),
+                Skip::HalfRow,
+                true,
+            ),
+            (
+                (
+                    "USE1-MP:USE1_InputTokenCount_LCtx_Global-Units",
+                    "us-east-1",
+                    "",
+                    "Claude Opus 4.8",
+                    "Units",
+                    "1",
+                ),
+                Skip::NoStep,
+                true,
+            ),
         ] {
             let update = updated(&[good[0], good[1], row]);
             assert_eq!(update.skipped, BTreeMap::from([(why, 1)]), "{row:?}");

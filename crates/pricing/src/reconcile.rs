@@ -191,7 +191,10 @@ impl Reconciliation {
             told.push(format!("{} record(s) have estimated tokens", self.estimated_records));
         }
         if self.unjoined_cost.0 != 0 {
-            told.push(format!("{} USD are billed for lines that are compared with nothing", self.unjoined_cost));
+            told.push(format!(
+                "{} USD are billed for lines that are compared with nothing",
+                self.unjoined_cost
+            ));
         }
         told
     }
@@ -517,7 +520,8 @@ impl<'row> Line<'row> {
     }
 
     fn from_cells(cell: &dyn Fn(&str) -> Cow<'row, str>) -> Line<'row> {
-        let mut names = vec![cell("product_model"), cell("product_servicename"), cell("product_product_name")];
+        let mut names =
+            vec![cell("product_model"), cell("product_servicename"), cell("product_product_name")];
         // CUR 2.0 gathers what it has no column for in a map.
         if let Ok(Value::Object(product)) = serde_json::from_str::<Value>(&cell("product")) {
             for name in ["model", "servicename", "product_name"] {
@@ -547,7 +551,10 @@ impl<'row> Line<'row> {
 
     /// The resource says it best, then the product's names, then the usage type.
     fn model(&self, names: &Names, usage: &usage_type::UsageType) -> Option<String> {
-        if let Some(id) = ModelId::parse(&self.resource).ok().filter(|id| self.resource.starts_with("arn:") && !id.base().is_empty()) {
+        if let Some(id) = ModelId::parse(&self.resource)
+            .ok()
+            .filter(|id| self.resource.starts_with("arn:") && !id.base().is_empty())
+        {
             return Some(id.base().to_owned());
         }
         let by_name = self.names.iter().map(|name| &**name).chain([usage.model.as_str()]);
@@ -593,7 +600,11 @@ Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
         let nova = "amazon.nova-lite-v1:0";
         let input = row(&outcome, nova, Tier::Standard, Kind::Input);
         assert_eq!((input.recorded.tokens, input.billed.tokens), (1_000_000, 1_100_000));
-        assert_eq!((input.by_tokens(), input.by_price()), (Nanos(6_000_000), Nanos(0)), "more tokens, same price");
+        assert_eq!(
+            (input.by_tokens(), input.by_price()),
+            (Nanos(6_000_000), Nanos(0)),
+            "more tokens, same price"
+        );
         let output = row(&outcome, nova, Tier::Standard, Kind::Output);
         assert_eq!((output.by_tokens(), output.by_price()), (Nanos(0), Nanos(4_000_000)), "another price");
         let flex = row(&outcome, nova, Tier::Flex, Kind::Input);
@@ -623,7 +634,9 @@ Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
                  0.750000000 for the price; one-hour writes: 0 recorded, 200000 billed"
             )
         );
-        assert!(told.iter().any(|line| line.ends_with("cache_read: recorded 0.000050000 USD, nothing billed")));
+        assert!(
+            told.iter().any(|line| line.ends_with("cache_read: recorded 0.000050000 USD, nothing billed"))
+        );
         assert!(told.iter().any(|line| line.starts_with("3 record(s) do not say which tier")));
         assert!(told.iter().any(|line| line.starts_with("0.001500000 USD are billed for lines")));
     }
@@ -659,8 +672,16 @@ Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
             ("", "a,b\n1,2\n".to_owned(), "no column line_item_usage_type"),
             ("", "[1".to_owned(), "line 1 is no record"),
             ("", "{\"a\"".to_owned(), "line 1 is no record"),
-            ("", format!("{header}NovaLite-input-tokens,1,much,USD,1K tokens\n"), "row 1: line_item_unblended_cost"),
-            ("", format!("{header}NovaLite-input-tokens,x,1,USD,1K tokens\n"), "row 1: line_item_usage_amount"),
+            (
+                "",
+                format!("{header}NovaLite-input-tokens,1,much,USD,1K tokens\n"),
+                "row 1: line_item_unblended_cost",
+            ),
+            (
+                "",
+                format!("{header}NovaLite-input-tokens,x,1,USD,1K tokens\n"),
+                "row 1: line_item_usage_amount",
+            ),
             ("", format!("{header}NovaLite-input-tokens,1,1,EUR,1K tokens\n"), "in EUR"),
             ("", format!("{header}\"open"), "quote"),
         ] {

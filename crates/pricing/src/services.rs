@@ -169,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_begun_text_unit_counts() {
-        for (characters, units) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (2_000, 2), (2_001, 3)] {
+        for (characters, units) in [(0, 0), (1, 1), (999, 1), (1_000, 1), (1_001, 2), (2_000, 2), (2_001, 3)]
+        {
             assert_eq!(text_units(characters), units, "{characters}");
         }
         assert_eq!(text_units(u64::MAX), 18_446_744_073_709_552);

@@ -85,7 +85,10 @@ pub(crate) fn parse(usage_type: &str) -> Result<UsageType, NotText> {
             _ => return Err(NotText::Qualifier),
         }
     }
-    if ["speech", "audio", "image", "video"].iter().any(|word| model.split(['-', '_']).any(|part| part == *word)) {
+    if ["speech", "audio", "image", "video"]
+        .iter()
+        .any(|word| model.split(['-', '_']).any(|part| part == *word))
+    {
         return Err(NotText::Modality);
     }
     let tier = tier.unwrap_or(Tier::Standard);
@@ -107,7 +110,20 @@ fn split(lower: &str) -> (&str, &str, bool) {
         let at_start = rest.starts_with(word).then_some(0);
         at_start.or_else(|| rest.find(&dashed).map(|at| at + 1))
     };
-    let metric = ["input-", "output-", "response-", "cache-", "cached-", "inputtoken", "outputtoken", "cacheread", "cachewrite", "input_", "output_", "cache_"];
+    let metric = [
+        "input-",
+        "output-",
+        "response-",
+        "cache-",
+        "cached-",
+        "inputtoken",
+        "outputtoken",
+        "cacheread",
+        "cachewrite",
+        "input_",
+        "output_",
+        "cache_",
+    ];
     match metric.iter().filter_map(|word| begins(word)).min() {
         Some(at) => {
             let (model, metric) = rest.split_at(at);
@@ -130,8 +146,8 @@ fn after_region(text: &str, separator: char) -> &str {
 
 /// Billing prefixes without their digit (Cost and Usage Report guide, "Region codes").
 const REGION_PREFIXES: [&str; 30] = [
-    "use", "usw", "ugw", "uge", "can", "caw", "cpt", "ape", "apn", "aps", "eu", "euc", "euw", "eun", "eus", "ilc",
-    "mec", "mes", "sae", "afs", "mxc", "us", "ap", "sa", "ca", "me", "af", "il", "mx", "cnn",
+    "use", "usw", "ugw", "uge", "can", "caw", "cpt", "ape", "apn", "aps", "eu", "euc", "euw", "eun", "eus",
+    "ilc", "mec", "mes", "sae", "afs", "mxc", "us", "ap", "sa", "ca", "me", "af", "il", "mx", "cnn",
 ];
 
 /// `CacheWrite1hInputTokenCount_LCtx_Global-Units` is written in lower case by now: known words are cut out of it.
@@ -153,9 +169,32 @@ fn words_of(metric: &str) -> Vec<String> {
 
 /// Longer words before those they begin with.
 const WORDS: [&str; 26] = [
-    "cached", "cache", "reads", "read", "writes", "write", "1h", "5m", "30m", "inputs", "input", "outputs",
-    "output", "response", "tokens", "token", "count", "lctx", "longctx", "longcontext", "global", "geo", "batch",
-    "flex", "priority", "units",
+    "cached",
+    "cache",
+    "reads",
+    "read",
+    "writes",
+    "write",
+    "1h",
+    "5m",
+    "30m",
+    "inputs",
+    "input",
+    "outputs",
+    "output",
+    "response",
+    "tokens",
+    "token",
+    "count",
+    "lctx",
+    "longctx",
+    "longcontext",
+    "global",
+    "geo",
+    "batch",
+    "flex",
+    "priority",
+    "units",
 ];
 
 /// Takes the words of the class out of the metric's.
@@ -202,23 +241,107 @@ mod tests {
             ("EUN1_InputTokenCount", Input, Tier::Standard, Regional, false, ""),
             ("NovaLite-output-tokens", Output, Tier::Standard, Regional, false, "novalite"),
             ("APN1-NovaPro-input-tokens-batch", Input, Tier::Batch, Regional, false, "novapro"),
-            ("USE1-Nova2.0Lite-input-tokens-cross-region-global", Input, Tier::Standard, Global, false, "nova2.0lite"),
-            ("USE1-Nova2.0Pro-text-input-tokens-priority-cross-region-global", Input, Tier::Priority, Global, false, "nova2.0pro-text"),
-            ("USE1-Nova2.0Lite-cache-read-input-token-count", CacheRead, Tier::Standard, Regional, false, "nova2.0lite"),
-            ("USE1-Nova2.0Lite-cache-write-input-token-count", CacheWrite5m, Tier::Standard, Regional, false, "nova2.0lite"),
+            (
+                "USE1-Nova2.0Lite-input-tokens-cross-region-global",
+                Input,
+                Tier::Standard,
+                Global,
+                false,
+                "nova2.0lite",
+            ),
+            (
+                "USE1-Nova2.0Pro-text-input-tokens-priority-cross-region-global",
+                Input,
+                Tier::Priority,
+                Global,
+                false,
+                "nova2.0pro-text",
+            ),
+            (
+                "USE1-Nova2.0Lite-cache-read-input-token-count",
+                CacheRead,
+                Tier::Standard,
+                Regional,
+                false,
+                "nova2.0lite",
+            ),
+            (
+                "USE1-Nova2.0Lite-cache-write-input-token-count",
+                CacheWrite5m,
+                Tier::Standard,
+                Regional,
+                false,
+                "nova2.0lite",
+            ),
             ("USE1-Gemma-3-4B-IT-input-tokens-flex", Input, Tier::Flex, Regional, false, "gemma-3-4b-it"),
             ("USE1-MP:USE1_InputTokenCount-Units", Input, Tier::Standard, Regional, false, ""),
             ("USW2-MP:USW2_OutputTokenCount_Geo-Units", Output, Tier::Standard, Geographic, false, ""),
-            ("USE1-MP:USE1_CacheReadInputTokenCount_Global-Units", CacheRead, Tier::Standard, Global, false, ""),
-            ("USE1-MP:USE1_CacheWriteInputTokenCount-Units", CacheWrite5m, Tier::Standard, Regional, false, ""),
-            ("USE1-MP:USE1_CacheWrite1hInputTokenCount_LCtx_Global-Units", CacheWrite1h, Tier::Standard, Global, true, ""),
+            (
+                "USE1-MP:USE1_CacheReadInputTokenCount_Global-Units",
+                CacheRead,
+                Tier::Standard,
+                Global,
+                false,
+                "",
+            ),
+            (
+                "USE1-MP:USE1_CacheWriteInputTokenCount-Units",
+                CacheWrite5m,
+                Tier::Standard,
+                Regional,
+                false,
+                "",
+            ),
+            (
+                "USE1-MP:USE1_CacheWrite1hInputTokenCount_LCtx_Global-Units",
+                CacheWrite1h,
+                Tier::Standard,
+                Global,
+                true,
+                "",
+            ),
             ("USW2-MP:USW2_InputTokenCount_Global_Batch-Units", Input, Tier::Batch, Global, false, ""),
-            ("USW2-MP:USW2_input_tokens_long_ctx_global_standard-Units", Input, Tier::Standard, Global, true, ""),
-            ("USW2-MP:USW2_cache_write_tokens_1h_standard-Units", CacheWrite1h, Tier::Standard, Regional, false, ""),
+            (
+                "USW2-MP:USW2_input_tokens_long_ctx_global_standard-Units",
+                Input,
+                Tier::Standard,
+                Global,
+                true,
+                "",
+            ),
+            (
+                "USW2-MP:USW2_cache_write_tokens_1h_standard-Units",
+                CacheWrite1h,
+                Tier::Standard,
+                Regional,
+                false,
+                "",
+            ),
             ("USW2-MP:USW2_cached_input_tokens_flex-Units", CacheRead, Tier::Flex, Regional, false, ""),
-            ("USE1-zai.glm-5-mantle-input-tokens-standard", Input, Tier::Standard, Regional, false, "zai.glm-5"),
-            ("USE1-xai.grok-4.3-mantle-cache-read-tokens-flex", CacheRead, Tier::Flex, Regional, false, "xai.grok-4.3"),
-            ("USW2-anthropic.claude-opus-4-8-mantle-input-tokens-global-standard", Input, Tier::Standard, Global, false, "anthropic.claude-opus-4-8"),
+            (
+                "USE1-zai.glm-5-mantle-input-tokens-standard",
+                Input,
+                Tier::Standard,
+                Regional,
+                false,
+                "zai.glm-5",
+            ),
+            (
+                "USE1-xai.grok-4.3-mantle-cache-read-tokens-flex",
+                CacheRead,
+                Tier::Flex,
+                Regional,
+                false,
+                "xai.grok-4.3",
+            ),
+            (
+                "USW2-anthropic.claude-opus-4-8-mantle-input-tokens-global-standard",
+                Input,
+                Tier::Standard,
+                Global,
+                false,
+                "anthropic.claude-opus-4-8",
+            ),
         ] {
             let found = parse(text).unwrap_or_else(|why| panic!("{text}: {why:?}"));
             let mantle = text.contains("mantle");

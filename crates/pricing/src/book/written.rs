@@ -102,9 +102,7 @@ impl WrittenBook {
         Ok(serde_json::from_str(json)?)
     }
 
-    pub(super) fn prices(
-        &self,
-    ) -> Result<HashMap<String, HashMap<Scope, ScopePrices>>, PriceBookError> {
+    pub(super) fn prices(&self) -> Result<HashMap<String, HashMap<Scope, ScopePrices>>, PriceBookError> {
         let mut models = HashMap::with_capacity(self.models.len());
         for (model, scopes) in &self.models {
             let mut prices = HashMap::with_capacity(scopes.len());
@@ -167,8 +165,7 @@ fn object<V: Serialize>(
     let _ = write!(json, " \"{name}\": {{");
     for (at, (key, value)) in members.iter().enumerate() {
         let comma = if at > 0 { "," } else { "" };
-        let _ =
-            write!(json, "{comma}\n  {}: {}", serde_json::to_string(key)?, serde_json::to_string(value)?);
+        let _ = write!(json, "{comma}\n  {}: {}", serde_json::to_string(key)?, serde_json::to_string(value)?);
     }
     json.push_str("\n },\n");
     Ok(())
