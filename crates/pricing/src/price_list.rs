@@ -158,7 +158,7 @@ pub fn update(old: &PriceBook, offer: &[u8]) -> Result<Update, PriceListError> {
         }
     }
     let old_cells = old.cells();
-    let (cells, joined) = join.cells(old, &old_cells);
+    let (cells, joined) = join.cells(&old_cells);
     if cells.is_empty() {
         return Err(PriceListError::Nothing);
     }
@@ -257,11 +257,7 @@ impl Join {
     }
 
     /// The cells all rows come to, and the number of rows behind them.
-    fn cells(
-        &mut self,
-        old: &PriceBook,
-        old_cells: &BTreeMap<Cell, NanoUsd>,
-    ) -> (BTreeMap<Cell, NanoUsd>, usize) {
+    fn cells(&mut self, old_cells: &BTreeMap<Cell, NanoUsd>) -> (BTreeMap<Cell, NanoUsd>, usize) {
         let mut places = std::mem::take(&mut self.runtime);
         for (place, prices) in std::mem::take(&mut self.mantle) {
             let of_model = |other: &Place| other.model == place.model && other.tier == place.tier;

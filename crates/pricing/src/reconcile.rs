@@ -284,7 +284,7 @@ fn lines(
     let mut text = String::new();
     for line in 1.. {
         text.clear();
-        if input.take(LINE_BYTES_MAX + 1).read_line(&mut text)? == 0 {
+        if (&mut *input).take(LINE_BYTES_MAX + 1).read_line(&mut text)? == 0 {
             break;
         }
         if text.len() as u64 > LINE_BYTES_MAX {
@@ -479,7 +479,7 @@ impl Columns {
         let columns = COLUMNS.map(place);
         let missing = COLUMNS.iter().zip(columns).take(3).find(|(_, found)| found.is_none());
         match missing {
-            Some((column, _)) => Err(ReconcileError::Column { column }),
+            Some((column, _)) => Err(ReconcileError::Column { column: *column }),
             None => Ok(Columns(columns)),
         }
     }
