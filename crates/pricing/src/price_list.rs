@@ -259,9 +259,10 @@ impl Join {
     /// The cells all rows come to, and the number of rows behind them.
     fn cells(&mut self, old_cells: &BTreeMap<Cell, NanoUsd>) -> (BTreeMap<Cell, NanoUsd>, usize) {
         let mut places = std::mem::take(&mut self.runtime);
+        let at_runtime: BTreeSet<(String, Tier)> =
+            places.keys().map(|place| (place.model.clone(), place.tier)).collect();
         for (place, prices) in std::mem::take(&mut self.mantle) {
-            let of_model = |other: &Place| other.model == place.model && other.tier == place.tier;
-            if places.keys().any(of_model) {
+            if at_runtime.contains(&(place.model.clone(), place.tier)) {
                 *self.skipped.entry(Skip::OtherEndpoint).or_default() += prices.rows;
                 continue;
             }
