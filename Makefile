@@ -18,11 +18,13 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 # The last generation of boto3 with other retries than today's, in an environment of its own.
 VENV_LEGACY := .venv-1.40
+# Another implementation of Rego, for `rego-cross` alone.
+VENV_REGO := .venv-rego
 # Rivals of the detectors, for `detect-peers` alone.
 VENV_PEERS := .venv-detect
 PYTEST := -m pytest -q --color=no
 JS := tests/conformance/js
-RUNNERS := unit coverage rego boto3 legacy providers js replay detect
+RUNNERS := unit coverage rego rego-cross boto3 legacy providers js replay detect
 
 .PHONY: help
 help: ## this list
@@ -81,9 +83,27 @@ coverage: ## docs/COVERAGE.md against what the tests proved (WRITE=1 updates it)
 		2>&1 | tee $(LOGS)/coverage.log
 
 .PHONY: rego
-rego: build ## tests of the shipped policies
+rego: build ## shipped policies: checks, and tests with coverage
 	@mkdir -p $(LOGS)
-	$(HARDPAN_BIN) policy test policies/rego 2>&1 | tee $(LOGS)/rego.log
+	{ $(HARDPAN_BIN) policy check policies/rego --strict && \
+		$(HARDPAN_BIN) policy test policies/rego --threshold 95; } 2>&1 | tee $(LOGS)/rego.log
+
+# Where the other engine cannot be had the script says so and passes: it has no wheel for every platform.
+.PHONY: rego-cross
+rego-cross: build ## shipped policies in another implementation of Rego
+	@mkdir -p $(LOGS)
+	@[ -x $(VENV_REGO)/bin/python ] || python3 -m venv $(VENV_REGO)
+	@$(VENV_REGO)/bin/python -m pip install -q -r tests/rego/requirements.txt || true
+	$(VENV_REGO)/bin/python tests/rego/cross_check.py 2>&1 | tee $(LOGS)/rego-cross.log
+
+# OPA's cases are no part of the repository: CASES names the folder that holds them.
+.PHONY: rego-conformance
+rego-conformance: ## OPA's conformance cases against the engine (CASES=folder)
+	python3 tests/rego/conformance.py $(CASES)
+
+.PHONY: policy-files
+policy-files: nextest ## capabilities.json and schemas for editors, written anew from the code
+	HARDPAN_WRITE=1 cargo nextest run --locked -p hardpan-policies -E 'test(committed)'
 
 .PHONY: conformance
 conformance: boto3 legacy providers js ## all suites of real clients
@@ -177,5 +197,5 @@ $(JS)/node_modules/.stamp: $(JS)/package.json $(JS)/package-lock.json
 
 .PHONY: clean
 clean: ## remove everything built or fetched
-	rm -rf $(VENV) $(VENV_LEGACY) $(VENV_PEERS) $(JS)/node_modules
+	rm -rf $(VENV) $(VENV_LEGACY) $(VENV_REGO) $(VENV_PEERS) $(JS)/node_modules
 	cargo clean

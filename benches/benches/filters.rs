@@ -174,7 +174,8 @@ fn attack(criterion: &mut Criterion) {
 /// since ten samples of a text that is slow would take minutes.
 fn scaling(_: &mut Criterion) {
     let inspector = detectors(true, true).without_memory();
-    let ordinary: [(&str, fn(usize, u64) -> String); 3] =
+    type Body = fn(usize, u64) -> String;
+    let ordinary: [(&str, Body); 3] =
         [("prose", conversation), ("tool JSON", tool_results), ("dense with PII", dense_with_personal_data)];
     let make = |size: usize| {
         let attacks = ATTACKS.iter().map(move |(name, piece)| (*name, repeated(piece, size)));

@@ -116,6 +116,8 @@ impl Asker {
             ip: None,
             time_unix: 1_795_356_000,
             metadata: &self.metadata,
+            labels: &[],
+            routed_from: None,
         }
     }
 

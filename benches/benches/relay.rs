@@ -9,7 +9,6 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -19,7 +18,8 @@ use hardpan::answer::AnswerContext;
 use hardpan::answer::stream::StreamGovernor;
 use hardpan::clearance::Asker;
 use hardpan::config::Config;
-use hardpan::snapshot::Snapshot;
+use hardpan::sessions::Session;
+use hardpan::snapshot::{Parts, Snapshot};
 use hardpan_filters::masking::AnswerRedaction;
 use hardpan_filters::vault::Vault;
 use hardpan_inference::json::quote;
@@ -143,6 +143,8 @@ fn relay(criterion: &mut Criterion) {
         ip: None,
         now_unix: 0,
         metadata: &metadata,
+        session: Session::of(&principal, ""),
+        routed_from: None,
     };
     let context = AnswerContext {
         asker: &asker,
@@ -151,6 +153,8 @@ fn relay(criterion: &mut Criterion) {
         redaction: &redaction,
         tools: &[],
         unreadable_tools: false,
+        judged: false,
+        deadline: None,
     };
     for (name, frame_bytes) in [("1 KB", 1 << 10), ("16 KB", 16 << 10)] {
         let pieces = stream(frame_bytes);
@@ -191,7 +195,7 @@ fn relay(criterion: &mut Criterion) {
 }
 
 /// What serves a request when every guard is off. Nothing listens and nothing is sent.
-async fn without_guards() -> Arc<Snapshot> {
+async fn without_guards() -> Snapshot {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = folder.join("relay.yaml");
     let off = "{ mode: off }";
@@ -203,7 +207,7 @@ async fn without_guards() -> Arc<Snapshot> {
     );
     std::fs::write(&file, text).expect("a file that can be written");
     let config = Config::load(&file).expect("a valid configuration");
-    Snapshot::build(config).await.expect("its parts")
+    Parts::build(config).await.expect("its parts").now()
 }
 
 criterion_group!(benches, relay);

@@ -324,11 +324,8 @@ impl Customisation {
     ) -> Option<Finding> {
         let recogniser = self.recognisers.get(pattern.as_usize())?;
         let value = text.get(start..end).filter(|value| !value.is_empty())?;
-        recogniser.accepts(key, text, start, value).then(|| Finding {
-            kind: recogniser.kind,
-            range: start..end,
-            confidence: recogniser.confidence,
-        })
+        let Recogniser { kind, confidence, .. } = *recogniser;
+        recogniser.accepts(key, text, start, value).then_some(Finding { kind, range: start..end, confidence })
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use hardpan_inference::codec::{Parameter, ParameterRange, RetrievalLimit};
 use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
 use hardpan_inference::request::GuardrailRef;
 
@@ -76,7 +77,7 @@ impl Severity {
 pub struct Decision {
     /// A ULID, unique also where the answer was remembered.
     pub id: String,
-    /// `model:invoke`, `endpoint:invoke`, `kb:retrieve`, `api:call`, `tool:use`.
+    /// The name of an [`Action`](crate::input::Action).
     pub action: &'static str,
     pub verdict: Verdict,
     /// Why it is denied; empty when it is allowed.
@@ -135,11 +136,106 @@ pub struct Obligations {
     pub max_tokens: Option<u64>,
     pub redact: Option<Redact>,
     pub guardrail: Option<GuardrailRef>,
+    /// A caller that names another guardrail than this one is refused, rather than given this one in its place.
+    pub refuse_other_guardrail: bool,
+    pub params: BTreeMap<Parameter, ParameterRange>,
+    /// What holds for the searches of the knowledge base the question was about.
+    pub retrieval: RetrievalLimit,
+    /// Limits beside the configured ones.
+    pub quotas: BTreeMap<QuotaKey, u64>,
+    pub route: Option<Route>,
     pub cache: CacheRule,
     pub drop_tools: BTreeSet<String>,
     pub tags: BTreeMap<String, String>,
+    /// Headers of the answer, by lower-case name.
+    pub headers: BTreeMap<String, String>,
+    /// What the conversation is marked with from now on.
+    pub labels: BTreeSet<String>,
+    /// For the whole request, from its first byte to the answer's last.
+    pub timeout_ms: Option<u64>,
     /// How much content the record may hold; absent means the proxy's own default.
     pub log_content: Option<LogContent>,
+}
+
+/// The model that answers in place of the one that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub model: String,
+    /// Tried in order where a model before them does not answer.
+    pub fallback: Vec<String>,
+}
+
+impl Route {
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.model).chain(&self.fallback).map(String::as_str)
+    }
+}
+
+/// What a limit of policy's own counts. Requests whose limits have equal keys share a counter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QuotaKey {
+    pub key: String,
+    pub unit: QuotaUnit,
+    pub window: QuotaWindow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QuotaUnit {
+    Requests,
+    Tokens,
+    /// Written in dollars, counted in billionths.
+    NanoUsd,
+}
+
+impl QuotaUnit {
+    pub fn name(self) -> &'static str {
+        match self {
+            QuotaUnit::Requests => "requests",
+            QuotaUnit::Tokens => "tokens",
+            QuotaUnit::NanoUsd => "nano_usd",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<QuotaUnit> {
+        match name {
+            "requests" => Some(QuotaUnit::Requests),
+            "tokens" => Some(QuotaUnit::Tokens),
+            "usd" => Some(QuotaUnit::NanoUsd),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum QuotaWindow {
+    Minute,
+    Hour,
+    Day,
+    Month,
+    Total,
+}
+
+impl QuotaWindow {
+    pub fn name(self) -> &'static str {
+        match self {
+            QuotaWindow::Minute => "minute",
+            QuotaWindow::Hour => "hour",
+            QuotaWindow::Day => "day",
+            QuotaWindow::Month => "month",
+            QuotaWindow::Total => "total",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<QuotaWindow> {
+        match name {
+            "minute" => Some(QuotaWindow::Minute),
+            "hour" => Some(QuotaWindow::Hour),
+            "day" => Some(QuotaWindow::Day),
+            "month" => Some(QuotaWindow::Month),
+            "total" => Some(QuotaWindow::Total),
+            _ => None,
+        }
+    }
 }
 
 /// Two decisions about one request pick different values for something only one of can be had. Names what it

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hardpan_inference::principal::Principal;
 use moka::sync::Cache;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, LimitError, Value};
@@ -107,6 +108,12 @@ impl PolicySet {
         &self.revision
     }
 
+    /// Whether a rule could deny, warn of or mark an action for this caller. Where none can, nothing would come of asking
+    /// about one that passes unless it is denied.
+    pub fn speaks_about(&self, action: Action, principal: &Principal) -> bool {
+        self.plans.applicable(action, principal).any(|rule| rule.verb != Verb::Allow)
+    }
+
     pub fn decide(&self, question: &Question<'_>) -> Decision {
         let mut decision = self.recall_or_judge(question);
         decision.id = decision_id::fresh();
@@ -131,29 +138,58 @@ impl PolicySet {
     }
 
     fn judge(&self, question: &Question<'_>) -> Decision {
-        let mut findings = self.evaluate(question);
+        let (action, principal) = (question.action(), question.common.principal);
+        let Ok(document) = input::document(question, self.shown) else {
+            let mut findings = Findings::default();
+            findings.fail("input.tool.args", "the arguments said to be valid are not JSON", None);
+            return self.conclude(action, principal, findings);
+        };
+        self.judge_document(action, principal, &document)
+    }
+
+    /// The same for facts that are a document already, past the memo and without an id.
+    pub(crate) fn judge_document(&self, action: Action, principal: &Principal, document: &Value) -> Decision {
+        let mut findings = self.evaluate(action, principal, document);
         // The timer counts wall-clock time, so a busy machine is the likeliest cause. Rules are pure: try
         // again.
         if matches!(findings.error, Some(EvaluationError::Timeout { .. })) {
-            findings = self.evaluate(question);
+            findings = self.evaluate(action, principal, document);
         }
-        self.conclude(question, findings)
+        self.conclude(action, principal, findings)
+    }
+
+    /// The document of a question whole, as it is written to a log.
+    pub(crate) fn document(&self, question: &Question<'_>) -> Option<Value> {
+        question.oversized().is_none().then(|| input::document(question, FieldSet::EVERYTHING).ok()).flatten()
+    }
+
+    /// A prepared engine with this input.
+    pub(crate) fn engine(&self, document: &Value) -> Engine {
+        let mut engine = self.template.clone();
+        engine.set_input(document.clone());
+        let limit = self.settings.evaluation_limit;
+        engine.set_execution_timer_config(ExecutionTimerConfig { limit, check_interval: CHECK_INTERVAL });
+        engine
+    }
+
+    pub(crate) fn plans(&self) -> &Plans {
+        &self.plans
+    }
+
+    pub(crate) fn syntax(&self) -> Syntax {
+        Syntax::read(self.template.clone().get_modules())
     }
 
     /// Asks every applicable rule.
-    fn evaluate(&self, question: &Question<'_>) -> Findings {
+    fn evaluate(&self, action: Action, principal: &Principal, document: &Value) -> Findings {
         let started = Instant::now();
         let mut findings = Findings::default();
-        let Ok(document) = input::document(question, self.shown) else {
-            findings.fail("input.tool.args", "the arguments said to be valid are not JSON", None);
-            return findings;
-        };
         let mut engine = self.template.clone();
-        engine.set_input(document);
-        for rule in self.plans.applicable(question.action(), question.common.principal) {
+        engine.set_input(document.clone());
+        for rule in self.plans.applicable(action, principal) {
             let left = self.settings.evaluation_limit.saturating_sub(started.elapsed());
             match ask(&mut engine, rule, left) {
-                Ok(value) => findings.absorb(rule, &value),
+                Ok(value) => findings.absorb(rule, action, &value),
                 Err(Failure::Raised { at, .. }) => {
                     findings.fail(&rule.path, "evaluation raised an error", at)
                 }
@@ -171,10 +207,10 @@ impl PolicySet {
         findings
     }
 
-    fn conclude(&self, question: &Question<'_>, findings: Findings) -> Decision {
+    fn conclude(&self, action: Action, principal: &Principal, findings: Findings) -> Decision {
         let mut refusals = findings.denies;
         if findings.error.is_none() {
-            refusals.extend(self.missing_grants(question, &findings.grants));
+            refusals.extend(self.missing_grants(action, principal, &findings.grants));
         }
         let mut failures: Vec<Reason> = findings.error.iter().map(failure_reason).collect();
         let obligations = obligation::merge(findings.applied).unwrap_or_else(|conflict| {
@@ -188,7 +224,7 @@ impl PolicySet {
             });
             Obligations::default()
         });
-        let decision = self.allowed(question.action());
+        let decision = self.allowed(action);
         match self.settings.mode {
             Mode::Enforce => {
                 refusals.extend(failures);
@@ -206,9 +242,7 @@ impl PolicySet {
         }
     }
 
-    fn missing_grants(&self, question: &Question<'_>, grants: &[Grant]) -> Vec<Reason> {
-        let principal = question.common.principal;
-        let action = question.action();
+    fn missing_grants(&self, action: Action, principal: &Principal, grants: &[Grant]) -> Vec<Reason> {
         let responsible = self.plans.responsible(action, principal);
         let missing =
             responsible.into_iter().filter(|layer| !grants.iter().any(|grant| grant.layer == *layer));
@@ -235,7 +269,7 @@ impl PolicySet {
             }],
             ..Findings::default()
         };
-        self.conclude(question, findings)
+        self.conclude(question.action(), question.common.principal, findings)
     }
 
     fn allowed(&self, action: Action) -> Decision {
@@ -313,12 +347,12 @@ impl Findings {
         self.error.get_or_insert(error);
     }
 
-    fn absorb(&mut self, rule: &VerbRule, value: &Value) {
+    fn absorb(&mut self, rule: &VerbRule, action: Action, value: &Value) {
         let read = match rule.verb {
             Verb::Deny => reasons(rule, value, &mut self.denies),
             Verb::Warn => reasons(rule, value, &mut self.warnings),
             Verb::Allow => grants(rule, value, &mut self.grants),
-            Verb::Apply => obligations(rule, value, &mut self.applied),
+            Verb::Apply => obligations(rule, action, value, &mut self.applied),
         };
         if let Err(why) = read {
             self.fail(&rule.path, why, None);
@@ -370,7 +404,12 @@ fn grants(rule: &VerbRule, value: &Value, into: &mut Vec<Grant>) -> Result<(), &
     Ok(())
 }
 
-fn obligations(rule: &VerbRule, value: &Value, into: &mut Vec<Applied>) -> Result<(), &'static str> {
+fn obligations(
+    rule: &VerbRule,
+    action: Action,
+    value: &Value,
+    into: &mut Vec<Applied>,
+) -> Result<(), &'static str> {
     for item in elements(value)? {
         let Value::Object(object) = item else { return Err("an element of apply is not an object") };
         if object.is_empty() {
@@ -380,6 +419,10 @@ fn obligations(rule: &VerbRule, value: &Value, into: &mut Vec<Applied>) -> Resul
             let key = text(key).ok_or("a key of apply is not text")?;
             let obligation = Obligation::read(key, value);
             let obligation = obligation.ok_or("apply asks for something unknown or of the wrong shape")?;
+            // A rule that does not say which action it means, means those that take what it asks for.
+            if !obligation::takes(key, action) {
+                continue;
+            }
             if into.len() >= OBLIGATIONS_MAX {
                 return Err("apply asks for too much");
             }
@@ -752,6 +795,54 @@ mod tests {
         let shadowed = with(Mode::Shadow, broken);
         assert_eq!((shadowed.verdict, shadowed.error), (Verdict::Allow, None));
         assert_eq!(codes(&shadowed.shadow), ["policy_error"]);
+    }
+
+    #[test]
+    fn results_and_answers_pass_unless_denied() {
+        let policies = policies(&["package policy.org.a\n\
+            allow contains \"ok\" if input.action == \"model:invoke\"\n\
+            deny contains {\"code\": \"injected\", \"msg\": \"m\"} if input.tool_result.signals.injection >= 0.5\n\
+            apply contains {\"label\": [\"seen\"]} if input.action == \"tool:result\""]);
+        let mut sample = Sample::tool_result();
+        let decision = policies.decide(&sample.question());
+        assert_eq!((decision.verdict, decision.allowed_by.len()), (Verdict::Allow, 0));
+        assert_eq!(decision.obligations.labels, BTreeSet::from(["seen".to_owned()]));
+        sample.tool_signals.injection = 0.9;
+        let decision = policies.decide(&sample.question());
+        assert_eq!((decision.verdict, codes(&decision.reasons)), (Verdict::Deny, vec!["injected"]));
+        assert_eq!(policies.decide(&Sample::respond().question()).verdict, Verdict::Allow);
+        let broken = "package policy.org.a\ndeny contains \"x\" if to_number(input.principal.app) > 5";
+        let decision = super::tests::policies(&[broken]).decide(&Sample::respond().question());
+        assert_eq!(codes(&decision.reasons), ["policy_error"]);
+    }
+
+    #[test]
+    fn only_rules_that_may_say_something_make_asking_worth_while() {
+        let policies = policies(&[
+            "package policy.org.a\nallow contains \"x\"",
+            "package policy.team.payments.a\nwarn contains \"x\" if input.action == \"model:respond\"",
+        ]);
+        let mut sample = Sample::respond();
+        let asks = |sample: &Sample, action| policies.speaks_about(action, &sample.principal);
+        assert!(asks(&sample, Action::ModelRespond) && !asks(&sample, Action::ToolResult));
+        sample.principal.team = "search".into();
+        assert!(!asks(&sample, Action::ModelRespond));
+    }
+
+    #[test]
+    fn an_obligation_is_left_out_where_it_means_nothing() {
+        let rules = "package policy.org.a\n\
+            apply contains {\"filter\": {\"equals\": {\"key\": \"tenant\", \"value\": \"t\"}}}\n\
+            apply contains {\"max_results\": 5}\n\
+            apply contains {\"timeout_ms\": 500}";
+        let policies = policies(&[ALLOW, rules]);
+        let of = |sample: &Sample| policies.decide(&sample.question()).obligations;
+        let retrieval = of(&Sample::retrieve());
+        assert_eq!((retrieval.retrieval.filters.len(), retrieval.retrieval.results_max), (1, Some(5)));
+        assert_eq!(retrieval.timeout_ms, Some(500));
+        let invoke = of(&Sample::invoke());
+        assert_eq!((invoke.retrieval.filters.len(), invoke.timeout_ms), (0, Some(500)));
+        assert_eq!(of(&Sample::tool_use()), Obligations::default());
     }
 
     #[test]

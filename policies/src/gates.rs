@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regorus::unstable::BUILTINS;
 use serde_json::{Map, Value};
 
+use crate::input::Action;
 use crate::obligation;
 use crate::plan::{Home, Verb, home};
 use crate::source::Problem;
@@ -24,7 +25,7 @@ const FORMAT_WIDTH_MAX: u64 = 256;
 const CIDR_HOST_BITS_MAX: u32 = 12;
 
 /// Builtins no served rule may call, and why.
-const BANNED: &[(&str, &str)] = &[
+pub(crate) const BANNED: &[(&str, &str)] = &[
     ("graph.reachable_paths", "its cost is exponential and no timer stops it"),
     ("http.send", "policies do not talk to the network"),
     ("opa.runtime", "its answer is not a function of the input"),
@@ -98,6 +99,15 @@ fn verb_problems(definition: &Definition, problems: &mut Vec<Problem>) {
         (Form::Set { keys, .. }, Verb::Apply) => {
             for key in keys.iter().filter(|key| !obligation::KEYS.contains(&key.as_str())) {
                 refuse(format!("`{key}` is not an obligation; there are {}", obligation::KEYS.join(", ")));
+            }
+            for key in keys.iter().filter(|key| obligation::KEYS.contains(&key.as_str())) {
+                let named = |action: &&Action| {
+                    definition.actions.as_ref().is_none_or(|names| names.contains(action.name()))
+                };
+                let mut actions = Action::ALL.iter().filter(named).peekable();
+                if actions.peek().is_some() && !actions.any(|action| obligation::takes(key, *action)) {
+                    refuse(format!("`{key}` means nothing for the actions this rule names"));
+                }
             }
         }
         (Form::Set { .. }, _) | (Form::Complete { is_true: true }, Verb::Allow) => {}
@@ -466,7 +476,15 @@ mod tests {
             ("default allow := true", "`allow` must be written"),
             ("allow contains \"x\"\nallow if input.x", "a set and a value"),
             ("apply contains {\"max_token\": 1}", "`max_token` is not an obligation"),
-            ("apply contains {\"route\": {\"model\": \"m\"}}", "`route` is not an obligation"),
+            ("apply contains {\"approval\": {}}", "`approval` is not an obligation"),
+            (
+                "apply contains {\"filter\": input.x} if input.action == \"model:invoke\"",
+                "`filter` means nothing for the actions",
+            ),
+            (
+                "apply contains {\"route\": {\"model\": \"m\"}} if input.action == \"tool:use\"",
+                "`route` means nothing for the actions",
+            ),
         ] {
             assert_refused(rules, expected);
         }
@@ -477,6 +495,9 @@ mod tests {
             "deny contains \"x\" if input.x",
             "deny contains problem if some problem in input.problems",
             "apply contains {key: 1} if some key in input.keys",
+            "apply contains {\"filter\": input.x}",
+            "apply contains {\"filter\": input.x} if input.action == \"kb:retrieve\"",
+            "apply contains {\"max_results\": 5} if input.action in {\"kb:retrieve\", \"model:invoke\"}",
         ] {
             assert_accepted(rules);
         }

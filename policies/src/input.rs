@@ -28,7 +28,8 @@ pub const METADATA_MAX: usize = 128;
 /// Groups one caller may be in.
 pub const GROUPS_MAX: usize = 512;
 
-/// What is asked. Every action is denied unless allowed.
+/// What is asked. Every action is denied unless allowed, but for the last two, which pass unless denied: what they are
+/// about was permitted before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Action {
@@ -42,11 +43,26 @@ pub enum Action {
     ApiCall,
     /// May this one proposed tool call reach the caller?
     ToolUse,
+    /// May the model read this one result of a tool?
+    ToolResult,
+    /// May the caller have this answer?
+    ModelRespond,
 }
 
 impl Action {
-    pub const ALL: &[Action] =
-        &[Action::ModelInvoke, Action::EndpointInvoke, Action::KbRetrieve, Action::ApiCall, Action::ToolUse];
+    pub const ALL: &[Action] = &[
+        Action::ModelInvoke,
+        Action::EndpointInvoke,
+        Action::KbRetrieve,
+        Action::ApiCall,
+        Action::ToolUse,
+        Action::ToolResult,
+        Action::ModelRespond,
+    ];
+
+    pub fn from_name(name: &str) -> Option<Action> {
+        Action::ALL.iter().copied().find(|action| action.name() == name)
+    }
 
     pub fn name(self) -> &'static str {
         match self {
@@ -55,7 +71,14 @@ impl Action {
             Action::KbRetrieve => "kb:retrieve",
             Action::ApiCall => "api:call",
             Action::ToolUse => "tool:use",
+            Action::ToolResult => "tool:result",
+            Action::ModelRespond => "model:respond",
         }
+    }
+
+    /// An `allow` says nothing about these: they need none.
+    pub fn passes_unless_denied(self) -> bool {
+        matches!(self, Action::ToolResult | Action::ModelRespond)
     }
 }
 
@@ -79,6 +102,10 @@ pub struct Common<'a> {
     pub time_unix: i64,
     /// What the caller sent beside the request, in headers: `input.metadata`.
     pub metadata: &'a BTreeMap<String, String>,
+    /// What the conversation was marked with so far, in order.
+    pub labels: &'a [String],
+    /// The model the caller asked for, where policy picked this one in its place.
+    pub routed_from: Option<&'a str>,
 }
 
 #[derive(Clone, Copy)]
@@ -107,6 +134,14 @@ pub enum Subject<'a> {
         /// None where what answered is an endpoint or an agent.
         model: Option<&'a ModelId>,
         tool: ToolFacts<'a>,
+    },
+    ToolResult {
+        model: Option<&'a ModelId>,
+        result: ToolResultFacts<'a>,
+    },
+    ModelRespond {
+        model: Option<&'a ModelId>,
+        response: ResponseFacts<'a>,
     },
 }
 
@@ -160,6 +195,39 @@ pub struct ToolFacts<'a> {
     pub signals: &'a Signals,
 }
 
+/// What a tool returned, on its way to the model.
+#[derive(Clone, Copy)]
+pub struct ToolResultFacts<'a> {
+    /// The call it answers; empty where there are no ids.
+    pub id: &'a str,
+    /// The tool, where the request says which it was.
+    pub name: Option<&'a str>,
+    /// The caller marked it as a failure.
+    pub failed: bool,
+    pub bytes: u64,
+    /// Findings in this result alone.
+    pub signals: &'a Signals,
+}
+
+/// An answer, as far as it was seen.
+#[derive(Clone, Copy)]
+pub struct ResponseFacts<'a> {
+    pub stop_reason: Option<&'a str>,
+    /// Tokens of input and output, where the service counted them.
+    pub usage: Option<(u64, u64)>,
+    /// Bytes of the model's own text.
+    pub text_bytes: u64,
+    /// Calls the caller is given, and those that were withheld.
+    pub tools: &'a [String],
+    pub tools_denied: &'a [String],
+    pub guardrail_intervened: bool,
+    /// Not all of it was seen, or not all of it was looked at.
+    pub partial: bool,
+    pub stream: bool,
+    /// Findings in the model's own words.
+    pub signals: &'a Signals,
+}
+
 impl<'a> Question<'a> {
     pub fn action(&self) -> Action {
         match self.subject {
@@ -168,6 +236,8 @@ impl<'a> Question<'a> {
             Subject::KbRetrieve { .. } => Action::KbRetrieve,
             Subject::ApiCall { .. } => Action::ApiCall,
             Subject::ToolUse { .. } => Action::ToolUse,
+            Subject::ToolResult { .. } => Action::ToolResult,
+            Subject::ModelRespond { .. } => Action::ModelRespond,
         }
     }
 
@@ -177,14 +247,17 @@ impl<'a> Question<'a> {
             | Subject::EndpointInvoke { request, .. }
             | Subject::KbRetrieve { request, .. } => Some(request),
             Subject::ApiCall { request, .. } => request,
-            Subject::ToolUse { .. } => None,
+            Subject::ToolUse { .. } | Subject::ToolResult { .. } | Subject::ModelRespond { .. } => None,
         }
     }
 
     fn model(&self) -> Option<&'a ModelId> {
         match self.subject {
             Subject::ModelInvoke { model, .. } => Some(model),
-            Subject::ApiCall { model, .. } | Subject::ToolUse { model, .. } => model,
+            Subject::ApiCall { model, .. }
+            | Subject::ToolUse { model, .. }
+            | Subject::ToolResult { model, .. }
+            | Subject::ModelRespond { model, .. } => model,
             Subject::EndpointInvoke { .. } | Subject::KbRetrieve { .. } => None,
         }
     }
@@ -255,6 +328,7 @@ fields! {
     TimeHour = "time" / "hour",
     TimeWeekday = "time" / "weekday",
     Metadata = "metadata",
+    SessionLabels = "session" / "labels",
     ModelId = "model" / "id",
     ModelProvider = "model" / "provider",
     ModelFamily = "model" / "family",
@@ -312,6 +386,31 @@ fields! {
     ToolPii = "tool" / "signals" / "pii",
     ToolSecrets = "tool" / "signals" / "secrets",
     ToolInjection = "tool" / "signals" / "injection",
+    RoutedFrom = "request" / "routed_from",
+    ResultId = "tool_result" / "id",
+    ResultName = "tool_result" / "name",
+    ResultStatus = "tool_result" / "status",
+    ResultBytes = "tool_result" / "bytes",
+    ResultPii = "tool_result" / "signals" / "pii",
+    ResultSecrets = "tool_result" / "signals" / "secrets",
+    ResultInjection = "tool_result" / "signals" / "injection",
+    ResponseStop = "response" / "stop_reason",
+    ResponseInput = "response" / "usage" / "input",
+    ResponseOutput = "response" / "usage" / "output",
+    ResponseCharacters = "response" / "text_chars",
+    ResponseTools = "response" / "tools",
+    ResponseToolsDenied = "response" / "tools_denied",
+    ResponseGuardrail = "response" / "guardrail" / "action",
+    ResponsePartial = "response" / "partial",
+    ResponseStream = "response" / "stream",
+    ResponsePii = "response" / "signals" / "pii",
+    ResponseSecrets = "response" / "signals" / "secrets",
+}
+
+/// Every path of the document, without `input`.
+#[cfg(test)]
+pub(crate) fn paths() -> impl Iterator<Item = &'static [&'static str]> {
+    Field::ALL.iter().map(|field| field.path())
 }
 
 /// Which facts the rules read.
@@ -424,6 +523,7 @@ fn facts<'q>(question: &Question<'q>, wanted: FieldSet, emit: &mut dyn FnMut(Fie
     }
     if let Some(request) = question.request() {
         request_facts(request, &mut list);
+        list.optional_text(Field::RoutedFrom, question.common.routed_from);
     }
     match question.subject {
         Subject::ModelInvoke { .. } => {}
@@ -431,6 +531,8 @@ fn facts<'q>(question: &Question<'q>, wanted: FieldSet, emit: &mut dyn FnMut(Fie
         Subject::KbRetrieve { kb, .. } => kb_facts(kb, &mut list),
         Subject::ApiCall { api, .. } => api_facts(api, &mut list),
         Subject::ToolUse { tool, .. } => tool_facts(tool, &mut list),
+        Subject::ToolResult { result, .. } => result_facts(result, &mut list),
+        Subject::ModelRespond { response, .. } => response_facts(response, &mut list),
     }
 }
 
@@ -497,6 +599,8 @@ fn common_facts<'q>(common: &Common<'q>, action: Action, list: &mut List<'_, 'q>
     if !common.metadata.is_empty() {
         list.put(Field::Metadata, Fact::Pairs(common.metadata));
     }
+    // There even when there are none: a rule about a mark must not fall silent in a conversation without any.
+    list.put(Field::SessionLabels, Fact::Texts(common.labels));
 }
 
 fn time_facts(unix: i64, list: &mut List<'_, '_>) {
@@ -613,6 +717,33 @@ fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
     list.put(Field::ToolPii, Fact::Findings(&tool.signals.findings));
     list.put_with(Field::ToolSecrets, || Fact::Count(tool.signals.secrets()));
     list.put(Field::ToolInjection, Fact::Real(score(tool.signals.injection)));
+}
+
+fn result_facts<'q>(result: ToolResultFacts<'q>, list: &mut List<'_, 'q>) {
+    list.text(Field::ResultId, result.id);
+    list.optional_text(Field::ResultName, result.name);
+    list.put(Field::ResultStatus, Fact::Text(if result.failed { "error" } else { "success" }));
+    list.put(Field::ResultBytes, Fact::Count(coarse(result.bytes)));
+    list.put(Field::ResultPii, Fact::Findings(&result.signals.findings));
+    list.put_with(Field::ResultSecrets, || Fact::Count(result.signals.secrets()));
+    list.put(Field::ResultInjection, Fact::Real(score(result.signals.injection)));
+}
+
+fn response_facts<'q>(response: ResponseFacts<'q>, list: &mut List<'_, 'q>) {
+    list.optional_text(Field::ResponseStop, response.stop_reason);
+    if let Some((input, output)) = response.usage {
+        list.put(Field::ResponseInput, Fact::Count(input));
+        list.put(Field::ResponseOutput, Fact::Count(output));
+    }
+    list.put(Field::ResponseCharacters, Fact::Count(coarse(response.text_bytes)));
+    list.put(Field::ResponseTools, Fact::Texts(response.tools));
+    list.put(Field::ResponseToolsDenied, Fact::Texts(response.tools_denied));
+    let action = if response.guardrail_intervened { "INTERVENED" } else { "NONE" };
+    list.put(Field::ResponseGuardrail, Fact::Text(action));
+    list.put(Field::ResponsePartial, Fact::Flag(response.partial));
+    list.put(Field::ResponseStream, Fact::Flag(response.stream));
+    list.put(Field::ResponsePii, Fact::Findings(&response.signals.findings));
+    list.put_with(Field::ResponseSecrets, || Fact::Count(response.signals.secrets()));
 }
 
 /// Rounded to two places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
@@ -776,6 +907,7 @@ mod tests {
             "principal": {"id": "AKIDSAMPLE", "team": "payments", "app": "orders-bot", "verified": ["sigv4"]},
             "signals": {"pii": {"EMAIL": 2}, "secrets": 1, "injection": 0.8},
             "time": {"unix": 1_795_356_000, "utc": "2026-11-22T14:00:00Z", "hour": 14, "weekday": "sun"},
+            "session": {"labels": []},
             "model": {"id": "us.anthropic.claude-sonnet-4-20250514-v1:0", "provider": "anthropic",
                 "family": "claude-sonnet-4", "kind": "inference_profile", "scope": "us"},
             "request": {"parsed": true, "dialect": "converse", "stream": false, "bytes": 2048,
@@ -802,14 +934,45 @@ mod tests {
     }
 
     #[test]
+    fn results_and_answers_are_described() {
+        let document = all(&Sample::tool_result().question());
+        let expected = serde_json::json!({
+            "id": "tooluse_1", "name": "get_weather", "status": "success", "bytes": 104,
+            "signals": {"pii": {}, "secrets": 0, "injection": 0}
+        });
+        assert_eq!(document["tool_result"], rego(expected));
+        let document = all(&Sample::respond().question());
+        let expected = serde_json::json!({
+            "stop_reason": "end_turn", "usage": {"input": 500, "output": 20}, "text_chars": 104,
+            "tools": [], "tools_denied": [], "guardrail": {"action": "NONE"}, "partial": false, "stream": false,
+            "signals": {"pii": {}, "secrets": 0}
+        });
+        assert_eq!(document["response"], rego(expected));
+    }
+
+    #[test]
+    fn marks_and_routes_are_told() {
+        let mut sample = Sample::invoke();
+        sample.labels = vec!["untrusted".into()];
+        sample.routed_from = Some("amazon.nova-pro-v1:0".into());
+        let document = all(&sample.question());
+        assert_eq!(document["session"]["labels"], rego(serde_json::json!(["untrusted"])));
+        assert_eq!(document["request"]["routed_from"], Value::from("amazon.nova-pro-v1:0"));
+        sample.action = Action::ToolUse;
+        assert_eq!(all(&sample.question())["request"], Value::Undefined);
+    }
+
+    #[test]
     fn each_action_has_its_own_subject_and_no_other() {
-        let subjects = ["model", "endpoint", "kb", "tool", "request"];
+        let subjects = ["model", "endpoint", "kb", "tool", "tool_result", "response", "request"];
         for (sample, expected) in [
             (Sample::invoke(), vec!["model", "request"]),
             (Sample::invoke_endpoint(), vec!["endpoint", "request"]),
             (Sample::retrieve(), vec!["kb", "request"]),
             (Sample::call_api(), vec!["request"]),
             (Sample::tool_use(), vec!["model", "tool"]),
+            (Sample::tool_result(), vec!["model", "tool_result"]),
+            (Sample::respond(), vec!["model", "response"]),
         ] {
             let document = all(&sample.question());
             assert_eq!(document["action"], Value::from(sample.action.name()));
@@ -900,6 +1063,7 @@ mod tests {
         assert!(contains(&[""], Field::TimeUnix));
         assert!(!contains(&["request.params.temperature"], Field::MaxTokens));
         assert!(!contains(&["session.labels", "requests"], Field::Temperature));
+        assert!(contains(&["session.labels"], Field::SessionLabels));
         assert!(contains(&["api.resource.agentId"], Field::ApiResource));
         assert!(contains(&["kb"], Field::KbGenerate));
         assert!(!contains(&[], Field::Action));

@@ -14,6 +14,7 @@ pub(crate) const MODULES: &[(&str, &str)] = &[
     ("org/residency.rego", include_str!("../rego/org/residency.rego")),
     ("org/retrieval.rego", include_str!("../rego/org/retrieval.rego")),
     ("org/tools.rego", include_str!("../rego/org/tools.rego")),
+    ("system/log.rego", include_str!("../rego/system/log.rego")),
 ];
 
 #[cfg(test)]

@@ -5,20 +5,72 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hardpan_inference::codec::{Decimal, Parameter, ParameterRange, RetrievalLimit};
 use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
+use hardpan_inference::model_id::ModelId;
 use hardpan_inference::request::GuardrailRef;
 use regorus::Value;
 
-use crate::decision::{CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, Redact};
+use crate::decision::{
+    CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, QuotaKey, QuotaUnit, QuotaWindow,
+    Redact, Route,
+};
+use crate::input::Action;
 
 /// Every key there is. Others are refused at load where they are literal, and fail the evaluation where not.
-pub(crate) const KEYS: &[&str] = &["cache", "drop_tools", "guardrail", "log", "max_tokens", "redact", "tags"];
+pub(crate) const KEYS: &[&str] = &[
+    "cache",
+    "drop_tools",
+    "filter",
+    "guardrail",
+    "headers",
+    "label",
+    "log",
+    "max_results",
+    "max_tokens",
+    "params",
+    "quota",
+    "redact",
+    "route",
+    "tags",
+    "timeout_ms",
+];
+
+/// Whether anything can be done about a key where an action is decided. A rule that means others alone is refused at
+/// load.
+pub(crate) fn takes(key: &str, action: Action) -> bool {
+    let is_request = !matches!(action, Action::ToolUse | Action::ToolResult | Action::ModelRespond);
+    match key {
+        "filter" | "max_results" => action == Action::KbRetrieve,
+        "route" => action == Action::ModelInvoke,
+        "params" | "quota" | "headers" | "timeout_ms" => is_request,
+        _ => true,
+    }
+}
 
 /// Names one rule may list.
 const NAMES_MAX: usize = 4096;
 /// Bedrock takes 16 entries of request metadata of at most 256 characters.
 const TAGS_MAX: usize = 16;
 const TAG_BYTES_MAX: usize = 256;
+/// Response headers: their own corner, so that none of Hardpan's or the service's is ever replaced.
+const HEADER_PREFIX: &str = "x-hardpan-policy-";
+const HEADERS_MAX: usize = 16;
+const HEADER_BYTES_MAX: usize = 256;
+/// Labels one rule may set, and their length.
+const LABELS_MAX: usize = 16;
+const LABEL_BYTES_MAX: usize = 64;
+/// Limits one request may be held to beside the configured ones.
+const QUOTAS_MAX: usize = 16;
+const QUOTA_KEY_BYTES_MAX: usize = 128;
+const NANO_PER_USD: f64 = 1e9;
+/// Models tried after the first.
+const FALLBACKS_MAX: usize = 3;
+/// A filter as the service takes it.
+const FILTER_BYTES_MAX: usize = 16 << 10;
+const FILTER_DEPTH_MAX: usize = 4;
+/// Conjuncts of all rules together.
+const FILTERS_MAX: usize = 64;
 /// Thirty days; longer is cut to it.
 const CACHE_TTL_S_MAX: u64 = 30 * 24 * 3600;
 
@@ -26,8 +78,20 @@ const CACHE_TTL_S_MAX: u64 = 30 * 24 * 3600;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obligation {
     MaxTokens(u64),
-    Redact(Redact),
-    Guardrail(GuardrailRef),
+    Redact(Box<Redact>),
+    Guardrail {
+        guardrail: GuardrailRef,
+        refuse_other: bool,
+    },
+    Params(BTreeMap<Parameter, ParameterRange>),
+    /// Conjuncts.
+    Filter(BTreeSet<String>),
+    MaxResults(u64),
+    Quota(QuotaKey, u64),
+    Route(Route),
+    Headers(BTreeMap<String, String>),
+    Label(BTreeSet<String>),
+    TimeoutMs(u64),
     Cache(CacheRule),
     DropTools(BTreeSet<String>),
     Tags(BTreeMap<String, String>),
@@ -57,8 +121,16 @@ impl Obligation {
     pub(crate) fn read(key: &str, value: &Value) -> Option<Obligation> {
         match key {
             "max_tokens" => positive(value).map(Obligation::MaxTokens),
-            "redact" => redact(value).map(Obligation::Redact),
-            "guardrail" => guardrail(value).map(Obligation::Guardrail),
+            "redact" => redact(value).map(|redact| Obligation::Redact(Box::new(redact))),
+            "guardrail" => guardrail(value),
+            "params" => params(value).map(Obligation::Params),
+            "filter" => filter(value).map(Obligation::Filter),
+            "max_results" => positive(value).map(Obligation::MaxResults),
+            "quota" => quota(value),
+            "route" => route(value).map(Obligation::Route),
+            "headers" => headers(value).map(Obligation::Headers),
+            "label" => labels(value).map(Obligation::Label),
+            "timeout_ms" => positive(value).map(Obligation::TimeoutMs),
             "cache" => cache(value).map(Obligation::Cache),
             "drop_tools" => names(value).map(Obligation::DropTools),
             "tags" => tags(value).map(Obligation::Tags),
@@ -122,11 +194,162 @@ fn redact_mode(name: &str) -> Option<RedactMode> {
     }
 }
 
-fn guardrail(value: &Value) -> Option<GuardrailRef> {
-    let fields = Fields::read(value, &["id", "version"])?;
+fn guardrail(value: &Value) -> Option<Obligation> {
+    let fields = Fields::read(value, &["id", "version", "caller"])?;
     let part =
         |name: &str| fields.get(name).and_then(text).filter(|part| !part.is_empty()).map(str::to_owned);
-    Some(GuardrailRef { id: part("id")?, version: part("version")? })
+    let refuse_other = match fields.get("caller") {
+        None => false,
+        Some(word) => match text(word)? {
+            "replace" => false,
+            "refuse" => true,
+            _ => return None,
+        },
+    };
+    let guardrail = GuardrailRef { id: part("id")?, version: part("version")? };
+    Some(Obligation::Guardrail { guardrail, refuse_other })
+}
+
+fn params(value: &Value) -> Option<BTreeMap<Parameter, ParameterRange>> {
+    let Value::Object(object) = value else { return None };
+    let range = |(name, value): (&Value, &Value)| {
+        let parameter = Parameter::from_name(text(name)?)?;
+        let fields = Fields::read(value, &["min", "max"])?;
+        let end = |name: &str| match fields.get(name) {
+            None => Some(None),
+            Some(end) => Some(Some(decimal(end, parameter)?)),
+        };
+        Some((parameter, ParameterRange::new(end("min")?, end("max")?)?))
+    };
+    let ranges: BTreeMap<_, _> = object.iter().map(range).collect::<Option<_>>()?;
+    (!ranges.is_empty()).then_some(ranges)
+}
+
+/// A parameter that counts takes whole numbers alone.
+fn decimal(value: &Value, parameter: Parameter) -> Option<Decimal> {
+    let decimal = Decimal::from_f64(number(value)?)?;
+    (parameter != Parameter::TopK || decimal.is_whole()).then_some(decimal)
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(_) => value.as_f64().ok(),
+        _ => None,
+    }
+}
+
+/// What has to hold, one by one: a conjunction says no more than its members.
+fn filter(value: &Value) -> Option<BTreeSet<String>> {
+    if !is_filter(value, 0) {
+        return None;
+    }
+    let mut conjuncts = BTreeSet::new();
+    take_apart(value, &mut conjuncts)?;
+    (conjuncts.iter().map(String::len).sum::<usize>() <= FILTER_BYTES_MAX).then_some(conjuncts)
+}
+
+fn take_apart(value: &Value, into: &mut BTreeSet<String>) -> Option<()> {
+    match operator(value)? {
+        ("andAll", Value::Array(members)) => members.iter().try_for_each(|member| take_apart(member, into)),
+        _ => {
+            into.insert(serde_json::to_string(value).ok()?);
+            Some(())
+        }
+    }
+}
+
+/// Whether a value is a RetrievalFilter (Agents for Amazon Bedrock runtime API reference), which is a union: one
+/// operator and no more.
+fn is_filter(value: &Value, depth: usize) -> bool {
+    if depth >= FILTER_DEPTH_MAX {
+        return false;
+    }
+    match operator(value) {
+        Some(("andAll" | "orAll", Value::Array(members))) => {
+            members.len() >= 2 && members.iter().all(|member| is_filter(member, depth + 1))
+        }
+        Some(("in" | "notIn", attribute)) => attribute_value(attribute)
+            .is_some_and(|value| matches!(value, Value::Array(list) if !list.is_empty())),
+        Some((
+            "equals"
+            | "notEquals"
+            | "greaterThan"
+            | "greaterThanOrEquals"
+            | "lessThan"
+            | "lessThanOrEquals"
+            | "startsWith"
+            | "listContains"
+            | "stringContains",
+            attribute,
+        )) => attribute_value(attribute)
+            .is_some_and(|value| matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))),
+        _ => false,
+    }
+}
+
+fn operator(value: &Value) -> Option<(&str, &Value)> {
+    let Value::Object(object) = value else { return None };
+    let mut members = object.iter();
+    let (name, value) = members.next()?;
+    if members.next().is_some() { None } else { Some((text(name)?, value)) }
+}
+
+fn attribute_value(attribute: &Value) -> Option<&Value> {
+    let fields = Fields::read(attribute, &["key", "value"])?;
+    text(fields.get("key")?).filter(|key| !key.is_empty())?;
+    fields.get("value")
+}
+
+fn quota(value: &Value) -> Option<Obligation> {
+    let fields = Fields::read(value, &["key", "unit", "limit", "window"])?;
+    let key = text(fields.get("key")?).filter(|key| (1..=QUOTA_KEY_BYTES_MAX).contains(&key.len()))?;
+    let unit = QuotaUnit::from_name(text(fields.get("unit")?)?)?;
+    let window = QuotaWindow::from_name(text(fields.get("window")?)?)?;
+    let limit = match unit {
+        QuotaUnit::NanoUsd => {
+            let nano = (number(fields.get("limit")?)? * NANO_PER_USD).round();
+            (nano >= 1.0 && nano < u64::MAX as f64).then_some(nano as u64)?
+        }
+        QuotaUnit::Requests | QuotaUnit::Tokens => positive(fields.get("limit")?)?,
+    };
+    Some(Obligation::Quota(QuotaKey { key: key.to_owned(), unit, window }, limit))
+}
+
+fn route(value: &Value) -> Option<Route> {
+    let fields = Fields::read(value, &["model", "fallback"])?;
+    let model = |value: &Value| {
+        let id = text(value)?;
+        ModelId::parse(id).ok().map(|_| id.to_owned())
+    };
+    let fallback = match fields.get("fallback") {
+        None => Vec::new(),
+        Some(Value::Array(models)) => models.iter().map(model).collect::<Option<Vec<_>>>()?,
+        Some(_) => return None,
+    };
+    (fallback.len() <= FALLBACKS_MAX).then_some(Route { model: model(fields.get("model")?)?, fallback })
+}
+
+fn headers(value: &Value) -> Option<BTreeMap<String, String>> {
+    let Value::Object(object) = value else { return None };
+    let header = |(name, value): (&Value, &Value)| {
+        let name = text(name)?.to_ascii_lowercase();
+        let own = name.strip_prefix(HEADER_PREFIX)?;
+        let is_name = !own.is_empty()
+            && name.len() <= HEADER_BYTES_MAX
+            && own.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let value = text(value).filter(|value| {
+            value.len() <= HEADER_BYTES_MAX && value.bytes().all(|byte| (0x20..0x7f).contains(&byte))
+        })?;
+        is_name.then(|| (name.clone(), value.to_owned()))
+    };
+    object.iter().map(header).collect()
+}
+
+fn labels(value: &Value) -> Option<BTreeSet<String>> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    let labels = names(value)?;
+    let fits = |label: &String| (1..=LABEL_BYTES_MAX).contains(&label.len()) && label.bytes().all(plain);
+    (labels.len() <= LABELS_MAX && labels.iter().all(fits)).then_some(labels)
 }
 
 fn cache(value: &Value) -> Option<CacheRule> {
@@ -203,14 +426,42 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
         match obligation {
             Obligation::MaxTokens(limit) => merged.max_tokens = least(merged.max_tokens, limit),
             Obligation::Log(content) => merged.log_content = least(merged.log_content, content),
-            Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(more)),
+            Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(*more)),
             Obligation::Cache(rule) => merged.cache = narrower(merged.cache, rule),
             Obligation::DropTools(names) => merged.drop_tools.extend(names),
-            Obligation::Guardrail(guardrail) => {
+            Obligation::Guardrail { guardrail, refuse_other } => {
+                merged.refuse_other_guardrail |= refuse_other;
                 if picks.takes("guardrail", &(&guardrail.id, &guardrail.version), &origin)? {
                     merged.guardrail = Some(guardrail);
                 }
             }
+            Obligation::Params(ranges) => {
+                merged.params = within(std::mem::take(&mut merged.params), ranges).map_err(|parameter| {
+                    origin.conflict(format!("no {} lies in all ranges", parameter.name()))
+                })?;
+            }
+            Obligation::Filter(conjuncts) => merged.retrieval.filters.extend(conjuncts),
+            Obligation::MaxResults(results) => {
+                merged.retrieval.results_max = least(merged.retrieval.results_max, results);
+            }
+            Obligation::Quota(key, limit) => {
+                let own = merged.quotas.entry(key).or_insert(limit);
+                *own = limit.min(*own);
+            }
+            Obligation::Route(route) => {
+                if picks.takes("route", &(&route.model, &route.fallback.join(" ")), &origin)? {
+                    merged.route = Some(route);
+                }
+            }
+            Obligation::Headers(headers) => {
+                for (name, value) in headers {
+                    if picks.takes(&format!("header {name}"), &(&value, &String::new()), &origin)? {
+                        merged.headers.insert(name, value);
+                    }
+                }
+            }
+            Obligation::Label(labels) => merged.labels.extend(labels),
+            Obligation::TimeoutMs(limit) => merged.timeout_ms = least(merged.timeout_ms, limit),
             Obligation::Tags(tags) => {
                 for (name, value) in tags {
                     if picks.takes(&format!("tag {name}"), &(&value, &String::new()), &origin)? {
@@ -220,8 +471,15 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
             }
         }
     }
-    if merged.tags.len() > TAGS_MAX {
-        return Err(picks.too_many_tags());
+    for (what, is_over) in [
+        (format!("rules set more than {TAGS_MAX} tags"), merged.tags.len() > TAGS_MAX),
+        (format!("rules set more than {HEADERS_MAX} headers"), merged.headers.len() > HEADERS_MAX),
+        (format!("rules set more than {QUOTAS_MAX} quotas"), merged.quotas.len() > QUOTAS_MAX),
+        (format!("rules set more than {FILTERS_MAX} filters"), merged.retrieval.filters.len() > FILTERS_MAX),
+    ] {
+        if is_over {
+            return Err(picks.too_many(what));
+        }
     }
     Ok(merged)
 }
@@ -241,11 +499,34 @@ impl Obligations {
             max_tokens: tighter(self.max_tokens, other.max_tokens),
             redact: stricter(self.redact, other.redact),
             guardrail: agreed("guardrail", self.guardrail, other.guardrail)?,
+            refuse_other_guardrail: self.refuse_other_guardrail || other.refuse_other_guardrail,
+            params: within(self.params, other.params)
+                .map_err(|parameter| Conflict { what: parameter.name().to_owned() })?,
+            retrieval: RetrievalLimit {
+                filters: self.retrieval.filters.into_iter().chain(other.retrieval.filters).collect(),
+                results_max: tighter(self.retrieval.results_max, other.retrieval.results_max),
+            },
+            quotas: other.quotas.into_iter().fold(self.quotas, |mut quotas, (key, limit)| {
+                let own = quotas.entry(key).or_insert(limit);
+                *own = limit.min(*own);
+                quotas
+            }),
+            route: agreed("route", self.route, other.route)?,
             cache,
             drop_tools: self.drop_tools.into_iter().chain(other.drop_tools).collect(),
-            tags: agreed_tags(self.tags, other.tags)?,
+            tags: agreed_pairs(("tag", TAGS_MAX), self.tags, other.tags)?,
+            headers: agreed_pairs(("header", HEADERS_MAX), self.headers, other.headers)?,
+            labels: self.labels.into_iter().chain(other.labels).collect(),
+            timeout_ms: tighter(self.timeout_ms, other.timeout_ms),
             log_content: tighter(self.log_content, other.log_content),
         })
+    }
+
+    /// What a question about a part of the request adds. Unlike in [`Obligations::merge`], silence about the cache is
+    /// none of the part's business.
+    pub fn tightened_by(self, part: Obligations) -> Result<Obligations, Conflict> {
+        let cache = if part.cache == CacheRule::Absent { self.cache } else { part.cache };
+        self.merge(Obligations { cache, ..part })
     }
 }
 
@@ -263,17 +544,33 @@ fn agreed<T: PartialEq>(what: &str, one: Option<T>, two: Option<T>) -> Result<Op
     }
 }
 
-fn agreed_tags(
-    mut tags: BTreeMap<String, String>,
+fn agreed_pairs(
+    (what, count_max): (&str, usize),
+    mut pairs: BTreeMap<String, String>,
     more: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, Conflict> {
     for (name, value) in more {
-        if tags.get(&name).is_some_and(|own| *own != value) {
-            return Err(Conflict { what: format!("tag {name}") });
+        if pairs.get(&name).is_some_and(|own| *own != value) {
+            return Err(Conflict { what: format!("{what} {name}") });
         }
-        tags.insert(name, value);
+        pairs.insert(name, value);
     }
-    if tags.len() > TAGS_MAX { Err(Conflict { what: "tags".to_owned() }) } else { Ok(tags) }
+    if pairs.len() > count_max { Err(Conflict { what: format!("{what}s") }) } else { Ok(pairs) }
+}
+
+/// What lies in all ranges; the parameter for which nothing does.
+fn within(
+    mut ranges: BTreeMap<Parameter, ParameterRange>,
+    more: BTreeMap<Parameter, ParameterRange>,
+) -> Result<BTreeMap<Parameter, ParameterRange>, Parameter> {
+    for (parameter, range) in more {
+        let both = match ranges.get(&parameter) {
+            Some(own) => own.and(range).ok_or(parameter)?,
+            None => range,
+        };
+        ranges.insert(parameter, both);
+    }
+    Ok(ranges)
 }
 
 fn least<T: Ord>(have: Option<T>, more: T) -> Option<T> {
@@ -311,6 +608,11 @@ impl Origin {
     fn place(&self) -> &str {
         self.at.as_deref().unwrap_or(&self.package)
     }
+
+    fn conflict(&self, message: String) -> RuleConflict {
+        let Origin { layer, package, at } = self.clone();
+        RuleConflict { layer, package, at, message }
+    }
 }
 
 /// Things only one of can be had: the outermost layer's pick stands.
@@ -333,23 +635,19 @@ impl Picks {
             return Ok(true);
         };
         if by.layer == origin.layer && (first, second) != *value {
-            return Err(RuleConflict {
-                layer: origin.layer,
-                package: origin.package.clone(),
-                at: origin.at.clone(),
-                message: format!("{} and {} pick different values for {what}", by.place(), origin.place()),
-            });
+            let message = format!("{} and {} pick different values for {what}", by.place(), origin.place());
+            return Err(origin.conflict(message));
         }
         Ok(false)
     }
 
-    fn too_many_tags(&self) -> RuleConflict {
+    fn too_many(&self, message: String) -> RuleConflict {
         let origin = self.made.values().map(|(_, _, origin)| origin).next_back();
         RuleConflict {
             layer: origin.map_or(Layer::Org, |origin| origin.layer),
             package: origin.map_or_else(|| "policy.org".to_owned(), |origin| origin.package.clone()),
             at: origin.and_then(|origin| origin.at.clone()),
-            message: format!("rules set more than {TAGS_MAX} tags"),
+            message,
         }
     }
 }
@@ -403,7 +701,41 @@ mod tests {
             ("tags", r#"{"a": 1}"#),
             ("log", r#"{"content": "all"}"#),
             ("log", r#""none""#),
-            ("route", r#"{"model": "m"}"#),
+            ("guardrail", r#"{"id": "g", "version": "1", "caller": "keep"}"#),
+            ("params", "{}"),
+            ("params", r#"{"temperature": 0.7}"#),
+            ("params", r#"{"temperature": {}}"#),
+            ("params", r#"{"temperature": {"max": "0.7"}}"#),
+            ("params", r#"{"temperature": {"min": 0.8, "max": 0.7}}"#),
+            ("params", r#"{"temprature": {"max": 0.7}}"#),
+            ("params", r#"{"top_k": {"max": 1.5}}"#),
+            ("filter", "{}"),
+            ("filter", r#"{"equals": {"key": "a", "value": null}}"#),
+            ("filter", r#"{"equals": {"key": "", "value": 1}}"#),
+            ("filter", r#"{"equals": {"value": 1}}"#),
+            ("filter", r#"{"equals": {"key": "a", "value": 1}, "in": {"key": "a", "value": [1]}}"#),
+            ("filter", r#"{"is": {"key": "a", "value": 1}}"#),
+            ("filter", r#"{"in": {"key": "a", "value": []}}"#),
+            ("filter", r#"{"andAll": [{"equals": {"key": "a", "value": 1}}]}"#),
+            ("max_results", "0"),
+            ("quota", r#"{"key": "", "unit": "tokens", "limit": 1, "window": "day"}"#),
+            ("quota", r#"{"key": "k", "unit": "nano_usd", "limit": 1, "window": "day"}"#),
+            ("quota", r#"{"key": "k", "unit": "tokens", "limit": 1.5, "window": "day"}"#),
+            ("quota", r#"{"key": "k", "unit": "usd", "limit": 0, "window": "day"}"#),
+            ("quota", r#"{"key": "k", "unit": "tokens", "limit": 1, "window": "week"}"#),
+            ("route", r#"{"model": ""}"#),
+            ("route", r#"{"fallback": []}"#),
+            ("route", r#"{"model": "m.x", "fallback": "m.y"}"#),
+            ("route", r#"{"model": "m.x", "fallback": ["a.a", "a.b", "a.c", "a.d"]}"#),
+            ("headers", r#"{"x-hardpan-decision-id": "x"}"#),
+            ("headers", r#"{"x-hardpan-policy-": "x"}"#),
+            ("headers", r#"{"x-hardpan-policy-a:": "x"}"#),
+            ("headers", r#"{"x-hardpan-policy-a": "x\r\nset-cookie: y"}"#),
+            ("headers", r#"{"x-hardpan-policy-a": 1}"#),
+            ("label", r#""untrusted""#),
+            ("label", r#"["two words"]"#),
+            ("label", r#"[""]"#),
+            ("timeout_ms", "-5"),
             ("approval", "{}"),
         ] {
             assert_eq!(read(key, json), None, "{key} {json}");
@@ -420,6 +752,14 @@ mod tests {
             ("drop_tools", "[]"),
             ("tags", r#"{"a": "b"}"#),
             ("log", r#"{"content": "none"}"#),
+            ("params", r#"{"temperature": {"max": 0.7}, "top_k": {"min": 1, "max": 40}}"#),
+            ("filter", r#"{"in": {"key": "dept", "value": ["a"]}}"#),
+            ("max_results", "5"),
+            ("quota", r#"{"key": "k", "unit": "usd", "limit": 2.5, "window": "month"}"#),
+            ("route", r#"{"model": "amazon.nova-lite-v1:0", "fallback": ["amazon.nova-pro-v1:0"]}"#),
+            ("headers", r#"{"X-Hardpan-Policy-Class": "internal"}"#),
+            ("label", r#"["untrusted_content"]"#),
+            ("timeout_ms", "1500"),
         ]);
         for key in KEYS {
             let json = texts.remove(key).unwrap();
@@ -456,7 +796,7 @@ mod tests {
             ),
             (r#"{"types": []}"#, Redact::new([], &[Request], RedactMode::Mask, true)),
         ] {
-            assert_eq!(read("redact", json), Some(Obligation::Redact(expected)), "{json}");
+            assert_eq!(read("redact", json), Some(Obligation::Redact(Box::new(expected))), "{json}");
         }
     }
 
@@ -505,6 +845,84 @@ mod tests {
         assert_eq!(merged.cache, CacheRule::On { scope: CacheScope::App, ttl_s: 60 });
         assert_eq!(merged.drop_tools, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
         assert_eq!(merged.log_content, Some(LogContent::Redacted));
+    }
+
+    #[test]
+    fn ranges_filters_and_limits_merge_to_the_tightest() {
+        let merged = merge(applied(&[
+            (Layer::Org, "params", r#"{"temperature": {"max": 0.7}}"#),
+            (Layer::Team, "params", r#"{"temperature": {"min": 0.1, "max": 0.9}, "top_p": {"max": 0.5}}"#),
+            (Layer::Org, "filter", r#"{"equals": {"key": "a", "value": 1}}"#),
+            (
+                Layer::Team,
+                "filter",
+                r#"{"andAll": [{"equals": {"key": "b", "value": 2}}, {"equals": {"key": "a", "value": 1}}]}"#,
+            ),
+            (Layer::Org, "max_results", "10"),
+            (Layer::App, "max_results", "5"),
+            (Layer::Org, "quota", r#"{"key": "k", "unit": "usd", "limit": 2.5, "window": "day"}"#),
+            (Layer::Team, "quota", r#"{"key": "k", "unit": "usd", "limit": 0.5, "window": "day"}"#),
+            (Layer::Team, "quota", r#"{"key": "k", "unit": "usd", "limit": 9, "window": "month"}"#),
+            (Layer::Org, "label", r#"["a"]"#),
+            (Layer::App, "label", r#"["b"]"#),
+            (Layer::Org, "timeout_ms", "500"),
+            (Layer::App, "timeout_ms", "900"),
+            (Layer::Org, "headers", r#"{"x-hardpan-policy-a": "1"}"#),
+            (Layer::App, "headers", r#"{"X-Hardpan-Policy-A": "2", "x-hardpan-policy-b": "3"}"#),
+            (Layer::Org, "route", r#"{"model": "a.a"}"#),
+            (Layer::App, "route", r#"{"model": "b.b"}"#),
+        ]))
+        .unwrap();
+        let end = |number| Decimal::from_f64(number);
+        let temperature = ParameterRange::new(end(0.1), end(0.7)).unwrap();
+        assert_eq!(merged.params.get(&Parameter::Temperature), Some(&temperature));
+        assert_eq!(merged.params.len(), 2);
+        let filters: Vec<&str> = merged.retrieval.filters.iter().map(String::as_str).collect();
+        assert_eq!(filters, [r#"{"equals":{"key":"a","value":1}}"#, r#"{"equals":{"key":"b","value":2}}"#]);
+        assert_eq!(merged.retrieval.results_max, Some(5));
+        assert_eq!(merged.quotas.into_values().collect::<Vec<_>>(), [500_000_000, 9_000_000_000]);
+        assert_eq!((merged.labels.len(), merged.timeout_ms), (2, Some(500)));
+        let headers: Vec<(&str, &str)> =
+            merged.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, [("x-hardpan-policy-a", "1"), ("x-hardpan-policy-b", "3")]);
+        assert_eq!(merged.route.unwrap().model, "a.a");
+    }
+
+    #[test]
+    fn what_cannot_all_hold_is_a_conflict() {
+        for (key, one, two) in [
+            ("params", r#"{"top_p": {"max": 0.2}}"#, r#"{"top_p": {"min": 0.5}}"#),
+            ("route", r#"{"model": "a.a"}"#, r#"{"model": "a.b"}"#),
+            ("route", r#"{"model": "a.a"}"#, r#"{"model": "a.a", "fallback": ["a.b"]}"#),
+            ("headers", r#"{"x-hardpan-policy-a": "1"}"#, r#"{"x-hardpan-policy-a": "2"}"#),
+        ] {
+            let (one, two) = ((Layer::Org, key, one), (Layer::Org, key, two));
+            assert!(merge(applied(&[one, two])).is_err(), "{key}");
+            assert!(both(&[one], &[two]).is_err(), "{key}");
+            assert!(merge(applied(&[one, one])).is_ok() && both(&[one], &[one]).is_ok(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_is_silent_about_the_cache_leaves_it() {
+        let on = (Layer::Org, "cache", r#"{"scope": "org", "ttl_s": 60}"#);
+        let label = (Layer::Org, "label", r#"["a"]"#);
+        let merged = |entries: &[_]| merge(applied(entries)).unwrap();
+        let tightened = merged(&[on]).tightened_by(merged(&[label])).unwrap();
+        assert_eq!(tightened.cache, CacheRule::On { scope: CacheScope::Org, ttl_s: 60 });
+        assert_eq!(tightened.labels.len(), 1);
+        let off = (Layer::Org, "cache", "false");
+        assert_eq!(merged(&[on]).tightened_by(merged(&[off])).unwrap().cache, CacheRule::Off);
+    }
+
+    #[test]
+    fn a_caller_may_be_refused_its_own_guardrail() {
+        let guardrail = |caller: &str| format!(r#"{{"id": "g", "version": "1"{caller}}}"#);
+        let (plain, refuse) = (guardrail(""), guardrail(r#", "caller": "refuse""#));
+        let refuses =
+            |entries: &[(Layer, &str, &str)]| merge(applied(entries)).unwrap().refuse_other_guardrail;
+        assert!(!refuses(&[(Layer::Org, "guardrail", &plain)]));
+        assert!(refuses(&[(Layer::Org, "guardrail", &plain), (Layer::Team, "guardrail", &refuse)]));
     }
 
     #[test]

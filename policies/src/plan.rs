@@ -75,7 +75,7 @@ pub(crate) struct VerbRule {
     pub(crate) package: String,
     pub(crate) layer: Layer,
     pub(crate) verb: Verb,
-    owner: String,
+    pub(crate) owner: String,
     /// Whether it can speak about an action; `None` is all of them.
     actions: Option<BTreeSet<String>>,
     places: Places,
@@ -87,7 +87,7 @@ impl VerbRule {
         self.places.labelled.get(label).unwrap_or(&self.places.other).clone()
     }
 
-    fn speaks_about(&self, action: Action) -> bool {
+    pub(crate) fn speaks_about(&self, action: Action) -> bool {
         self.actions.as_ref().is_none_or(|actions| actions.contains(action.name()))
     }
 
@@ -191,8 +191,11 @@ impl Plans {
     }
 
     /// Layers that must each allow: the organisation always, others where they have an `allow` for the
-    /// action.
+    /// action. None of them where the action passes unless it is denied.
     pub(crate) fn responsible(&self, action: Action, principal: &Principal) -> BTreeSet<Layer> {
+        if action.passes_unless_denied() {
+            return BTreeSet::new();
+        }
         let allows = self.applicable(action, principal).filter(|rule| rule.verb == Verb::Allow);
         allows.map(|rule| rule.layer).chain([Layer::Org]).collect()
     }
@@ -291,6 +294,9 @@ mod tests {
         assert_eq!(responsible(Action::ModelInvoke, "red", "x"), BTreeSet::from([Layer::Org]));
         assert_eq!(responsible(Action::ToolUse, "red", "x"), BTreeSet::from([Layer::Org, Layer::Team]));
         assert_eq!(responsible(Action::ModelInvoke, "blue", "bot"), BTreeSet::from([Layer::Org, Layer::App]));
+        for action in [Action::ToolResult, Action::ModelRespond] {
+            assert_eq!(responsible(action, "blue", "bot"), BTreeSet::new());
+        }
     }
 
     #[test]

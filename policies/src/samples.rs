@@ -10,7 +10,10 @@ use hardpan_inference::request::{
     Dialect, KnowledgeBaseFacts, MessageCounts, Parameters, RequestFacts, Signals,
 };
 
-use crate::input::{Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, Subject, ToolFacts};
+use crate::input::{
+    Action, ApiFacts, Common, EndpointFacts, KbFacts, Question, ResponseFacts, Subject, ToolFacts,
+    ToolResultFacts,
+};
 
 pub(crate) struct Sample {
     pub(crate) action: Action,
@@ -37,6 +40,8 @@ pub(crate) struct Sample {
     pub(crate) args_json: String,
     pub(crate) args_valid: bool,
     pub(crate) tool_signals: Signals,
+    pub(crate) labels: Vec<String>,
+    pub(crate) routed_from: Option<String>,
     parsed_model: std::cell::OnceCell<ModelId>,
 }
 
@@ -111,6 +116,8 @@ impl Sample {
             args_json: r#"{"city":"Oslo"}"#.into(),
             args_valid: true,
             tool_signals: Signals::default(),
+            labels: Vec::new(),
+            routed_from: None,
             parsed_model: std::cell::OnceCell::new(),
         }
     }
@@ -131,7 +138,15 @@ impl Sample {
         Sample { action: Action::ApiCall, operation: Operation::InvokeAgent, ..Sample::invoke() }
     }
 
-    /// One of each action.
+    pub(crate) fn tool_result() -> Sample {
+        Sample { action: Action::ToolResult, ..Sample::invoke() }
+    }
+
+    pub(crate) fn respond() -> Sample {
+        Sample { action: Action::ModelRespond, ..Sample::invoke() }
+    }
+
+    /// One of each action that needs an allow.
     pub(crate) fn each() -> [Sample; 5] {
         [
             Sample::invoke(),
@@ -144,7 +159,9 @@ impl Sample {
 
     /// Few values per fact, so that equal questions come up too.
     pub(crate) fn random(dice: &mut Dice) -> Sample {
-        let mut sample = match dice.roll(16) {
+        let mut sample = match dice.roll(18) {
+            16 => Sample::tool_result(),
+            17 => Sample::respond(),
             0 => Sample::invoke_endpoint(),
             1 => Sample::retrieve(),
             2 => Sample::call_api(),
@@ -171,6 +188,8 @@ impl Sample {
         sample.declared = dice.roll(4) != 0;
         sample.args_json = dice.pick(&[r#"{"city":"Oslo"}"#, r#"{"query":"select 1"}"#, "[]"]).into();
         sample.args_valid = dice.roll(4) != 0;
+        sample.labels = if dice.roll(4) == 0 { vec!["untrusted".into()] } else { Vec::new() };
+        sample.routed_from = (dice.roll(4) == 0).then(|| "amazon.nova-pro-v1:0".into());
         sample
     }
 
@@ -184,6 +203,8 @@ impl Sample {
             ip: None,
             time_unix: self.time_unix,
             metadata: &self.metadata,
+            labels: &self.labels,
+            routed_from: self.routed_from.as_deref(),
         };
         let subject = match self.action {
             Action::ModelInvoke => Subject::ModelInvoke { model, request: &self.request },
@@ -221,6 +242,30 @@ impl Sample {
                     args_json: &self.args_json,
                     args_valid: self.args_valid,
                     args_errors: &[],
+                    signals: &self.tool_signals,
+                },
+            },
+            Action::ToolResult => Subject::ToolResult {
+                model: self.has_model.then_some(model),
+                result: ToolResultFacts {
+                    id: "tooluse_1",
+                    name: Some(&self.tool_name),
+                    failed: false,
+                    bytes: 100,
+                    signals: &self.tool_signals,
+                },
+            },
+            Action::ModelRespond => Subject::ModelRespond {
+                model: self.has_model.then_some(model),
+                response: ResponseFacts {
+                    stop_reason: Some("end_turn"),
+                    usage: Some((500, 20)),
+                    text_bytes: 100,
+                    tools: &[],
+                    tools_denied: &[],
+                    guardrail_intervened: false,
+                    partial: false,
+                    stream: false,
                     signals: &self.tool_signals,
                 },
             },

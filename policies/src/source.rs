@@ -1,8 +1,9 @@
-//! Where policies come from and what is read: Rego modules and their data, bounded, merged and named by a
-//! digest.
+//! Where policies come from and what is read: Rego modules and their data, bounded, verified, merged and named by
+//! a digest.
 //!
 //! Reading only: whether the rules make sense is decided in `gates`. Test files never enter a bundle,
-//! because a served policy must not contain a rule that exists to be mocked.
+//! because a served policy must not contain a rule that exists to be mocked. What an author would expect to be
+//! read, and is not, refuses the bundle: a rule left out silently could be one that denies.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -14,6 +15,10 @@ use serde_json::map::Entry;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use crate::bundle::archive::{self, ArchiveError};
+use crate::bundle::manifest::{Manifest, ManifestError};
+use crate::bundle::signature::{self, SIGNATURES_BYTES_MAX, SignatureError, Verification};
+use crate::bundle::{ARCHIVE_BYTES_MAX, FILES_MAX, UNPACKED_BYTES_MAX};
 use crate::library;
 
 /// The engine itself takes no larger module.
@@ -22,14 +27,20 @@ pub const MODULES_MAX: usize = 4096;
 /// One data file. Ten thousand teams fit in about four megabytes.
 pub const DATA_BYTES_MAX: u64 = 64 << 20;
 pub const DIRECTORY_DEPTH_MAX: usize = 16;
+const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+const MANIFEST: &str = ".manifest";
+const SIGNATURES: &str = ".signatures.json";
 
 /// Where the modules are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// The library compiled into the binary.
     Library,
-    /// A directory in OPA's layout: `*.rego` and `data.json`, everything else ignored.
+    /// A directory in OPA's layout: `*.rego`, `data.json`, `.manifest` and `.signatures.json`.
     Directory(PathBuf),
+    /// An OPA bundle: all that in a gzipped tar.
+    Archive(PathBuf),
 }
 
 /// One Rego file.
@@ -51,16 +62,35 @@ pub struct Bundle {
 impl Bundle {
     /// Reads the source, then merges each data file at the root of `data`.
     pub fn load(source: &Source, data_files: &[PathBuf]) -> Result<Bundle, LoadError> {
-        let mut files = match source {
-            Source::Library => Files::library(),
-            Source::Directory(directory) => Files::serving(directory)?,
-        };
-        for path in data_files {
-            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let text = read_bounded(path, &name, DATA_BYTES_MAX)?;
-            files.data.push(DataText { path: name, under: Vec::new(), text });
+        Bundle::load_verified(source, data_files, None)
+    }
+
+    /// The same with what a signature is checked with. The library needs none: it is part of the binary.
+    pub fn load_verified(
+        source: &Source,
+        data_files: &[PathBuf],
+        verification: Option<&Verification>,
+    ) -> Result<Bundle, LoadError> {
+        match source {
+            Source::Library => Files::library().serving(None, data_files),
+            Source::Directory(directory) => {
+                let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
+                files.read_directory(directory, &mut Vec::new())?;
+                files.serving(verification, data_files)
+            }
+            Source::Archive(path) => Bundle::from_archive(&read_archive(path)?, data_files, verification),
         }
-        files.bundle()
+    }
+
+    /// A bundle from the bytes of a gzipped tar.
+    pub fn from_archive(
+        archive: &[u8],
+        data_files: &[PathBuf],
+        verification: Option<&Verification>,
+    ) -> Result<Bundle, LoadError> {
+        let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
+        archive::unpack(archive, |path, bytes| files.add(path, bytes))?;
+        files.serving(verification, data_files)
     }
 
     /// A bundle from texts already in memory. `data` that is not an object counts as empty.
@@ -90,7 +120,8 @@ impl Bundle {
         &self.data
     }
 
-    /// `sha256:` and the hex digest over every path and text, sorted.
+    /// `sha256:` and the hex digest over every path and text, sorted; before it the manifest's own revision and a
+    /// `+`, where there is one.
     pub fn revision(&self) -> &str {
         &self.revision
     }
@@ -130,10 +161,44 @@ pub enum LoadError {
     Data { path: String, reason: String },
     #[error("{path}: sets data.{key}, which another file sets to something else")]
     Conflict { path: String, key: String },
+    #[error("more than {max} files", max = FILES_MAX)]
+    TooManyFiles,
+    #[error("the files together are larger than {max} bytes", max = UNPACKED_BYTES_MAX)]
+    TooMuch,
+    #[error("{path}: {why}")]
+    Unreadable { path: String, why: &'static str },
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     #[error("there is no Rego file")]
     Empty,
     #[error("{}", lines(.0))]
     Refused(Vec<Problem>),
+}
+
+impl LoadError {
+    /// One word for metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            LoadError::Read { .. } => "read",
+            LoadError::TooLarge { .. }
+            | LoadError::TooMany
+            | LoadError::TooDeep { .. }
+            | LoadError::TooManyFiles
+            | LoadError::TooMuch => "too_large",
+            LoadError::Archive(
+                ArchiveError::TooLarge | ArchiveError::Bomb { .. } | ArchiveError::TooMany,
+            ) => "too_large",
+            LoadError::Archive(_) => "archive",
+            LoadError::Manifest(_) => "manifest",
+            LoadError::Signature(_) => "signature",
+            LoadError::Data { .. } | LoadError::Conflict { .. } => "data",
+            LoadError::Unreadable { .. } | LoadError::Empty | LoadError::Refused(_) => "refused",
+        }
+    }
 }
 
 fn lines(problems: &[Problem]) -> String {
@@ -145,6 +210,13 @@ fn lines(problems: &[Problem]) -> String {
 pub(crate) struct Files {
     pub(crate) modules: Vec<ModuleText>,
     data: Vec<DataText>,
+    manifest: Option<String>,
+    signatures: Option<String>,
+    /// Files that are not read, but that a signature lists.
+    others: Vec<(String, Vec<u8>)>,
+    keeps_others: bool,
+    count: usize,
+    bytes: u64,
 }
 
 struct DataText {
@@ -154,16 +226,49 @@ struct DataText {
     text: String,
 }
 
+/// What a file is, by its path alone.
+enum FileKind {
+    Module,
+    Data,
+    Manifest,
+    Signatures,
+    Other,
+    Refused(&'static str),
+}
+
+impl FileKind {
+    fn of(path: &str) -> FileKind {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let hidden = path.split('/').any(|part| part.starts_with('.'));
+        match name {
+            _ if path == MANIFEST => FileKind::Manifest,
+            _ if path == SIGNATURES => FileKind::Signatures,
+            MANIFEST | SIGNATURES => FileKind::Refused("belongs at the root of a bundle"),
+            "data.yaml" | "data.yml" => FileKind::Refused("YAML is not read; write data.json"),
+            "patch.json" if path == name => FileKind::Refused("delta bundles are not served"),
+            "data.json" if !hidden => FileKind::Data,
+            _ if name.ends_with(".rego") && !hidden => FileKind::Module,
+            _ if hidden && (name == "data.json" || name.ends_with(".rego")) => {
+                FileKind::Refused("is hidden; rename it or leave it out")
+            }
+            _ => FileKind::Other,
+        }
+    }
+
+    fn bytes_max(&self) -> u64 {
+        match self {
+            FileKind::Module => MODULE_BYTES_MAX,
+            FileKind::Manifest => MANIFEST_BYTES_MAX,
+            FileKind::Signatures => SIGNATURES_BYTES_MAX,
+            FileKind::Data | FileKind::Other | FileKind::Refused(_) => DATA_BYTES_MAX,
+        }
+    }
+}
+
 impl Files {
     fn library() -> Files {
         let module = |(path, text): &(&str, &str)| ModuleText { path: (*path).into(), text: (*text).into() };
-        Files { modules: library::MODULES.iter().map(module).collect(), data: Vec::new() }
-    }
-
-    fn serving(directory: &Path) -> Result<Files, LoadError> {
-        let mut files = Files::all(directory)?;
-        files.modules.retain(|module| !is_test(&module.path));
-        Ok(files)
+        Files { modules: library::MODULES.iter().map(module).collect(), ..Files::default() }
     }
 
     /// Every module of a directory, tests included.
@@ -171,6 +276,40 @@ impl Files {
         let mut files = Files::default();
         files.read_directory(directory, &mut Vec::new())?;
         Ok(files)
+    }
+
+    /// What is served: verified whole, tests left out, inside its roots, and the local data beside it.
+    fn serving(
+        mut self,
+        verification: Option<&Verification>,
+        data_files: &[PathBuf],
+    ) -> Result<Bundle, LoadError> {
+        let modules = self.modules.iter().map(|module| (module.path.as_str(), module.text.as_bytes()));
+        let data = self.data.iter().map(|data| (data.path.as_str(), data.text.as_bytes()));
+        let manifest = self.manifest.iter().map(|text| (MANIFEST, text.as_bytes()));
+        let others = self.others.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+        let present = modules.chain(data).chain(manifest).chain(others);
+        signature::check(self.signatures.as_deref(), verification, present)?;
+        self.modules.retain(|module| !is_test(&module.path));
+        let manifest = self.manifest.as_deref().map(Manifest::parse).transpose()?;
+        if let Some(manifest) = &manifest {
+            // Local data is the operator's own and has no roots.
+            let own = merged(&self.data)?;
+            let problems = manifest.problems(&self.modules, &own);
+            if !problems.is_empty() {
+                return Err(LoadError::Refused(problems));
+            }
+        }
+        for path in data_files {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let text = read_bounded(path, &name, DATA_BYTES_MAX)?;
+            self.data.push(DataText { path: name, under: Vec::new(), text });
+        }
+        let mut bundle = self.bundle()?;
+        if let Some(revision) = manifest.and_then(|manifest| manifest.revision) {
+            bundle.revision = format!("{revision}+{}", bundle.revision);
+        }
+        Ok(bundle)
     }
 
     fn read_directory(&mut self, directory: &Path, under: &mut Vec<String>) -> Result<(), LoadError> {
@@ -182,12 +321,16 @@ impl Files {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(directory).map_err(read)? {
             names.push(entry.map_err(read)?.file_name());
+            if names.len() > FILES_MAX {
+                return Err(LoadError::TooManyFiles);
+            }
         }
         names.sort_unstable();
         for name in names {
             let text = name.to_string_lossy().into_owned();
+            let is_own = under.is_empty() && matches!(text.as_str(), MANIFEST | SIGNATURES);
             // Also skips `..data`, through which Kubernetes shows every mounted file a second time.
-            if text.starts_with('.') {
+            if text.starts_with('.') && !is_own {
                 continue;
             }
             let path = directory.join(&name);
@@ -196,16 +339,51 @@ impl Files {
                 under.push(text);
                 self.read_directory(&path, under)?;
                 under.pop();
-            } else if text.ends_with(".rego") {
+                continue;
+            }
+            let kind = FileKind::of(&shown);
+            if !matches!(kind, FileKind::Other) || self.keeps_others {
+                let bytes = read_bytes(&path, &shown, kind.bytes_max())?;
+                self.add(shown, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a file where it belongs.
+    fn add(&mut self, path: String, bytes: Vec<u8>) -> Result<(), LoadError> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(length);
+        if self.count > FILES_MAX {
+            return Err(LoadError::TooManyFiles);
+        }
+        if self.bytes > UNPACKED_BYTES_MAX {
+            return Err(LoadError::TooMuch);
+        }
+        let kind = FileKind::of(&path);
+        if length > kind.bytes_max() {
+            return Err(LoadError::TooLarge { path, bytes_max: kind.bytes_max() });
+        }
+        match kind {
+            FileKind::Module => {
                 if self.modules.len() >= MODULES_MAX {
                     return Err(LoadError::TooMany);
                 }
-                let text = read_bounded(&path, &shown, MODULE_BYTES_MAX)?;
-                self.modules.push(ModuleText { path: shown, text });
-            } else if text == "data.json" {
-                let text = read_bounded(&path, &shown, DATA_BYTES_MAX)?;
-                self.data.push(DataText { path: shown, under: under.clone(), text });
+                let text = utf8(&path, bytes)?;
+                self.modules.push(ModuleText { path, text });
             }
+            FileKind::Data => {
+                let text = utf8(&path, bytes)?;
+                let mut under: Vec<String> = path.split('/').map(str::to_owned).collect();
+                under.pop();
+                self.data.push(DataText { path, under, text });
+            }
+            FileKind::Manifest => self.manifest = Some(utf8(&path, bytes)?),
+            FileKind::Signatures => self.signatures = Some(utf8(&path, bytes)?),
+            FileKind::Other if self.keeps_others => self.others.push((path, bytes)),
+            FileKind::Other => {}
+            FileKind::Refused(why) => return Err(LoadError::Unreadable { path, why }),
         }
         Ok(())
     }
@@ -221,18 +399,29 @@ impl Files {
                 .chain(self.data.iter().map(|data| (data.path.as_str(), data.text.as_str())))
                 .collect(),
         );
-        let mut merged = Map::new();
-        for DataText { path, under, text } in self.data {
-            let object = parse_object(&path, &text)?;
-            let rooted = under.into_iter().rev().fold(object, |inner, key| {
-                let mut outer = Map::new();
-                outer.insert(key, Value::Object(inner));
-                outer
-            });
-            merge(&mut merged, rooted).map_err(|key| LoadError::Conflict { path, key })?;
-        }
-        Ok(Bundle { modules: self.modules, data: merged, revision })
+        let data = merged(&self.data)?;
+        Ok(Bundle { modules: self.modules, data, revision })
     }
+}
+
+fn merged(files: &[DataText]) -> Result<Map<String, Value>, LoadError> {
+    let mut merged = Map::new();
+    for DataText { path, under, text } in files {
+        let object = parse_object(path, text)?;
+        let rooted = under.iter().rev().fold(object, |inner, key| {
+            let mut outer = Map::new();
+            outer.insert(key.clone(), Value::Object(inner));
+            outer
+        });
+        merge(&mut merged, rooted).map_err(|key| LoadError::Conflict { path: path.clone(), key })?;
+    }
+    Ok(merged)
+}
+
+/// The bytes of an archive on disk.
+pub fn read_archive(path: &Path) -> Result<Vec<u8>, LoadError> {
+    let shown = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    read_bytes(path, &shown, ARCHIVE_BYTES_MAX)
 }
 
 fn is_test(path: &str) -> bool {
@@ -240,14 +429,24 @@ fn is_test(path: &str) -> bool {
 }
 
 fn read_bounded(path: &Path, shown: &str, bytes_max: u64) -> Result<String, LoadError> {
+    utf8(shown, read_bytes(path, shown, bytes_max)?)
+}
+
+fn read_bytes(path: &Path, shown: &str, bytes_max: u64) -> Result<Vec<u8>, LoadError> {
     let read = |reason| LoadError::Read { path: shown.to_owned(), reason };
     let mut bytes = Vec::new();
     File::open(path).map_err(read)?.take(bytes_max + 1).read_to_end(&mut bytes).map_err(read)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
         return Err(LoadError::TooLarge { path: shown.to_owned(), bytes_max });
     }
+    Ok(bytes)
+}
+
+fn utf8(shown: &str, bytes: Vec<u8>) -> Result<String, LoadError> {
+    let reason = |_| std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8");
     String::from_utf8(bytes)
-        .map_err(|_| read(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not UTF-8")))
+        .map_err(reason)
+        .map_err(|reason| LoadError::Read { path: shown.to_owned(), reason })
 }
 
 fn parse_object(path: &str, text: &str) -> Result<Map<String, Value>, LoadError> {
@@ -302,6 +501,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::bundle::archive::tests::archive;
+    use crate::bundle::signature::tests::{signatures, verification};
 
     fn data_of(texts: &[(&str, &[&str], &str)]) -> Result<Bundle, LoadError> {
         let module = ModuleText { path: "org/a.rego".into(), text: "package policy.org.a".into() };
@@ -313,7 +514,7 @@ mod tests {
                 text: (*text).into(),
             })
             .collect();
-        Files { modules: vec![module], data }.bundle()
+        Files { modules: vec![module], data, ..Files::default() }.bundle()
     }
 
     #[test]
@@ -378,5 +579,102 @@ mod tests {
     fn a_missing_directory_is_an_error() {
         let source = Source::Directory(Path::new(env!("CARGO_MANIFEST_DIR")).join("no such directory"));
         assert!(matches!(Bundle::load(&source, &[]), Err(LoadError::Read { .. })));
+    }
+
+    const RULE: (&str, &str) = ("org/a.rego", "package policy.org.a\nallow contains \"a\" if input.action");
+
+    fn from_archive(files: &[(&str, &str)], signed: bool) -> Result<Bundle, LoadError> {
+        let verification = signed.then(verification);
+        Bundle::from_archive(&archive(files), &[], verification.as_ref())
+    }
+
+    #[test]
+    fn an_archive_is_what_its_directory_is() {
+        let files = [
+            RULE,
+            ("org/a_test.rego", "package policy.org.a_test"),
+            ("data.json", r#"{"teams": {"a": 1}}"#),
+            ("org/limits/data.json", r#"{"n": 2}"#),
+            ("README.md", "not read"),
+        ];
+        let bundle = from_archive(&files, false).unwrap();
+        assert_eq!(bundle.modules().len(), 1);
+        let data = Value::Object(bundle.data().clone());
+        assert_eq!(data, json!({"teams": {"a": 1}, "org": {"limits": {"n": 2}}}));
+        let folder = std::env::temp_dir().join(format!("hardpan-source-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("org/limits")).unwrap();
+        for (path, text) in files {
+            std::fs::write(folder.join(path), text).unwrap();
+        }
+        let same = Bundle::load(&Source::Directory(folder.clone()), &[]).unwrap();
+        assert_eq!(same.revision(), bundle.revision());
+        std::fs::write(folder.join("bundle.tar.gz"), archive(&files)).unwrap();
+        let same = Bundle::load(&Source::Archive(folder.join("bundle.tar.gz")), &[]).unwrap();
+        assert_eq!(same.revision(), bundle.revision());
+        // A manifest and a signature count in a directory too.
+        std::fs::write(folder.join(MANIFEST), r#"{"roots": ["policy/team"]}"#).unwrap();
+        let error = Bundle::load(&Source::Directory(folder.clone()), &[]).err().unwrap();
+        assert!(error.to_string().contains("outside the roots"), "{error}");
+        std::fs::write(folder.join(SIGNATURES), "{}").unwrap();
+        let error = Bundle::load(&Source::Directory(folder.clone()), &[]).err().unwrap();
+        assert!(matches!(error, LoadError::Signature(SignatureError::Unverified)));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_manifest_names_the_revision_and_local_data_has_no_roots() {
+        let manifest = (MANIFEST, r#"{"revision": "v7", "roots": ["policy/org"]}"#);
+        let bundle = from_archive(&[manifest, RULE], false).unwrap();
+        let plain = from_archive(&[RULE], false).unwrap();
+        assert_eq!(bundle.revision(), format!("v7+{}", plain.revision()));
+        let file = std::env::temp_dir().join(format!("hardpan-local-{}.json", std::process::id()));
+        std::fs::write(&file, r#"{"exemptions": {}}"#).unwrap();
+        let with =
+            Bundle::from_archive(&archive(&[manifest, RULE]), std::slice::from_ref(&file), None).unwrap();
+        assert_ne!(with.revision(), bundle.revision(), "data is part of what is named");
+        assert!(with.data().contains_key("exemptions"));
+        std::fs::remove_file(file).unwrap();
+    }
+
+    #[test]
+    fn what_would_be_left_out_silently_refuses_the_bundle() {
+        for path in [
+            "data.yaml",
+            "org/data.yml",
+            "patch.json",
+            "org/.manifest",
+            "org/.signatures.json",
+            ".hidden/b.rego",
+            "._b.rego",
+            ".hidden/data.json",
+        ] {
+            let error = from_archive(&[RULE, (path, "{}")], false).err().unwrap();
+            assert!(
+                matches!(&error, LoadError::Unreadable { path: named, .. } if named == path),
+                "{path}: {error}"
+            );
+            assert_eq!(error.reason(), "refused");
+        }
+        let error = from_archive(&[("data.json", "{}")], false).err().unwrap();
+        assert!(matches!(error, LoadError::Empty));
+    }
+
+    #[test]
+    fn signed_archives_are_verified_with_every_file() {
+        let test = ("org/a_test.rego", "package policy.org.a_test");
+        let other = ("README.md", "read by nobody");
+        let signed = signatures(&[RULE, test, other]);
+        let files = [RULE, test, other, (SIGNATURES, signed.as_str())];
+        assert_eq!(from_archive(&files, true).unwrap().modules().len(), 1);
+        let reason =
+            |files: &[(&str, &str)], signed| from_archive(files, signed).err().map(|error| error.reason());
+        assert_eq!(reason(&files, false), Some("signature"));
+        assert_eq!(reason(&files[..3], true), Some("signature"));
+        assert_eq!(reason(&files[1..], true), Some("signature"));
+        assert_eq!(reason(&[files.as_slice(), &[("x.md", "")]].concat(), true), Some("signature"));
+        assert_eq!(
+            reason(&[(MANIFEST, "{}"), files[0], files[1], files[2], files[3]], true),
+            Some("signature")
+        );
     }
 }

@@ -158,7 +158,7 @@ fn aliases(module: &Module) -> BTreeMap<String, Vec<String>> {
     named.collect()
 }
 
-fn rule_head(rule: &Rule) -> &Expr {
+pub(crate) fn rule_head(rule: &Rule) -> &Expr {
     match rule {
         Rule::Default { refr, .. } => refr,
         Rule::Spec { head, .. } => match head {
@@ -260,7 +260,7 @@ fn set_form(element: &Expr) -> Form {
 }
 
 /// Actions named by every body, as `input.action == "…"` or `input.action in {"…", …}`.
-fn named_actions(bodies: &[RuleBody]) -> Option<BTreeSet<String>> {
+pub(crate) fn named_actions(bodies: &[RuleBody]) -> Option<BTreeSet<String>> {
     if bodies.is_empty() {
         return None;
     }
@@ -646,13 +646,13 @@ impl Walk<'_> {
     }
 }
 
-enum Step<'e> {
+pub(crate) enum Step<'e> {
     Static(String),
     Dynamic(&'e Expr),
 }
 
 /// A reference as its root and what follows it.
-fn flatten(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
+pub(crate) fn flatten(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
     let mut steps = Vec::new();
     let mut root = expression;
     loop {
@@ -683,7 +683,7 @@ fn static_prefix(steps: Vec<Step<'_>>) -> Vec<String> {
 }
 
 /// Root and fixed steps of a reference; empty when it is not one.
-fn static_path(expression: &Expr) -> Vec<String> {
+pub(crate) fn static_path(expression: &Expr) -> Vec<String> {
     let (root, steps) = flatten(expression);
     match root {
         Expr::Var { span, .. } => [span.text().to_owned()].into_iter().chain(static_prefix(steps)).collect(),
@@ -717,7 +717,7 @@ fn literal_texts(expression: &Expr) -> Option<Vec<String>> {
     }
 }
 
-fn place(span: &Span) -> String {
+pub(crate) fn place(span: &Span) -> String {
     format!("{}:{}", span.source.get_path(), span.line)
 }
 

@@ -1,8 +1,8 @@
 //! Runs the tests an organisation writes beside its rules, as `opa test` does: rules `test_*` in packages
 //! `…_test`.
 //!
-//! The bundle's gates are not applied, because a test may mock what a served rule may not. Coverage and
-//! fixtures are not handled here.
+//! The bundle's gates are not applied, because a test may mock what a served rule may not. Fixtures are not handled
+//! here.
 
 use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, Value};
 
+use crate::coverage::{Collector, Coverage};
 use crate::plan::rule_path;
 use crate::source::{Files, LoadError, Problem};
 use crate::syntax::{Form, Syntax};
@@ -57,6 +58,19 @@ impl TestReport {
 
 /// Loads every module and `data.json` under a directory and runs its tests, in the order of files and lines.
 pub fn run_tests(directory: &Path) -> Result<TestReport, LoadError> {
+    Ok(run(&mut load(directory)?, None))
+}
+
+/// The same, and which lines of the rules the tests reached.
+pub fn run_tests_with_coverage(directory: &Path) -> Result<(TestReport, Coverage), LoadError> {
+    let mut engine = load(directory)?;
+    engine.set_enable_coverage(true);
+    let mut collector = Collector::new(engine.get_modules());
+    let report = run(&mut engine, Some(&mut collector));
+    Ok((report, collector.finish()))
+}
+
+fn load(directory: &Path) -> Result<Engine, LoadError> {
     let bundle = Files::all(directory)?.bundle()?;
     let mut engine = Engine::new();
     engine.set_strict_builtin_errors(true);
@@ -77,10 +91,10 @@ pub fn run_tests(directory: &Path) -> Result<TestReport, LoadError> {
     }
     let check_interval = NonZeroU32::MIN.saturating_add(63);
     engine.set_execution_timer_config(ExecutionTimerConfig { limit: TEST_LIMIT, check_interval });
-    Ok(run(&mut engine))
+    Ok(engine)
 }
 
-fn run(engine: &mut Engine) -> TestReport {
+fn run(engine: &mut Engine, mut collector: Option<&mut Collector>) -> TestReport {
     let syntax = Syntax::read(engine.get_modules());
     let mut report = TestReport::default();
     for definition in &syntax.definitions {
@@ -96,7 +110,8 @@ fn run(engine: &mut Engine) -> TestReport {
         let outcome = if is_todo {
             Outcome::Skipped
         } else {
-            run_one(engine, &rule_path(&definition.path), matches!(definition.form, Form::Partial))
+            let is_partial = matches!(definition.form, Form::Partial);
+            run_one(engine, &rule_path(&definition.path), is_partial, collector.as_deref_mut())
         };
         report.cases.push(TestCase { name, at: definition.at.clone(), outcome });
     }
@@ -104,7 +119,7 @@ fn run(engine: &mut Engine) -> TestReport {
 }
 
 /// Each test gets its own clone, so that none can disturb another.
-fn run_one(engine: &Engine, path: &str, is_partial: bool) -> Outcome {
+fn run_one(engine: &Engine, path: &str, is_partial: bool, collector: Option<&mut Collector>) -> Outcome {
     let mut engine = engine.clone();
     let answer = catch_unwind(AssertUnwindSafe(|| {
         if is_partial {
@@ -117,6 +132,9 @@ fn run_one(engine: &Engine, path: &str, is_partial: bool) -> Outcome {
             engine.eval_rule(path.to_owned())
         }
     }));
+    if let Some(collector) = collector {
+        collector.add(&engine);
+    }
     match answer {
         Err(_) => Outcome::Error("the engine panicked".to_owned()),
         Ok(Err(error)) => Outcome::Error(error.to_string()),
@@ -143,7 +161,7 @@ mod tests {
         for (path, text) in modules {
             engine.add_policy((*path).into(), (*text).into()).unwrap();
         }
-        run(&mut engine).cases.into_iter().map(|case| (case.name, case.outcome)).collect()
+        run(&mut engine, None).cases.into_iter().map(|case| (case.name, case.outcome)).collect()
     }
 
     #[test]
@@ -172,6 +190,54 @@ mod tests {
         assert_eq!((&found[1].1, &found[2].1), (&Outcome::Failed, &Outcome::Failed));
         assert!(matches!(found[3].1, Outcome::Error(_)));
         assert_eq!(found[4].1, Outcome::Skipped);
+    }
+
+    #[test]
+    fn lines_no_test_reaches_are_told() {
+        let rules = "package policy.org.a\n\
+            allow if {\n\
+            input.x == 1\n\
+            every item in input.list {\n\
+            item > 0\n\
+            }\n\
+            }\n\
+            deny contains {\n\
+            \"code\": \"c\",\n\
+            } if {\n\
+            input.y\n\
+            names := [name |\n\
+            some name in input.names\n\
+            name != \"\"\n\
+            ]\n\
+            count(names) > 0\n\
+            }\n\
+            unused if {\n\
+            input.z\n\
+            input.w\n\
+            }";
+        let tests = "package policy.org.a_test\nimport data.policy.org.a\n\
+            test_a if a.allow with input as {\"x\": 1, \"list\": [1]}\n\
+            test_b if count(a.deny) == 0 with input as {\"y\": 1, \"names\": []}";
+        let mut engine = Engine::new();
+        engine.add_policy("a.rego".into(), rules.into()).unwrap();
+        engine.add_policy("a_test.rego".into(), tests.into()).unwrap();
+        engine.set_enable_coverage(true);
+        let mut collector = Collector::new(engine.get_modules());
+        assert!(run(&mut engine, Some(&mut collector)).is_success());
+        let coverage = collector.finish();
+        assert_eq!(coverage.files.len(), 1, "tests are not covered themselves");
+        let file = &coverage.files["a.rego"];
+        assert_eq!(file.covered, [3, 4, 5, 11, 12, 13, 16, 19].into());
+        assert_eq!(file.missed, [8, 14, 20].into());
+        assert_eq!(coverage.permille(), 727);
+    }
+
+    #[test]
+    fn the_shipped_policies_are_covered_by_their_tests() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("rego");
+        let (report, coverage) = run_tests_with_coverage(&directory).unwrap();
+        assert!(report.is_success());
+        assert!(coverage.permille() >= 950, "{coverage:#?}");
     }
 
     #[test]

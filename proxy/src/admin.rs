@@ -8,10 +8,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 
-use crate::snapshot::Snapshot;
+use crate::snapshot::Parts;
 
 pub struct Admin {
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Arc<Parts>,
     pub metrics: PrometheusHandle,
 }
 
@@ -51,7 +51,7 @@ impl Admin {
             word(credentials),
             word(records),
             word(identity),
-            hardpan_inference::json::quote(self.snapshot.policy_revision()),
+            hardpan_inference::json::quote(self.snapshot.now().policy_revision()),
         );
         (if ready { 200 } else { 503 }, "application/json", body)
     }

@@ -6,12 +6,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hardpan_filters::inspection::{Inspection, Redacted, redact};
 use hardpan_filters::replacement::{Scope, ScopedKeys, Treatment};
 use hardpan_filters::vault::Vault;
-use hardpan_inference::codec::{GuardrailPlace, PlainFamily, Request};
+use hardpan_inference::codec::{GuardrailPlace, PlainFamily, Request, RetrievalLimit, ToolResult};
 use hardpan_inference::edit;
 use hardpan_inference::finding::{Channel, PiiType, RedactPlace};
 use hardpan_inference::model_id::{ModelId, ModelKind};
@@ -19,8 +20,8 @@ use hardpan_inference::operation::{Asks, BodyShape, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_policies::{
-    ApiFacts, CacheRule, Common, Decision, EndpointFacts, KbFacts, Obligations, Question, Redact, Subject,
-    ToolFacts, Verdict,
+    Action, ApiFacts, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts, Obligations, Question,
+    Redact, ResponseFacts, Route, Subject, ToolFacts, ToolResultFacts, Verdict,
 };
 use hardpan_quotas::bound;
 use http::HeaderMap;
@@ -28,7 +29,11 @@ use http::HeaderMap;
 use crate::payload::Payload;
 use crate::record::Draft;
 use crate::refusal::{Denial, Refusal};
+use crate::sessions::Session;
 use crate::snapshot::Snapshot;
+
+/// Results of tools one request may hold and still be asked about, one by one.
+const TOOL_RESULTS_MAX: usize = 1024;
 
 /// Who asks what of whom: the same for every question of one request.
 pub struct Asker<'a> {
@@ -49,27 +54,70 @@ pub struct Asker<'a> {
     pub now_unix: i64,
     /// Labels the app put on the request.
     pub metadata: &'a BTreeMap<String, String>,
+    /// The conversation this belongs to.
+    pub session: Session,
+    /// The model the caller asked for, where policy picked another.
+    pub routed_from: Option<&'a str>,
 }
 
 /// Policy let this request go on.
+#[derive(Clone)]
 pub struct Clearance {
     obligations: Obligations,
+    /// What holds for searches, by knowledge base: one's filter is none of another's business.
+    retrieval: BTreeMap<String, RetrievalLimit>,
 }
 
 impl Clearance {
     /// What a decision comes to. Without one, by configuration, there is nothing to carry out.
     fn of(decision: Option<Decision>) -> Result<Self, Refusal> {
-        let Some(decision) = decision else { return Ok(Self { obligations: Obligations::default() }) };
-        match refusal_of(&decision) {
-            None => Ok(Self { obligations: decision.obligations }),
-            Some(refusal) => Err(refusal),
+        let obligations = match decision {
+            None => Obligations::default(),
+            Some(decision) => match refusal_of(&decision) {
+                None => decision.obligations,
+                Some(refusal) => return Err(refusal),
+            },
+        };
+        Ok(Self { obligations, retrieval: BTreeMap::new() })
+    }
+
+    /// Notes what the decision says of searches as said of one knowledge base.
+    fn about(mut self, knowledge_base: Option<&str>) -> Self {
+        let limit = std::mem::take(&mut self.obligations.retrieval);
+        if let Some(id) = knowledge_base
+            && limit != RetrievalLimit::default()
+        {
+            self.retrieval.insert(id.to_owned(), limit);
         }
+        self
     }
 
     /// Two decisions about one request: whatever either demands.
-    fn and(self, other: Clearance) -> Result<Self, Refusal> {
-        let obligations = self.obligations.merge(other.obligations);
-        Ok(Self { obligations: obligations.map_err(|_| Refusal::Unenforceable { obligation: "guardrail" })? })
+    pub fn and(mut self, other: Clearance) -> Result<Self, Refusal> {
+        let obligations =
+            self.obligations.merge(other.obligations).map_err(|conflict| conflicting(&conflict))?;
+        for (id, limit) in other.retrieval {
+            let own = self.retrieval.entry(id).or_default();
+            own.filters.extend(limit.filters);
+            own.results_max = [own.results_max, limit.results_max].into_iter().flatten().min();
+        }
+        Ok(Self { obligations, retrieval: self.retrieval })
+    }
+
+    /// The model that is to answer in place of the one asked for.
+    pub fn route(&self) -> Option<&Route> {
+        self.obligations.route.as_ref()
+    }
+
+    pub fn without_route(mut self) -> Self {
+        self.obligations.route = None;
+        self
+    }
+
+    /// When the answer has to be whole.
+    pub fn deadline(&self, elapsed: Duration) -> Option<Instant> {
+        let left = Duration::from_millis(self.obligations.timeout_ms?).saturating_sub(elapsed);
+        Instant::now().checked_add(left)
     }
 
     /// Tools that are taken out of the declaration.
@@ -86,7 +134,23 @@ impl Clearance {
         if !obligations.drop_tools.is_empty() {
             return Some("drop_tools");
         }
+        if let Some(obligation) = self.beyond_streams_both_ways() {
+            return Some(obligation);
+        }
         obligations.max_tokens.is_some_and(|limit| limit < max_tokens).then_some("max_tokens")
+    }
+
+    /// What can never be carried out on a conversation in both directions.
+    pub fn beyond_streams_both_ways(&self) -> Option<&'static str> {
+        let obligations = &self.obligations;
+        [
+            ("route", obligations.route.is_some()),
+            ("timeout_ms", obligations.timeout_ms.is_some()),
+            ("params", !obligations.params.is_empty()),
+            ("quota", !obligations.quotas.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, is_set)| is_set.then_some(name))
     }
 
     /// What is hidden in requests, answers and calls.
@@ -166,29 +230,113 @@ impl ClearedRequest {
 }
 
 impl Asker<'_> {
+    /// The same caller, asking for another model in this one's place.
+    pub fn of<'s>(&'s self, target: &'s Target, model: &'s ModelId) -> Asker<'s> {
+        Asker {
+            target,
+            model,
+            model_behind: ModelId::parse(model.base()).ok(),
+            routed_from: Some(self.model.as_str()),
+            snapshot: self.snapshot,
+            operation: self.operation,
+            region: self.region,
+            principal: self.principal,
+            more_models: self.more_models,
+            headers: self.headers,
+            ip: self.ip,
+            now_unix: self.now_unix,
+            metadata: self.metadata,
+            session: self.session,
+        }
+    }
+
     /// Reads a body of this request.
     pub fn parse<'b>(&self, payload: &'b Payload) -> Result<Request<'b>, Refusal> {
         crate::exchange::parse(self.snapshot, self.target, self.model, payload)
     }
 
-    /// Asks every question about the request, and stops at the first denial.
+    /// Asks every question about the request, and stops at the first denial. The results of tools come first: what
+    /// they mark a conversation with is known to the questions after them.
     pub fn clear(
         &self,
         request: &Request<'_>,
         inspection: &Inspection,
         draft: &mut Draft,
     ) -> Result<Clearance, Refusal> {
+        let of_results = self.clear_results(request, draft)?;
         let mut clearance: Option<Clearance> = None;
         for subject in self.subjects(request) {
             let decision = self.decide(subject, &inspection.signals);
             decision.iter().for_each(|decision| draft.decision(decision));
-            let next = Clearance::of(decision)?;
+            let knowledge_base = match subject {
+                Subject::KbRetrieve { kb, .. } => Some(kb.id),
+                _ => None,
+            };
+            let next = Clearance::of(decision)?.about(knowledge_base);
             clearance = Some(match clearance {
                 None => next,
                 Some(before) => before.and(next)?,
             });
         }
-        clearance.map_or_else(|| Clearance::of(None), Ok)
+        let mut clearance = clearance.map_or_else(|| Clearance::of(None), Ok)?;
+        let obligations = clearance.obligations.tightened_by(of_results);
+        clearance.obligations = obligations.map_err(|conflict| conflicting(&conflict))?;
+        draft.headers.extend(clearance.obligations.headers.clone());
+        Ok(clearance)
+    }
+
+    /// Asks about each result of a tool that the model is to read.
+    fn clear_results(&self, request: &Request<'_>, draft: &mut Draft) -> Result<Obligations, Refusal> {
+        let mut obligations = Obligations::default();
+        if !self.hears_of(Action::ToolResult) {
+            return Ok(obligations);
+        }
+        let results = request.tool_results();
+        if results.len() > TOOL_RESULTS_MAX {
+            return Err(Refusal::Policy(Denial {
+                code: "input_too_large".to_owned(),
+                message: "the request carries more results of tools than policies are asked about".to_owned(),
+                decision_id: draft.request_id.clone(),
+            }));
+        }
+        let blocks: Vec<_> = results.iter().map(|result| result.block).collect();
+        let signals = self.snapshot.inspector.signals_of(request, &blocks);
+        for (result, signals) in results.iter().zip(&signals) {
+            let Some(decision) = self.decide_result(result, signals) else { continue };
+            draft.aside(&decision);
+            if let Some(refusal) = refusal_of(&decision) {
+                return Err(refusal);
+            }
+            let merged = obligations.tightened_by(decision.obligations);
+            obligations = merged.map_err(|conflict| conflicting(&conflict))?;
+        }
+        Ok(obligations)
+    }
+
+    fn decide_result(&self, result: &ToolResult, signals: &Signals) -> Option<Decision> {
+        let result = ToolResultFacts {
+            id: &result.id,
+            name: result.name.as_deref(),
+            failed: result.failed,
+            bytes: result.bytes,
+            signals,
+        };
+        self.decide(Subject::ToolResult { model: self.model_named(), result }, signals)
+    }
+
+    /// Whether a rule may say something about what passes unless it is denied.
+    pub fn hears_of(&self, action: Action) -> bool {
+        let policy = self.snapshot.policy.as_ref();
+        policy.is_some_and(|policy| policy.speaks_about(action, self.principal))
+    }
+
+    /// Asks about an answer.
+    pub fn decide_response(&self, response: ResponseFacts<'_>) -> Option<Decision> {
+        self.decide(Subject::ModelRespond { model: self.model_named(), response }, response.signals)
+    }
+
+    fn model_named(&self) -> Option<&ModelId> {
+        Some(self.model).filter(|model| model.kind() != ModelKind::None)
     }
 
     /// What the request asks for: a knowledge base and the model that answers from it are two things.
@@ -263,17 +411,19 @@ impl Asker<'_> {
         }
     }
 
-    /// None where no policy is loaded.
+    /// None where no policy is loaded. What the decision marks the conversation with holds from now on, whatever
+    /// becomes of the request.
     fn decide(&self, subject: Subject<'_>, signals: &Signals) -> Option<Decision> {
         let policy = self.snapshot.policy.as_ref()?;
-        Some(policy.decide(&Question { common: self.common(signals), subject }))
+        let labels = self.session.labels();
+        let decision = policy.decide(&Question { common: self.common(signals, &labels), subject });
+        self.session.mark(&decision.obligations.labels);
+        Some(decision)
     }
 
     /// Asks whether one proposed call may reach the caller. None where no policy is loaded.
     pub fn decide_tool(&self, tool: ToolFacts<'_>) -> Option<Decision> {
-        let signals = tool.signals;
-        let model = Some(self.model).filter(|model| model.kind() != ModelKind::None);
-        self.decide(Subject::ToolUse { model, tool }, signals)
+        self.decide(Subject::ToolUse { model: self.model_named(), tool }, tool.signals)
     }
 
     /// What tokens, hashes and made-up values of this caller's conversation are made with.
@@ -282,7 +432,7 @@ impl Asker<'_> {
         self.snapshot.redaction.scoped(&Scope { team, app, user: user.as_deref(), conversation })
     }
 
-    fn common<'s>(&'s self, signals: &'s Signals) -> Common<'s> {
+    fn common<'s>(&'s self, signals: &'s Signals, labels: &'s [String]) -> Common<'s> {
         Common {
             operation: self.operation,
             region: self.region,
@@ -291,8 +441,19 @@ impl Asker<'_> {
             ip: self.ip,
             time_unix: self.now_unix,
             metadata: self.metadata,
+            labels,
+            routed_from: self.routed_from,
         }
     }
+}
+
+/// Two decisions about one request demand what cannot both be had.
+fn conflicting(conflict: &Conflict) -> Refusal {
+    let what = conflict.what.as_str();
+    let known = ["guardrail", "route", "temperature", "top_p", "top_k"];
+    let obligation = known.into_iter().find(|name| *name == what);
+    let of_many = ["header", "tag"].into_iter().find(|name| what.starts_with(name));
+    Refusal::Unenforceable { obligation: obligation.or(of_many).unwrap_or("obligations") }
 }
 
 /// How values of a type are replaced in a text of a request. What a tool returned is in two places at once: the stricter
@@ -352,9 +513,16 @@ pub fn carry_out(
         None => Vault::default(),
     };
     let Redacted { mut edits, count: redactions } = clearance.redacted(&mut vault, request, inspection)?;
+    if !obligations.quotas.is_empty() {
+        // The ledger keeps the configured limits alone.
+        return Err(Refusal::Unenforceable { obligation: "quota" });
+    }
     let (max_tokens, changes) = output_limit(asker, obligations, request)?;
     edits.extend(changes);
-    let (guardrail_header, change) = guardrail(obligations, request)?;
+    edits.extend(parameters(asker, obligations, request)?);
+    let searches = request.limit_retrieval(asker.target.member("knowledgeBaseId"), &clearance.retrieval);
+    edits.extend(searches.ok_or(Refusal::Unenforceable { obligation: "filter" })?);
+    let (guardrail_header, change) = guardrail(asker, obligations, request)?;
     edits.extend(change);
     let mut tags_header = None;
     if request.facts.dialect == Dialect::Converse {
@@ -385,17 +553,34 @@ pub fn carry_out(
     Ok((cleared, vault))
 }
 
+/// Whether no text comes of the request, so that nothing about it can be bounded.
+fn writes_nothing(asker: &Asker<'_>, request: &Request<'_>) -> bool {
+    let family = matches!(
+        request.facts.dialect,
+        Dialect::Plain(PlainFamily::Embeddings | PlainFamily::Rerank | PlainFamily::Image)
+    );
+    !asker.operation.generates() || family
+}
+
+/// The changes that keep sampling parameters within their ranges.
+fn parameters(
+    asker: &Asker<'_>,
+    obligations: &Obligations,
+    request: &Request<'_>,
+) -> Result<Vec<edit::Edit>, Refusal> {
+    if writes_nothing(asker, request) {
+        return Ok(Vec::new());
+    }
+    request.keep_within(&obligations.params).map_err(|_| Refusal::Unenforceable { obligation: "params" })
+}
+
 /// How many tokens one answer may have, and the changes that write it down.
 fn output_limit(
     asker: &Asker<'_>,
     obligations: &Obligations,
     request: &Request<'_>,
 ) -> Result<(u64, Vec<edit::Edit>), Refusal> {
-    let writes_nothing = matches!(
-        request.facts.dialect,
-        Dialect::Plain(PlainFamily::Embeddings | PlainFamily::Rerank | PlainFamily::Image)
-    );
-    if !asker.operation.generates() || writes_nothing {
+    if writes_nothing(asker, request) {
         return Ok((0, Vec::new()));
     }
     let quota = &asker.snapshot.config.quota;
@@ -417,12 +602,14 @@ fn output_limit(
 
 /// Where the guardrail that policy sets goes: into the body, or into headers.
 fn guardrail(
+    asker: &Asker<'_>,
     obligations: &Obligations,
     request: &Request<'_>,
 ) -> Result<(Option<GuardrailRef>, Option<edit::Edit>), Refusal> {
     let Some(guardrail) = &obligations.guardrail else { return Ok((None, None)) };
     let unenforceable = Refusal::Unenforceable { obligation: "guardrail" };
-    if request.narrows_guardrail() {
+    let names_other = callers_guardrail(asker, request).is_some_and(|own| own != *guardrail);
+    if request.narrows_guardrail() || (obligations.refuse_other_guardrail && names_other) {
         return Err(unenforceable);
     }
     match request.set_guardrail(guardrail) {
@@ -430,6 +617,35 @@ fn guardrail(
         GuardrailPlace::Header => Ok((Some(guardrail.clone()), None)),
         GuardrailPlace::Nowhere => Err(unenforceable),
     }
+}
+
+/// The guardrail the caller names, in the body or in headers.
+fn callers_guardrail(asker: &Asker<'_>, request: &Request<'_>) -> Option<GuardrailRef> {
+    let header = |name: &str| {
+        asker.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let in_headers = || {
+        let id = header("x-amzn-bedrock-guardrailidentifier")?;
+        let version = header("x-amzn-bedrock-guardrailversion").unwrap_or_default();
+        Some(GuardrailRef { id, version })
+    };
+    request.facts.guardrail.clone().or_else(in_headers)
+}
+
+/// What a conversation is known by: the session the service keeps it under, or the message it began with.
+pub fn session(
+    snapshot: &Snapshot,
+    target: &Target,
+    principal: &Principal,
+    request: &Request<'_>,
+) -> Session {
+    // Without a policy nobody asks.
+    let conversation = match (&snapshot.policy, target.member("sessionId")) {
+        (None, _) => String::new(),
+        (Some(_), Some(kept)) => format!("session {kept}"),
+        (Some(_), None) => format!("message {}", first_message(request)),
+    };
+    Session::of(principal, &conversation)
 }
 
 /// Labels beside the body are part of the request.

@@ -19,9 +19,10 @@ use hardpan_inference::json::{self, Document, Kind, ValueId, quote};
 use hardpan_inference::operation::Target;
 use hardpan_inference::stream::event_stream::{self, Frame, FrameDecoder};
 use hardpan_inference::usage::{TokenUsage, Tokens};
+use hardpan_policies::Action;
 
 use crate::answer::whole::arguments_changes;
-use crate::answer::{AnswerContext, Completion};
+use crate::answer::{AnswerContext, Completion, Words, is_name_of_thing};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out};
 use crate::downstream::{Downstream, end_to_end};
 use crate::exchange::{self, reserve};
@@ -30,6 +31,7 @@ use crate::payload::Payload;
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome, add_own_headers};
+use crate::sessions::Session as Marks;
 use crate::snapshot::Snapshot;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
 use crate::upstream::{Conversation, Said};
@@ -59,6 +61,7 @@ pub async fn exchange(
     draft.request(&model, &request.facts);
     let metadata = exchange::label(&mut principal, claim, downstream, &request, draft);
     let headers = forward::passing(target.operation.service(), downstream.headers());
+    let conversation = uuid::Uuid::new_v4().to_string();
     let asker = Asker {
         snapshot,
         operation: target.operation,
@@ -72,9 +75,15 @@ pub async fn exchange(
         ip: downstream.ip(),
         now_unix: now,
         metadata: &metadata,
+        // A conversation begins without a message to know it by again.
+        session: Marks::of(&principal, &conversation),
+        routed_from: None,
     };
     let inspection = Default::default();
     let clearance = asker.clear(&request, &inspection, draft)?;
+    if let Some(obligation) = clearance.beyond_streams_both_ways() {
+        return Err(Refusal::Unenforceable { obligation });
+    }
     let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
     draft.stage("policy");
     let reservation = reserve(&asker, &cleared, draft)?;
@@ -82,13 +91,15 @@ pub async fn exchange(
         asker: &asker,
         max_tokens: cleared.max_tokens,
         chain,
-        // A conversation begins without a message to know it by again.
-        vault: Vault::new(asker.redaction_keys(&uuid::Uuid::new_v4().to_string())),
+        vault: Vault::new(asker.redaction_keys(&conversation)),
         redaction: crate::answer::redaction(&clearance),
         tools: Vec::new(),
+        judged: asker.hears_of(Action::ModelRespond),
+        words: Words::default(),
         completion: Completion { streamed: true, ..Completion::default() },
     };
     let ended = session.run(&clearance, &cleared, downstream, draft).await;
+    session.judge(&ended);
     let outcome = ended.into_outcome(session.completion, downstream, draft).await;
     settlement::settle(&asker, &cleared, reservation, &outcome, draft);
     outcome.into_result()
@@ -145,6 +156,9 @@ struct Session<'a> {
     redaction: AnswerRedaction,
     /// As the session's prompt declares them.
     tools: Vec<DeclaredTool>,
+    /// Policy is asked about the model's answers.
+    judged: bool,
+    words: Words,
     completion: Completion,
 }
 
@@ -392,6 +406,10 @@ impl Session<'_> {
         for id in document.descendants(body) {
             let Some(text) = document.string(id).filter(|_| !document.is_key(id)) else { continue };
             self.completion.content_bytes += text.len() as u64;
+            let own_name = document.name_of(id).unwrap_or_default();
+            if self.judged && Some(id) != call_content && !is_name_of_thing(&own_name) {
+                self.words.hear_whole(&text);
+            }
             let mut tally = std::mem::take(&mut self.completion.tally);
             let changed = if Some(id) == call_content {
                 arguments_changes(&self.context(), &text, &mut tally)
@@ -419,7 +437,22 @@ impl Session<'_> {
             redaction: &self.redaction,
             tools: &self.tools,
             unreadable_tools: false,
+            judged: self.judged,
+            deadline: None,
         }
+    }
+
+    /// Asks about what the model said, when all of it was said and heard: the answer is on record, and nothing of it can
+    /// be taken back.
+    fn judge(&mut self, ended: &End) {
+        if !self.judged {
+            return;
+        }
+        let mut completion = std::mem::take(&mut self.completion);
+        completion.complete = matches!(ended, End::Whole);
+        let words = std::mem::take(&mut self.words);
+        let _ = self.context().judge(&mut completion, &words);
+        self.completion = completion;
     }
 
     /// The text in a refused call's place. None lets it go on.

@@ -11,13 +11,13 @@ use hardpan_caches::{CacheKey, KeyParts};
 use hardpan_filters::inspection::Inspection;
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::model_id::{ModelId, ModelKind};
-use hardpan_inference::operation::{Asks, RouteError, Service, Streams, Target, route};
+use hardpan_inference::operation::{self, Asks, RouteError, Service, Streams, Target};
 use hardpan_inference::principal::Principal;
-use hardpan_policies::{CacheRule, CacheScope};
+use hardpan_policies::{Action, CacheRule, CacheScope};
 use hardpan_quotas::{Demand, Reservation};
 
 use crate::answer::{AnswerContext, Completion};
-use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools};
+use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools, session};
 use crate::config::{OpaqueBody, matches};
 use crate::downstream::Downstream;
 use crate::identity::{self, Claim, SignedBody};
@@ -26,9 +26,11 @@ use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
-use crate::upstream::UpstreamAnswer;
-use crate::{duplex, forward, models, settlement};
+use crate::upstream::{UpstreamAnswer, UpstreamError};
+use crate::{duplex, forward, models, route, settlement};
 
+/// What a model says that does not answer: another one may.
+const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
 /// Bodies above this are inspected off the event loop's turn.
 const INSPECT_INLINE_BYTES_MAX: usize = 256 << 10;
 
@@ -55,7 +57,8 @@ pub async fn exchange(
     let more_models = named_models(snapshot, &target, &request, &mut model, region).await?;
     draft.request(&model, &request.facts);
     let metadata = label(&mut principal, &claim, downstream, &request, draft);
-    let labels = forward::labels(target.operation.service(), downstream.headers());
+    let labels = forward::labels(target.operation.service(), downstream.headers()).map(str::to_owned);
+    let labels = labels.as_deref();
     let inspection = inspect(snapshot, &request, labels, payload.raw.len());
     draft.inspection(&inspection, snapshot.config.guards.injection);
     draft.stage("inspection");
@@ -74,39 +77,122 @@ pub async fn exchange(
         ip: snapshot.policy.as_ref().and_then(|_| downstream.ip()),
         now_unix: draft.unix_seconds(),
         metadata: &metadata,
+        session: session(snapshot, &target, &principal, &request),
+        routed_from: None,
     };
     let clearance = asker.clear(&request, &inspection, draft)?;
     draft.stage("policy");
+    let asked = Attempt {
+        asker: &asker,
+        clearance: &clearance,
+        payload: &payload,
+        request: &request,
+        inspection: &inspection,
+        labels,
+        may_pass_on: false,
+    };
+    if clearance.route().is_some() {
+        return routed(asked, downstream, draft).await;
+    }
+    attempt(asked, downstream, draft).await?.outcome.into_result()
+}
 
-    let mut tools = declared_tools(&request);
+/// A request that policy let go on, to one model.
+struct Attempt<'x, 'a> {
+    asker: &'x Asker<'a>,
+    clearance: &'x Clearance,
+    payload: &'x Payload,
+    request: &'x Request<'x>,
+    inspection: &'x Inspection,
+    labels: Option<&'x str>,
+    /// Another model would be called if this one does not answer.
+    may_pass_on: bool,
+}
+
+/// What became of an attempt.
+struct Tried {
+    outcome: Outcome,
+    /// The model did not answer, and the caller was told nothing.
+    passed_on: bool,
+}
+
+impl From<Outcome> for Tried {
+    fn from(outcome: Outcome) -> Self {
+        Self { outcome, passed_on: false }
+    }
+}
+
+/// Calls the models of policy's route until one answers.
+async fn routed(
+    asked: Attempt<'_, '_>,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Result<(), Refusal> {
+    let Attempt { asker, clearance, payload, request, inspection, labels, .. } = asked;
+    let candidates = route::candidates(asker, clearance.clone(), request, inspection, payload, draft).await?;
+    let mut candidates = candidates.into_iter();
+    while let Some(mut candidate) = candidates.next() {
+        candidate.note(draft);
+        let asker = asker.of(&candidate.target, &candidate.model);
+        let request = asker.parse(&candidate.payload)?;
+        let inspection = inspect(asker.snapshot, &request, labels, candidate.payload.raw.len());
+        let next = Attempt {
+            asker: &asker,
+            clearance: &candidate.clearance,
+            payload: &candidate.payload,
+            request: &request,
+            inspection: &inspection,
+            labels,
+            may_pass_on: candidates.len() > 0,
+        };
+        let tried = attempt(next, downstream, draft).await?;
+        if !tried.passed_on {
+            return tried.outcome.into_result();
+        }
+    }
+    // The last one never passes on, so only a route to nobody comes here.
+    Err(Refusal::Unenforceable { obligation: "route" })
+}
+
+/// From a cleared request to its settlement.
+async fn attempt(
+    attempt: Attempt<'_, '_>,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Result<Tried, Refusal> {
+    let Attempt { asker, clearance, payload, request, inspection, labels, may_pass_on } = attempt;
+    let snapshot = asker.snapshot;
+    let mut tools = declared_tools(request);
     tools.retain(|tool| !clearance.drops(&tool.name));
-    let trimmed = drop_tools(&clearance, &request, &payload)?;
+    let trimmed = drop_tools(clearance, request, payload)?;
     let (cleared, vault) = match trimmed {
-        None => carry_out(&asker, &clearance, &request, &inspection, payload.clone())?,
+        None => carry_out(asker, clearance, request, inspection, payload.clone())?,
         Some(trimmed) => {
             let request = asker.parse(&trimmed)?;
             let inspection = inspect(snapshot, &request, labels, trimmed.raw.len());
-            carry_out(&asker, &clearance, &request, &inspection, trimmed.clone())?
+            carry_out(asker, clearance, &request, &inspection, trimmed.clone())?
         }
     };
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
 
-    let reservation = reserve(&asker, &cleared, draft)?;
+    let reservation = reserve(asker, &cleared, draft)?;
     let unreadable_tools = request.facts.tools_unreadable;
     let dialect = cleared.dialect;
-    let redaction = crate::answer::redaction(&clearance);
+    let redaction = crate::answer::redaction(clearance);
     let context = AnswerContext {
-        asker: &asker,
+        asker,
         dialect,
         vault: &vault,
         redaction: &redaction,
         tools: &tools,
         unreadable_tools,
+        judged: asker.operation.generates() && asker.hears_of(Action::ModelRespond),
+        deadline: clearance.deadline(draft.elapsed()),
     };
-    let outcome = answer(&context, &clearance, &cleared, &reservation, downstream, draft).await;
-    settlement::settle(&asker, &cleared, reservation, &outcome, draft);
-    outcome.into_result()
+    let tried = answer(&context, clearance, &cleared, &reservation, may_pass_on, downstream, draft).await;
+    settlement::settle(asker, &cleared, reservation, &tried.outcome, draft);
+    Ok(tried)
 }
 
 /// Which operation is asked for, and by whom, from a head that can be trusted to mean one thing.
@@ -122,7 +208,7 @@ fn read_head(
     let (prefix, raw_target) = identity::strip(prefixes, downstream.raw_target());
     draft.path_dialect = ErrorDialect::of_path(raw_target);
     let signing_name = identity::signing_name(downstream.headers(), prefix);
-    let target = route(downstream.method(), raw_target, signing_name)?;
+    let target = operation::route(downstream.method(), raw_target, signing_name)?;
     draft.target(&target);
     let encoding = downstream.headers().get(http::header::CONTENT_ENCODING);
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -310,26 +396,38 @@ async fn answer(
     clearance: &Clearance,
     cleared: &ClearedRequest,
     reservation: &Reservation,
+    may_pass_on: bool,
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
-) -> Outcome {
+) -> Tried {
     let snapshot = context.asker.snapshot;
     let key = cache_key(context.asker, clearance, cleared);
     if let (Some(cache), Some((key, _))) = (&snapshot.cache, &key) {
         draft.cache = "miss";
         if let Some(entry) = cache.get(key) {
             draft.cache = "exact";
-            return respond::from_cache(context, &entry, downstream, draft).await;
+            return respond::from_cache(context, &entry, downstream, draft).await.into();
         }
     }
     draft.attempts = 1;
-    tokio::select! {
+    let sent = tokio::select! {
         biased;
-        sent = send(context.asker, clearance, cleared, reservation) => match sent {
-            Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await,
-            Err(refusal) => Outcome::unanswered(refusal),
-        },
-        () = downstream.left() => respond::left(Completion::default(), draft),
+        sent = send(context.asker, clearance, cleared, reservation) => sent,
+        () = downstream.left() => return respond::left(Completion::default(), draft).into(),
+        () = respond::until(context.deadline) => {
+            return Outcome::unanswered(Refusal::Upstream(UpstreamError::Timeout)).into();
+        }
+    };
+    match sent {
+        Ok(answer) if may_pass_on && PASSED_ON.contains(&answer.status) => {
+            let outcome = Outcome { completion: Completion::default(), reached_model: false, failure: None };
+            Tried { outcome, passed_on: true }
+        }
+        Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await.into(),
+        Err(refusal) => {
+            let passed_on = may_pass_on && matches!(refusal, Refusal::Upstream(_));
+            Tried { outcome: Outcome::unanswered(refusal), passed_on }
+        }
     }
 }
 

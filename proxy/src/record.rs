@@ -14,10 +14,10 @@ use hardpan_inference::operation::{Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::RequestFacts;
 use hardpan_inference::usage::{TokenUsage, UsageSource};
-use hardpan_policies::Decision;
+use hardpan_policies::{Decision, Verdict};
 use hardpan_pricing::Cost;
 use hardpan_telemetry::audit::{
-    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord, user_id_hash,
+    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
 };
 use hardpan_telemetry::metrics;
 use time::OffsetDateTime;
@@ -28,6 +28,9 @@ use crate::snapshot::Snapshot;
 
 /// Longest text taken over from a caller into a record.
 const TEXT_BYTES_MAX: usize = 256;
+
+/// Warnings of parts that one record tells.
+const WARNINGS_MAX: usize = 64;
 
 /// No `Debug`: it names users.
 pub struct Draft {
@@ -53,6 +56,10 @@ pub struct Draft {
     pub attempts: u32,
     pub decision: Option<AuditDecision>,
     pub decision_id: Option<String>,
+    /// Warnings of questions about parts of the exchange.
+    warnings: Vec<String>,
+    /// Headers policy puts on the answer.
+    pub headers: BTreeMap<String, String>,
     pub findings: BTreeMap<&'static str, u64>,
     pub answer_findings: BTreeMap<&'static str, u64>,
     pub injection_score: Option<f32>,
@@ -97,6 +104,8 @@ impl Draft {
             attempts: 0,
             decision: None,
             decision_id: None,
+            warnings: Vec::new(),
+            headers: BTreeMap::new(),
             findings: BTreeMap::new(),
             answer_findings: BTreeMap::new(),
             injection_score: None,
@@ -208,6 +217,18 @@ impl Draft {
         });
     }
 
+    /// A decision about a part of the exchange: a tool's result, the answer. It stands in the record where it denies; of
+    /// others only the warnings do.
+    pub fn aside(&mut self, decision: &Decision) {
+        if decision.verdict == Verdict::Deny {
+            return self.decision(decision);
+        }
+        metrics::decision(decision.verdict.name(), !decision.shadow.is_empty());
+        let room = WARNINGS_MAX.saturating_sub(self.warnings.len());
+        let warnings = decision.warnings.iter().take(room);
+        self.warnings.extend(warnings.map(|reason| format!("{}:{}", reason.package, reason.code)));
+    }
+
     pub fn refused(&mut self, refusal: &Refusal) {
         let blame = match refusal.blame() {
             Blame::Client => "client",
@@ -254,10 +275,16 @@ impl Draft {
         let _ = snapshot.records.submit(self.into_record(snapshot, elapsed));
     }
 
-    fn into_record(self, snapshot: &Snapshot, elapsed: Duration) -> AuditRecord {
-        let salt = snapshot.config.records.user_salt.as_bytes();
+    fn into_record(mut self, snapshot: &Snapshot, elapsed: Duration) -> AuditRecord {
+        if let Some(decision) = &mut self.decision {
+            decision.warnings.append(&mut self.warnings);
+        }
+        let salt = &snapshot.config.records.user_salt;
+        let began = self.unix_seconds();
+        let (user_id_hash, user_id_epoch) = self.user.as_deref().map(|user| salt.hash(user, began)).unzip();
         let principal = self.verified.then(|| AuditPrincipal {
-            user_id_hash: self.user.as_deref().map(|user| user_id_hash(salt, user)),
+            user_id_hash,
+            user_id_epoch: user_id_epoch.flatten(),
             app: self.app,
             team: self.team,
         });

@@ -4,7 +4,7 @@
 //! connection to AWS is dropped, which stops the call. A stream that cannot be finished truthfully ends in an
 //! exception of its own protocol, or in a broken transport; never tidily.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use hardpan_aws::error::ErrorDialect;
@@ -77,7 +77,8 @@ pub async fn from_upstream(
         return streamed(context, answer, keep, downstream, draft).await;
     }
     let snapshot = context.asker.snapshot;
-    let body = match read_whole(&mut answer, snapshot.config.limits.answer_bytes_max, downstream).await {
+    let bytes_max = snapshot.config.limits.answer_bytes_max;
+    let body = match read_whole(&mut answer, bytes_max, context.deadline, downstream).await {
         Ok(Some(body)) => body,
         Ok(None) => return left(known_from_head(&answer.headers), draft),
         Err(failure) => {
@@ -94,7 +95,7 @@ pub async fn from_upstream(
         draft.error = text_header(&headers, "x-amzn-errortype").map(|kind| error_name(&kind));
         return respond(downstream, draft, status, headers, body, Completion::default(), false).await;
     }
-    let (changed, mut completion) = match whole::process(context, &body) {
+    let (changed, mut completion, words) = match whole::process(context, &body) {
         Ok(processed) => processed,
         Err(failure) => {
             return Outcome {
@@ -108,6 +109,9 @@ pub async fn from_upstream(
     // The body splits cache writes by their life, which the headers do not.
     completion.usage = completion.usage.or(head.usage);
     completion.service_tier = completion.service_tier.or(head.service_tier);
+    if let Some(refusal) = context.judge(&mut completion, &words) {
+        return Outcome { completion, reached_model: true, failure: Some(refusal) };
+    }
     store(context, keep, status, &headers, &body, &completion);
     draft.stage("answer");
     respond(downstream, draft, status, headers, changed, completion, true).await
@@ -127,22 +131,26 @@ pub async fn from_cache(
             Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
         })
         .collect();
-    let processed = if is_stream(context, &headers) {
+    let (processed, completion) = if is_stream(context, &headers) {
         let mut governor = StreamGovernor::new(context, content_type(&headers));
-        governor.push(&entry.body).and_then(|first| {
-            let rest = governor.finish()?;
-            Ok((Bytes::from([first, rest].concat()), governor.into_completion()))
-        })
+        let whole = match governor.push(&entry.body) {
+            Ok(first) => governor.finish().map(|rest| Bytes::from([first, rest].concat())),
+            Err(failure) => Err(failure),
+        };
+        (whole, governor.into_completion())
     } else {
-        whole::process(context, &entry.body)
+        match whole::process(context, &entry.body) {
+            Ok((body, mut completion, words)) => {
+                (context.judge(&mut completion, &words).map_or(Ok(body), Err), completion)
+            }
+            Err(failure) => (Err(failure), Completion::default()),
+        }
     };
     draft.first_byte = Some(draft.elapsed());
     draft.stage("cache");
     match processed {
-        Ok((body, completion)) => {
-            respond(downstream, draft, entry.status, headers, body, completion, false).await
-        }
-        Err(failure) => Outcome::refused(failure),
+        Ok(body) => respond(downstream, draft, entry.status, headers, body, completion, false).await,
+        Err(failure) => Outcome { completion, reached_model: false, failure: Some(failure) },
     }
 }
 
@@ -184,6 +192,7 @@ async fn streamed(
             biased;
             piece = answer.read() => piece,
             () = downstream.left() => return drained(answer, governor, draft).await,
+            () = until(context.deadline) => Err(UpstreamError::Timeout),
         };
         let piece = match piece {
             Ok(Some(piece)) => piece,
@@ -287,6 +296,7 @@ async fn broken(
 async fn read_whole(
     answer: &mut UpstreamAnswer,
     bytes_max: usize,
+    deadline: Option<Instant>,
     downstream: &mut Downstream<'_>,
 ) -> Result<Option<Bytes>, Refusal> {
     let mut body = BytesMut::new();
@@ -295,6 +305,7 @@ async fn read_whole(
             biased;
             piece = answer.read() => piece,
             () = downstream.left() => return Ok(None),
+            () = until(deadline) => Err(UpstreamError::Timeout),
         };
         match piece? {
             None => return Ok(Some(body.freeze())),
@@ -303,6 +314,14 @@ async fn read_whole(
             }
             Some(piece) => body.extend_from_slice(&piece),
         }
+    }
+}
+
+/// Waits for the moment when an answer has to be whole; for ever where there is none.
+pub async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -366,6 +385,11 @@ fn store(
 pub fn add_own_headers(headers: &mut HeaderMap, draft: &Draft) {
     let decision = draft.decision_id.as_ref().unwrap_or(&draft.request_id);
     headers.extend(header("x-hardpan-decision-id", decision));
+    for (name, value) in &draft.headers {
+        if let Ok(name) = HeaderName::try_from(name) {
+            headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+        }
+    }
     if !headers.contains_key("x-amzn-requestid") {
         headers.extend(header("x-amzn-requestid", &draft.request_id));
     }

@@ -16,7 +16,7 @@ use crate::admin::Admin;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
 use crate::service::Edge;
-use crate::snapshot::Snapshot;
+use crate::snapshot::Parts;
 
 /// Histograms that nobody scrapes would grow without this.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(50);
 const GRACE_SECONDS: u64 = 1;
 
 /// Serves until the process is told to stop: SIGTERM lets requests under way end, SIGINT stops at once.
-pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), TlsError> {
+pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), TlsError> {
     let config = &snapshot.config;
     let conf = ServerConf {
         threads: config.threads,
@@ -66,7 +66,7 @@ pub fn serve(snapshot: &Arc<Snapshot>, metrics: PrometheusHandle) -> Result<(), 
 /// Turns signals into shutdowns. Draining comes first: until the last request under way has ended, or its time is
 /// up, the process still serves, but is not ready and keeps no connection.
 struct Signals {
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<Parts>,
 }
 
 #[async_trait]
@@ -104,7 +104,7 @@ async fn received(signal: &mut Option<Signal>) {
 }
 
 struct Upkeep {
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<Parts>,
     metrics: PrometheusHandle,
 }
 
@@ -123,6 +123,7 @@ impl BackgroundService for Upkeep {
             () = upkeep => {}
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
+            () = self.snapshot.policies.clone().keep_fresh() => {}
             _ = shutdown.changed() => {}
         }
     }

@@ -29,7 +29,7 @@ use crate::exchange::exchange;
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::add_own_headers;
-use crate::snapshot::Snapshot;
+use crate::snapshot::Parts;
 
 /// How long an idle connection waits for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+    pub fn new(snapshot: Arc<Parts>) -> Self {
         let mut options = HttpServerOptions::default();
         options.h2c = true;
         options.h2_idle_timeout = Some(KEEP_ALIVE * 5);
@@ -70,7 +70,7 @@ impl ServerApp for Edge {
 }
 
 struct Service {
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<Parts>,
     options: HttpServerOptions,
 }
 
@@ -127,13 +127,15 @@ impl Service {
         metrics::request_started();
         let mut draft = Draft::begin();
         let mut downstream = Downstream::new(session);
-        let run = AssertUnwindSafe(exchange(&self.snapshot, &mut downstream, &mut draft)).catch_unwind();
+        // Every question of this request is put to the policies of now.
+        let snapshot = self.snapshot.now();
+        let run = AssertUnwindSafe(exchange(&snapshot, &mut downstream, &mut draft)).catch_unwind();
         let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
         let refused = match &outcome {
             Ok(()) => false,
             Err(refusal) => conclude(&mut downstream, &mut draft, refusal).await,
         };
-        draft.emit(&self.snapshot);
+        draft.emit(&snapshot);
         metrics::request_left();
         if refused {
             downstream.drain().await;
@@ -152,7 +154,7 @@ impl Service {
         draft.status = status;
         // Whoever sent this may not read answers; the connection is closed either way.
         let _ = Downstream::new(session).respond(status, headers, body).await;
-        draft.emit(&self.snapshot);
+        draft.emit(&self.snapshot.now());
         metrics::request_left();
     }
 }

@@ -48,6 +48,13 @@ pub fn settle(
     let ledger = &asker.snapshot.ledger;
     let completion = &outcome.completion;
     note(completion, outcome, cleared, draft);
+    if asker.routed_from.is_some() && outcome.reached_model {
+        draft.model_served = Some(asker.model.as_str().to_owned());
+        draft.model_base = Some(asker.model.base().to_owned());
+    }
+    if let Some(decision) = &completion.judged {
+        draft.aside(decision);
+    }
     if !outcome.reached_model {
         ledger.release(reservation);
         return;

@@ -1,5 +1,7 @@
-//! Everything one request needs, built from one configuration: a request sees the same snapshot from head to record.
+//! Everything one request needs, built from one configuration: a request sees the same snapshot from head to record,
+//! and with it one revision of the policies, whatever takes their place meanwhile.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -8,22 +10,33 @@ use hardpan_aws::skew::ClockSkew;
 use hardpan_caches::ExactCache;
 use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_filters::replacement::RedactionKey;
-use hardpan_policies::{Bundle, LoadError, PolicySet};
+use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
 use hardpan_quotas::Ledger;
-use hardpan_telemetry::audit::{AuditError, AuditLog, AuditSettings, AuditSink};
+use hardpan_telemetry::audit::{
+    AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
+};
 
-use crate::config::{Config, OnFull};
+use crate::config::{Config, OnFull, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
+use crate::reload::{Policies, ReloadError};
 use crate::tools::SchemaCache;
 use crate::upstream::Upstream;
 
 /// Records waiting to be written; beyond three quarters of it new requests are refused or records dropped.
 const RECORDS_QUEUED_MAX: usize = 8192;
 
+/// What one request works with.
 pub struct Snapshot {
+    parts: Arc<Parts>,
+    /// None: no policy is asked, by configuration.
+    pub policy: Option<Arc<PolicySet>>,
+}
+
+/// What stays while policies come and go.
+pub struct Parts {
     pub config: Config,
     pub upstream: Upstream,
     pub credentials: Arc<CredentialStore>,
@@ -34,8 +47,7 @@ pub struct Snapshot {
     pub inspector: Inspector,
     /// What tokens, hashes and made-up values follow from.
     pub redaction: RedactionKey,
-    /// None: no policy is asked, by configuration.
-    pub policy: Option<PolicySet>,
+    pub policies: Arc<Policies>,
     pub ledger: Ledger,
     pub cache: Option<ExactCache>,
     pub prices: PriceBook,
@@ -48,8 +60,8 @@ pub struct Snapshot {
 pub enum StartError {
     #[error(transparent)]
     Detectors(#[from] BuildError),
-    #[error("the policy bundle was refused:\n{0}")]
-    Policy(#[from] LoadError),
+    #[error("no policies could be loaded:\n{0}")]
+    Policy(#[from] ReloadError),
     #[error("the price book was refused: {0}")]
     Prices(#[from] PriceBookError),
     #[error("the price book could not be read: {0}")]
@@ -62,34 +74,46 @@ pub enum StartError {
     Identity(#[from] IdentityError),
 }
 
-/// The policies of a configuration, for serving and for checking alike.
-pub fn load_policy(config: &Config) -> Result<Option<PolicySet>, LoadError> {
-    let Some(policy) = &config.policy else { return Ok(None) };
-    let bundle = Bundle::load(&policy.source, &policy.data)?;
-    PolicySet::new(bundle, policy.settings.clone()).map(Some)
+fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -> AuditSettings {
+    let ship = records.ship.iter().map(|ship| ShipSettings {
+        name: ship.name.clone(),
+        destination: ship.destination.clone(),
+        region: ship.region.clone(),
+        endpoint: ship.endpoint.clone(),
+        credentials: Arc::clone(credentials),
+        backlog_bytes_max: ship.backlog_bytes_max,
+        every: ship.every,
+    });
+    AuditSettings {
+        sink: records.path.clone().map_or(AuditSink::Stdout, AuditSink::File),
+        form: records.form.clone(),
+        on_full: match records.on_full {
+            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
+        },
+        queue_records_max: RECORDS_QUEUED_MAX,
+        rotation: records.rotation,
+        checkpoints: records.checkpoints.as_ref().map(|checkpoints| CheckpointSettings {
+            key: checkpoints.key.clone(),
+            every_records: checkpoints.every_records,
+            every: checkpoints.every,
+        }),
+        ship: ship.collect(),
+    }
 }
 
-impl Snapshot {
+impl Parts {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
         let inspector = Inspector::new(config.guards.pii, config.guards.injection)?
             .customised(Arc::clone(&config.custom));
-        let policy = load_policy(&config)?;
         let prices = match &config.price_book {
             None => PriceBook::shipped()?,
             Some(path) => PriceBook::parse(&std::fs::read_to_string(path).map_err(StartError::PricesRead)?)?,
         };
-        let sink = match &config.records.path {
-            Some(path) => AuditSink::File(path.clone()),
-            None => AuditSink::Stdout,
-        };
-        let on_full = match config.records.on_full {
-            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
-            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
-        };
-        let records =
-            AuditLog::start(AuditSettings { sink, on_full, queue_records_max: RECORDS_QUEUED_MAX })?;
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
+        let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
+        let policies = Policies::load(config.policy.clone(), &credentials).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
@@ -109,7 +133,7 @@ impl Snapshot {
                 Some(key) => RedactionKey::new(key),
                 None => RedactionKey::random(),
             },
-            policy,
+            policies,
             ledger: Ledger::new(limits),
             cache,
             prices,
@@ -120,8 +144,24 @@ impl Snapshot {
         }))
     }
 
+    /// These with the policies of this moment, for a request that begins. Nobody keeps one for longer: it would keep
+    /// its policies and their data in memory.
+    pub fn now(self: &Arc<Self>) -> Snapshot {
+        Snapshot { parts: Arc::clone(self), policy: self.policies.current() }
+    }
+}
+
+impl Snapshot {
     pub fn policy_revision(&self) -> &str {
-        self.policy.as_ref().map_or("none", PolicySet::revision)
+        self.policy.as_ref().map_or("none", |policy| policy.revision())
+    }
+}
+
+impl Deref for Snapshot {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
     }
 }
 

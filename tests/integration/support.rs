@@ -183,9 +183,13 @@ impl Hardpan {
         String::from_utf8(get(self.admin, "/metrics").unwrap().body).unwrap()
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks the process to stop, as an orchestrator does.
     pub fn terminate(&self) {
-        let id = self.child.id().to_string();
+        let id = self.process_id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 

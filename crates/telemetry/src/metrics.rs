@@ -45,6 +45,13 @@ const RECORD_WRITE_ERRORS: &str = "hardpan_audit_write_errors_total";
 const BOUND_HITS: &str = "hardpan_bound_hits_total";
 const CONFIGURATION_LOADS: &str = "hardpan_configuration_loads_total";
 
+const BUNDLE_INFO: &str = "hardpan_policy_bundle_info";
+const BUNDLE_LOADS: &str = "hardpan_policy_bundle_loads_total";
+const BUNDLE_FAILURES: &str = "hardpan_policy_bundle_failures_total";
+const BUNDLE_LAST_SUCCESS: &str = "hardpan_policy_bundle_last_success_timestamp_seconds";
+const BUNDLE_ACTIVATED: &str = "hardpan_policy_bundle_activated_timestamp_seconds";
+const BUNDLE_RESTORED: &str = "hardpan_policy_bundle_restored";
+
 const TEAM: &str = "team";
 const APP: &str = "app";
 const OPERATION: &str = "operation";
@@ -63,6 +70,7 @@ const UNIT: &str = "unit";
 const STAGE: &str = "stage";
 const REASON: &str = "reason";
 const BOUND: &str = "bound";
+const REVISION: &str = "revision";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
@@ -232,6 +240,42 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[RESULT],
         help: "Attempts to load the configuration.",
+    },
+    Metric {
+        name: BUNDLE_INFO,
+        kind: MetricKind::Gauge,
+        labels: &[REVISION],
+        help: "1 for the policy revision being served, 0 for earlier ones.",
+    },
+    Metric {
+        name: BUNDLE_LOADS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Looks at the policy bundle and its data that found something, by what came of them.",
+    },
+    Metric {
+        name: BUNDLE_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[REASON],
+        help: "Policy bundles that were not taken over, by reason.",
+    },
+    Metric {
+        name: BUNDLE_LAST_SUCCESS,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "When the served policies were last known to be what their source holds.",
+    },
+    Metric {
+        name: BUNDLE_ACTIVATED,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "When the served policies were taken over.",
+    },
+    Metric {
+        name: BUNDLE_RESTORED,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "1 while the last good copy on disk is served in place of the source.",
     },
 ];
 
@@ -443,6 +487,64 @@ pub fn configuration_loaded(result: &'static str) {
     counter!(CONFIGURATION_LOADS, RESULT => result).increment(1);
 }
 
+/// Revisions come from whoever publishes bundles, and a series never goes away: after this many they share one.
+const REVISIONS_NAMED_MAX: usize = 64;
+
+/// Which policy revision is served, from now on in place of an earlier one.
+pub struct ServedRevision {
+    named: Vec<String>,
+    current: Option<String>,
+}
+
+impl ServedRevision {
+    pub const fn new() -> Self {
+        Self { named: Vec::new(), current: None }
+    }
+
+    pub fn is(&mut self, revision: &str, unix_seconds: i64) {
+        let known = self.named.iter().any(|named| named == revision);
+        let label = if known || self.named.len() < REVISIONS_NAMED_MAX { revision } else { OTHER };
+        if !known && label == revision {
+            self.named.push(revision.to_owned());
+        }
+        if let Some(before) = self.current.replace(label.to_owned()) {
+            gauge!(BUNDLE_INFO, REVISION => before).set(0.0);
+        }
+        gauge!(BUNDLE_INFO, REVISION => label.to_owned()).set(1.0);
+        gauge!(BUNDLE_ACTIVATED).set(timestamp(unix_seconds));
+    }
+}
+
+impl Default for ServedRevision {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// `activated`, `unchanged` or `failed`.
+pub fn policy_bundle_loaded(result: &'static str) {
+    counter!(BUNDLE_LOADS, RESULT => result).increment(1);
+}
+
+/// `reason` is one word of a closed set: `signature`, `refused`, `unreachable` ….
+pub fn policy_bundle_failed(reason: &'static str) {
+    counter!(BUNDLE_FAILURES, REASON => reason).increment(1);
+}
+
+/// The source holds what is served.
+pub fn policy_bundle_confirmed(unix_seconds: i64) {
+    gauge!(BUNDLE_LAST_SUCCESS).set(timestamp(unix_seconds));
+}
+
+pub fn policy_bundle_restored(restored: bool) {
+    gauge!(BUNDLE_RESTORED).set(if restored { 1.0 } else { 0.0 });
+}
+
+/// Seconds since 1970 stay exact in a double for longer than anybody will ask.
+fn timestamp(unix_seconds: i64) -> f64 {
+    unix_seconds as f64
+}
+
 fn status_class(status: u16) -> &'static str {
     match status {
         100..200 => "1xx",
@@ -515,6 +617,27 @@ mod tests {
         record_write_failed();
         bound_hit("body_bytes_max");
         configuration_loaded("loaded");
+        ServedRevision::new().is("v1", 1_795_356_000);
+        policy_bundle_loaded("activated");
+        policy_bundle_failed("signature");
+        policy_bundle_confirmed(1_795_356_000);
+        policy_bundle_restored(false);
+    }
+
+    #[test]
+    fn one_revision_is_served_and_their_names_are_bounded() {
+        let text = rendered(|| {
+            let mut served = ServedRevision::new();
+            for number in 0..REVISIONS_NAMED_MAX + 10 {
+                served.is(&format!("v{number}"), 1);
+            }
+            served.is("v3", 2);
+        });
+        let series: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("hardpan_policy_bundle_info{")).collect();
+        assert_eq!(series.len(), REVISIONS_NAMED_MAX + 1);
+        let served: Vec<&&str> = series.iter().filter(|line| line.ends_with("} 1")).collect();
+        assert_eq!(served, [&r#"hardpan_policy_bundle_info{revision="v3"} 1"#]);
     }
 
     #[test]

@@ -1,21 +1,30 @@
-//! Undoes encodings in which instructions hide: base64 and hexadecimal runs, percent, entity and backslash
-//! escapes, reversal, rot13, spaced letters and digits for letters. Each yields a view: a decoded copy of
-//! the part concerned.
+//! Undoes encodings in which instructions hide: runs of base64, base32, base85 and hexadecimal, percent,
+//! entity, backslash and other escapes, rows of numbers, Morse code, reversal, letters moved along the
+//! alphabet, spaced letters, digits for letters and words written without spaces. Each yields a view: a
+//! decoded copy of the part concerned.
 //!
 //! Only text that shows a sign of such an encoding is copied, and never more than the budget. It
 //! deliberately does not guess at ciphers that leave no sign, and does not judge what it decoded.
 
 use std::ops::Range;
 
-use memchr::memchr3_iter;
+use memchr::{memchr_iter, memchr3_iter, memmem};
+
+use super::ciphers;
 
 /// Shorter runs are words, numbers and identifiers.
 const RUN_BYTES_MIN: usize = 24;
+/// No encoding says anything in fewer bytes.
+const ENCODED_BYTES_MIN: usize = 12;
 /// Runs are probed before they are decoded: images and archives are long.
 const PROBE_BYTES: usize = 96;
 const PRINTABLE_PERCENT_MIN: usize = 90;
+/// Longer runs are not words written together.
+const WORDS_BYTES_MAX: usize = 512;
 const ESCAPES_MIN: usize = 3;
 const ESCAPE_NEIGHBOURHOOD_BYTES: usize = 64;
+/// Equals signs counted before the rest is taken to be alike.
+const QUOTED_MAX: usize = 4096;
 /// Spaced letters and digits for letters are counted in blocks of this size.
 const BLOCK_BYTES: usize = 128;
 const SPACED_MIN: u8 = 3;
@@ -70,60 +79,124 @@ impl Parts {
 /// What is encoded in `text` and says so by its alphabet or its escapes.
 pub(super) fn encoded_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
     let mut views = Vec::new();
+    if text.len() < ENCODED_BYTES_MIN {
+        return views;
+    }
     for part in escaped_parts(text) {
         let part = text.get(part).unwrap_or_default();
         if budget.take(part.len()) {
             views.push(unescape(part));
         }
     }
-    for_each_run(text, |run| {
-        let probe = run.get(..PROBE_BYTES).unwrap_or(run);
-        if decode_run(probe).is_some()
-            && budget.take(run.len())
-            && let Some(decoded) = decode_run(run)
-        {
-            views.push(decoded);
+    for_each_run(text, is_base64, |run| {
+        if let Some(words) = words_apart(run).filter(|_| budget.take(run.len())) {
+            views.push(words);
         }
+        decode_probed(run, decode_run, budget, &mut views);
     });
+    for_each_run(
+        text,
+        |byte| byte.is_ascii_graphic(),
+        |run| {
+            if run.iter().any(|byte| !is_base64(*byte)) {
+                decode_probed(run, decode_dense, budget, &mut views);
+            }
+        },
+    );
+    for row in ciphers::number_rows(text) {
+        let row = text.get(row).unwrap_or_default();
+        if budget.take(row.len()) {
+            views.extend(ciphers::numbers_read(row));
+        }
+    }
+    for row in ciphers::morse_rows(text) {
+        let row = text.get(row).unwrap_or_default();
+        if budget.take(row.len()) {
+            views.extend(ciphers::morse_read(row));
+        }
+    }
     views
 }
 
-/// What is written in another way: spaced out, or with digits for letters.
+fn decode_probed(
+    run: &[u8],
+    decode: fn(&[u8]) -> Option<String>,
+    budget: &mut Budget,
+    views: &mut Vec<String>,
+) {
+    let probe = run.get(..PROBE_BYTES).unwrap_or(run);
+    if decode(probe).is_some()
+        && budget.take(run.len())
+        && let Some(decoded) = decode(run)
+    {
+        views.push(decoded);
+    }
+}
+
+/// What is written in another way: spaced out, with digits for letters, or in a moved alphabet.
 pub(super) fn disguised_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
     let (mut spaced, mut leet) = (Parts::default(), Parts::default());
     for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
-        let around = neighbourhood(index * BLOCK_BYTES, block.len() + BLOCK_BYTES, BLOCK_BYTES, text.len());
+        let around =
+            || neighbourhood(index * BLOCK_BYTES, block.len() + BLOCK_BYTES, BLOCK_BYTES, text.len());
         if count_leet(block) >= LEET_MIN {
-            leet.add(around.clone());
+            leet.add(around());
         }
         if count_spaced(block) >= SPACED_MIN {
-            spaced.add(around);
+            spaced.add(around());
         }
     }
-    let mut views = part_views(text, spaced, budget, join_letters);
-    views.extend(part_views(text, leet, budget, letters_for_digits));
+    let mut views = part_views(text, spaced, budget, |part| Some(join_letters(part)));
+    for part in leet.merged() {
+        let part = text.get(part).unwrap_or_default();
+        if budget.take(part.len()) {
+            views.push(letters_for_digits(part, b'i'));
+            if part.iter().any(|byte| matches!(byte, b'1' | b'|')) {
+                views.push(letters_for_digits(part, b'l'));
+            }
+        }
+    }
+    views.extend(part_views(text, ciphers::unusual_parts(text), budget, ciphers::moved_back));
     views
 }
 
-/// `text` turned round in the given parts.
+/// `text` turned round in the given parts, as a whole and word by word.
 pub(super) fn reversed_views(text: &[u8], parts: Parts, budget: &mut Budget) -> Vec<String> {
-    part_views(text, parts, budget, |part| String::from_utf8_lossy(part).chars().rev().collect())
+    part_views(text, parts, budget, |part| {
+        let part = String::from_utf8_lossy(part);
+        let mut turned: String = part.chars().rev().collect();
+        turned.push('\n');
+        for (index, word) in part.split(' ').enumerate() {
+            if index > 0 {
+                turned.push(' ');
+            }
+            turned.extend(word.chars().rev());
+        }
+        Some(turned)
+    })
 }
 
 /// `text` with letters moved by thirteen places in the given parts.
 pub(super) fn rotated_views(text: &[u8], parts: Parts, budget: &mut Budget) -> Vec<String> {
-    part_views(text, parts, budget, |part| {
-        let rotated: Vec<u8> = part.iter().map(|byte| rotate(*byte)).collect();
-        String::from_utf8_lossy(&rotated).into_owned()
-    })
+    part_views(text, parts, budget, |part| Some(ciphers::rotated(part)))
 }
 
-fn part_views(text: &[u8], parts: Parts, budget: &mut Budget, decode: fn(&[u8]) -> String) -> Vec<String> {
+/// What the spelling alphabet spells in the given parts.
+pub(super) fn spelled_views(text: &[u8], parts: Parts, budget: &mut Budget) -> Vec<String> {
+    part_views(text, parts, budget, ciphers::spelled_out)
+}
+
+fn part_views(
+    text: &[u8],
+    parts: Parts,
+    budget: &mut Budget,
+    decode: fn(&[u8]) -> Option<String>,
+) -> Vec<String> {
     let mut views = Vec::new();
     for range in parts.merged() {
         let part = text.get(range).unwrap_or_default();
         if budget.take(part.len()) {
-            views.push(decode(part));
+            views.extend(decode(part));
         }
     }
     views
@@ -134,20 +207,16 @@ pub(super) fn neighbourhood(start: usize, length: usize, before: usize, text_byt
     start.saturating_sub(before)..text_bytes.min(start + length)
 }
 
-fn rotate(byte: u8) -> u8 {
-    match byte {
-        b'a'..=b'z' => (byte - b'a' + 13) % 26 + b'a',
-        b'A'..=b'Z' => (byte - b'A' + 13) % 26 + b'A',
-        _ => byte,
-    }
-}
-
 /// Letter, digit, letter: "d3v3l0p3r" has four of these, ordinary names one or none.
 fn count_leet(block: &[u8]) -> u8 {
     let triples = block.iter().zip(block.iter().skip(1)).zip(block.iter().skip(2));
     triples
         .map(|((left, middle), right)| {
-            let digit = middle.is_ascii_digit() | (*middle == b'@') | (*middle == b'$');
+            let digit = middle.is_ascii_digit()
+                | (*middle == b'@')
+                | (*middle == b'$')
+                | (*middle == b'!')
+                | (*middle == b'|');
             u8::from(left.is_ascii_alphabetic() & digit & right.is_ascii_alphabetic())
         })
         .fold(0, u8::wrapping_add)
@@ -170,19 +239,33 @@ fn count_spaced(block: &[u8]) -> u8 {
 }
 
 fn is_gap(byte: u8) -> bool {
-    (byte == b' ') | (byte == b'.') | (byte == b'-') | (byte == b'_') | (byte == b'*')
+    (byte == b' ')
+        | (byte == b'.')
+        | (byte == b'-')
+        | (byte == b'_')
+        | (byte == b'*')
+        | (byte == b'|')
+        | (byte == b'/')
+        | (byte == b'+')
+        | (byte == b',')
+        | (byte == b'~')
+        | (byte == b'\t')
+        | (byte == b'\n')
 }
 
 /// "i g n o r e  a l l" as "ignore all": a gap between two single characters goes, a wider one becomes a
-/// space.
+/// space. Where letters are set apart by another sign than a space, spaces stand between words.
 fn join_letters(part: &[u8]) -> String {
-    let mut out = Vec::with_capacity(part.len() / 2);
-    let gap_at = |index: Option<usize>| {
-        index.is_none_or(|index| part.get(index).is_none_or(|byte| is_gap(*byte) || *byte == b'\n'))
-    };
+    let sign = commonest_sign(part);
+    if let Some(sign) = sign {
+        return part.iter().filter(|byte| **byte != sign).map(|byte| ascii_or_space(*byte)).collect();
+    }
+    let mut out = String::with_capacity(part.len() / 2);
+    let gap_at =
+        |index: Option<usize>| index.is_none_or(|index| part.get(index).is_none_or(|byte| is_gap(*byte)));
     for (index, byte) in part.iter().enumerate() {
         if !is_gap(*byte) {
-            out.push(*byte);
+            out.push(ascii_or_space(*byte));
             continue;
         }
         let between_letters = !gap_at(index.checked_sub(1)) && !gap_at(Some(index + 1));
@@ -190,34 +273,66 @@ fn join_letters(part: &[u8]) -> String {
         if between_letters && single_letters {
             continue;
         }
-        if out.last() != Some(&b' ') {
-            out.push(b' ');
+        if !out.ends_with(' ') {
+            out.push(' ');
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    out
 }
 
-fn letters_for_digits(part: &[u8]) -> String {
-    let letters: Vec<u8> = part
+fn ascii_or_space(byte: u8) -> char {
+    if byte.is_ascii() { char::from(byte) } else { ' ' }
+}
+
+/// The sign other than a space that stands between at least a quarter of all characters.
+fn commonest_sign(part: &[u8]) -> Option<u8> {
+    b".-_*|/+,~\t"
         .iter()
-        .map(|byte| match byte {
+        .copied()
+        .find(|sign| part.iter().filter(|byte| *byte == sign).count() * 4 > part.len())
+}
+
+fn letters_for_digits(part: &[u8], for_one: u8) -> String {
+    let mut out = String::with_capacity(part.len());
+    for (index, byte) in part.iter().enumerate() {
+        let next_is_letter =
+            || part.get(index + 1).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'$');
+        let letter = match byte {
             b'0' => b'o',
-            b'1' => b'i',
+            b'1' => for_one,
+            b'2' => b'z',
             b'3' => b'e',
             b'4' | b'@' => b'a',
             b'5' | b'$' => b's',
+            b'6' | b'9' => b'g',
             b'7' => b't',
             b'8' => b'b',
+            b'|' | b'!' if next_is_letter() => for_one,
+            b'+' if next_is_letter() => b't',
+            b'(' if next_is_letter() => b'c',
             other => *other,
-        })
-        .collect();
-    String::from_utf8_lossy(&letters).into_owned()
+        };
+        out.push(ascii_or_space(letter));
+    }
+    out
 }
 
 /// Parts with at least a few percent, entity or backslash escapes near each other.
 fn escaped_parts(text: &[u8]) -> Vec<Range<usize>> {
+    let mut parts = escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text));
+    // A soft line break is what tells quoted-printable from the equals signs of code.
+    if memmem::find(text, b"=\n").is_some()
+        || memchr_iter(b'=', text).take(QUOTED_MAX).count() * 12 > text.len()
+    {
+        parts.extend(escapes_near(text, memchr_iter(b'=', text)));
+    }
+    parts.extend(escapes_near(text, memmem::find_iter(text, b"U+00")));
+    parts
+}
+
+fn escapes_near(text: &[u8], positions: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut parts: Vec<(Range<usize>, usize)> = Vec::new();
-    for position in memchr3_iter(b'%', b'&', b'\\', text) {
+    for position in positions {
         let rest = text.get(position..).unwrap_or_default();
         let Some((_, length)) = escape(rest) else {
             continue;
@@ -248,6 +363,7 @@ fn unescape(part: &[u8]) -> String {
                 out.push(byte);
                 rest = rest.get(length..).unwrap_or_default();
             }
+            Some((Escaped::Nothing, length)) => rest = rest.get(length..).unwrap_or_default(),
             Some((Escaped::Character(character), length)) => {
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 rest = rest.get(length..).unwrap_or_default();
@@ -262,6 +378,7 @@ fn unescape(part: &[u8]) -> String {
 }
 
 enum Escaped {
+    Nothing,
     Byte(u8),
     Character(char),
 }
@@ -269,7 +386,21 @@ enum Escaped {
 /// The escape at the start of `text` with its length: "%69", "\x69", "\u0069", "&#105;" or "&#x69;".
 fn escape(text: &[u8]) -> Option<(Escaped, usize)> {
     match text {
+        [b'%', b'u', a, b, c, d, ..] | [b'U', b'+', a, b, c, d, ..] => {
+            let code = u32::from(hex_pair(*a, *b)?) * 256 + u32::from(hex_pair(*c, *d)?);
+            let spaces = usize::from(matches!((text.first(), text.get(6)), (Some(b'U'), Some(b' '))));
+            Some((Escaped::Character(char::from_u32(code)?), 6 + spaces))
+        }
         [b'%', high, low, ..] => Some((Escaped::Byte(hex_pair(*high, *low)?), 3)),
+        [b'=', b'\n', ..] => Some((Escaped::Nothing, 2)),
+        [b'=', high, low, ..] => Some((Escaped::Byte(hex_pair(*high, *low)?), 3)),
+        [b'\\', b'u', b'{', digits @ ..] => {
+            let (found, length) = entity(digits, 16)?;
+            (digits.get(length) == Some(&b'}')).then_some((found, length + 4))
+        }
+        [b'\\', a @ b'0'..=b'1', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
+            Some((Escaped::Byte((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0')), 4))
+        }
         [b'\\', b'x', high, low, ..] => Some((Escaped::Byte(hex_pair(*high, *low)?), 4)),
         [b'\\', b'u', a, b, c, d, ..] => {
             let code = u32::from(hex_pair(*a, *b)?) * 256 + u32::from(hex_pair(*c, *d)?);
@@ -314,20 +445,54 @@ fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Calls `on_run` with every run of base64 or hexadecimal characters that is long enough. Looking at the
-/// last byte of a window first lets ordinary words be skipped without reading them.
-fn for_each_run<'t>(text: &'t [u8], mut on_run: impl FnMut(&'t [u8])) {
+/// Calls `on_run` with every run of such bytes that is long enough. Looking at the last byte of a window
+/// first lets ordinary words be skipped without reading them.
+fn for_each_run<'t>(text: &'t [u8], belongs: impl Fn(u8) -> bool, mut on_run: impl FnMut(&'t [u8])) {
     let mut start = 0;
     while let Some(window) = text.get(start..start + RUN_BYTES_MIN) {
-        if let Some(stop) = window.iter().rposition(|byte| !is_base64(*byte)) {
+        if let Some(stop) = window.iter().rposition(|byte| !belongs(*byte)) {
             start += stop + 1;
             continue;
         }
         let rest = text.get(start..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| is_base64(**byte)).count();
+        let length = rest.iter().take_while(|byte| belongs(**byte)).count();
         on_run(rest.get(..length).unwrap_or_default());
         start += length;
     }
+}
+
+/// "IgnoreAllOfThis", "ignore-all-of-this" and "ignore_all_of_this" with spaces, when a run looks like that.
+fn words_apart(run: &[u8]) -> Option<String> {
+    if run.len() > WORDS_BYTES_MAX || run.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut out = String::with_capacity(run.len() + run.len() / 4);
+    let mut gaps = 0;
+    let mut previous = b' ';
+    for byte in run {
+        let is_sign = !byte.is_ascii_alphanumeric();
+        if is_sign || (byte.is_ascii_uppercase() && previous.is_ascii_lowercase()) {
+            out.push(' ');
+            gaps += 1;
+        }
+        if !is_sign {
+            out.push(char::from(*byte));
+        }
+        previous = *byte;
+    }
+    let length = run.len();
+    // Words of two to twelve letters on average; base64 changes case at every third letter or so.
+    (gaps >= 2 && gaps * 12 >= length && (gaps + 1) * 3 <= length && !changes_at_random(run)).then_some(out)
+}
+
+/// Capitals after capitals: words have few of these, encoded bytes many.
+fn changes_at_random(run: &[u8]) -> bool {
+    let doubled = run
+        .iter()
+        .zip(run.iter().skip(1))
+        .filter(|(one, next)| one.is_ascii_uppercase() && next.is_ascii_uppercase());
+    let all_capitals = run.iter().all(|byte| !byte.is_ascii_lowercase());
+    !all_capitals && doubled.count() * 8 > run.len()
 }
 
 /// Both alphabets of base64.
@@ -338,18 +503,33 @@ fn is_base64(byte: u8) -> bool {
 /// The text in a run, if it is text.
 fn decode_run(run: &[u8]) -> Option<String> {
     if run.iter().all(u8::is_ascii_hexdigit) {
-        let bytes = run
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [high, low] => hex_pair(*high, *low),
-                _ => None,
-            })
-            .collect();
-        if let Some(text) = printable(bytes) {
+        let (pairs, _) = run.as_chunks::<2>();
+        let bytes = pairs.iter().filter_map(|[high, low]| hex_pair(*high, *low)).collect();
+        let bits = || run.iter().all(|byte| matches!(byte, b'0' | b'1')).then(|| bits_read(run));
+        if let Some(text) = printable(bytes).or_else(|| printable(bits()?)) {
             return Some(text);
         }
     }
-    printable(decode_base64(run))
+    ciphers::decode_base32(run).and_then(printable).or_else(|| printable(decode_base64(run)))
+}
+
+fn bits_read(run: &[u8]) -> Vec<u8> {
+    let (bytes, _) = run.as_chunks::<8>();
+    bytes.iter().map(|bits| bits.iter().fold(0u8, |byte, bit| (byte << 1) | (bit & 1))).collect()
+}
+
+/// The text in a run without spaces that no smaller alphabet explains.
+fn decode_dense(run: &[u8]) -> Option<String> {
+    ciphers::decode_base85(run)
+        .into_iter()
+        .flatten()
+        .find_map(|bytes| printable(bytes).filter(|text| reads(text)))
+}
+
+/// Whether a text is nearly all letters and spaces: any bytes decode to something in base 85.
+fn reads(text: &str) -> bool {
+    let usual = text.bytes().filter(|byte| byte.is_ascii_alphabetic() || *byte == b' ').count();
+    usual * 100 >= text.len() * 85
 }
 
 fn decode_base64(run: &[u8]) -> Vec<u8> {
@@ -406,6 +586,17 @@ mod tests {
             ("%77%65%20met", "we met"),
             ("&#119;&#x65;&#32;met", "we met"),
             (r"\u0077\u0065\x20met", "we met"),
+            (r"\167\145\040met \u{77}", "we met w"),
+            ("%u0077%u0065%u0020met", "we met"),
+            ("U+0077 U+0065 U+0020 met", "we met"),
+            ("=77=65=20=6D=65=74", "we met"),
+            ("O5SSA3LFMV2CAYLUEB2GQZJANVUWY3A", "we meet at the mill"),
+            ("G@_n6AS#s+@<<W6BOr<)Ch+Z*Bl%T.0e`", "we meet at the old mill 10"),
+            ("0111011101100101001000000110110101100101011001010111010000100001", "we meet!"),
+            ("WeMeetAtTheOldMillTonight", "We Meet At The Old Mill Tonight"),
+            ("we-meet-at-the-old-mill-tonight", "we meet at the old mill tonight"),
+            (".-- . / -- . . - / .- - / - .... .", "we meet at the"),
+            ("119 101 32 109 101 101 116 32 97 116", "we meet at"),
         ] {
             assert!(encoded(text).iter().any(|view| view == expected), "{text}");
         }
@@ -433,20 +624,27 @@ mod tests {
     fn disguises_are_undone_where_they_stand() {
         let views = |text: &str| disguised_views(text.as_bytes(), &mut Budget::new(10_000));
         assert_eq!(views("w e  m e e t  t h e r e"), ["we meet there"]);
-        assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re"), ["we meet at the old mill here"]);
+        assert_eq!(views("w-e m-e-e-t t-h-e-r-e"), ["we meet there"]);
+        assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re").first().unwrap(), "we meet at the old mill here");
+        assert!(views("w3 me3t a7 th3 0ld mi11 h3re").contains(&"we meet at the old mill here".to_string()));
+        assert_eq!(
+            views("Jr zrrg ng gur byq zvyy orsber gur fgbez neevirf naq jr jnyx ubzr"),
+            ["We meet at the old mill before the storm arrives and we walk home"]
+        );
         assert!(views("We met at 10 in hall B2, a b c").is_empty());
     }
 
     #[test]
-    fn parts_are_turned_round_and_rotated() {
+    fn parts_are_turned_round_and_spelled_out() {
         let whole = |text: &str| {
             let mut parts = Parts::default();
             parts.add(0..text.len());
             parts
         };
         let budget = &mut Budget::new(1000);
-        assert_eq!(reversed_views("tém".as_bytes(), whole("tém"), budget), ["mét"]);
-        assert_eq!(rotated_views(b"Jr zrg", whole("Jr zrg"), budget), ["We met"]);
+        assert_eq!(reversed_views("tém ew".as_bytes(), whole("tém ew"), budget), ["we mét\nmét we"]);
+        let spelled = "mike echo echo tango mike echo";
+        assert_eq!(spelled_views(spelled.as_bytes(), whole(spelled), budget), ["meetme"]);
     }
 
     #[test]

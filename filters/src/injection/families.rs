@@ -16,25 +16,37 @@ pub(super) struct FamilySource {
 /// Families that the scorer treats in their own way, by name.
 pub(super) const ADDRESSED_TO_AI: &str = "addressed_to_ai";
 pub(super) const HIDDEN_MARKUP: &str = "hidden_markup";
+pub(super) const TEMPLATE_TOKENS: &str = "template_tokens";
+pub(super) const EXFILTRATION: &str = "exfiltration";
 /// Words that came out only after decoding: hiding them is a sign by itself.
 pub(super) const OBFUSCATION: &str = "obfuscation";
 
 /// Instructions written backwards: the ends of words that matter, and so their beginnings in reverse.
-pub(super) const REVERSED_STEMS: [&str; 11] = [
+pub(super) const REVERSED_STEMS: [&str; 20] = [
     "erongi",
     "dragersid",
     "tegrof",
     "edirrevo",
     "ssapyb",
-    "tcurtsni",
+    "tcurtsn",
     "tpmorp",
     "metsys",
     "noitcirtser",
-    "snoitcirtser",
     "enilediug",
+    " eht ",
+    " dna ",
+    " uoy ",
+    "ruoy ",
+    " lla ",
+    " siht ",
+    "suoiver",
+    "dnes ",
+    "laever",
+    "negnusiew",
 ];
-/// The same in rot13.
-pub(super) const ROTATED_STEMS: [&str; 12] = [
+
+/// The usual cipher has stems of its own: short texts show no frequencies.
+pub(super) const ROTATED_STEMS: [&str; 16] = [
     "vtaber",
     "qvfertneq",
     "sbetrg",
@@ -47,16 +59,23 @@ pub(super) const ROTATED_STEMS: [&str; 12] = [
     "thvqryvar",
     "qrirybcre",
     "ertneqyrff",
+    " gur ",
+    " naq ",
+    " lbhe ",
+    " guvf ",
 ];
 
+/// Names of the spelling alphabet that are rare as words, and letters that every text needs.
+pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
+
 /// Words that several phrases share.
-pub(super) const PARTS: [(&str, &str); 6] = [
+pub(super) const PARTS: [(&str, &str); 15] = [
     (
         "%OVERRIDE%",
         concat!(
-            r"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?|overlook|overrid(?:e|ing)|",
+            r"(?:%NOW%forget|\b(?:ignor(?:e|ing)|disregard(?:ing)?|forgetting|overlook|overrid(?:e|ing)|",
             r"bypass|neglect|discard|nullify|stop (?:following|obeying)|pay no attention to|",
-            r"(?:do not|don't) (?:follow|obey))\b"
+            r"(?:do not|don't) (?:follow|obey)))\b"
         ),
     ),
     (
@@ -78,8 +97,7 @@ pub(super) const PARTS: [(&str, &str); 6] = [
         "%SHOW%",
         concat!(
             r"\b(?:print|show|reveal|output|repeat|display|tell|give|share|leak|expose|dump|",
-            r"translate|encode|send|paste|disclose|return|recite|spell|describe|provide|",
-            r"read)\b"
+            r"translate|encode|send|paste|disclose|return|recite|spell|describe|provide)\b"
         ),
     ),
     (
@@ -94,9 +112,89 @@ pub(super) const PARTS: [(&str, &str); 6] = [
         "%PARAMETER%",
         concat!(
             r"(?:data|d|q|query|s|session|token|secret|leak|payload|exfil|info|msg|content|",
-            r"context|log|u|c|k|key|text|p|m|history|chat|e)="
+            r"context|log|u|c|k|key|p|m|history|chat|e|id|user|uid|prompt|answer|conv|conversation|",
+            r"messages?|body|creds?|pass|pwd|email|ssn|card|value|x|i|b64|enc|out|output|result|",
+            r"summary|secrets?|cookies?|notes?|memory|transcript|text|input|report|leaked|dump|conv\w{1,8}|ctx|hist|",
+            r"codeword|name|address|phone|t|n|g|l|r|s|v)="
         ),
     ),
+    (
+        "%NOW%",
+        concat!(
+            r"(?:^|[.!?:;,*\x22'>()\]}=-] {0,2}|\n[ \t>*#/-]{0,6}|\b(?:and|then|please|pls|plz|kindly|now|just|must|should|to|",
+            r"actually|instead|but|so|you|will|can|also|immediately|first|simply|would|ai|assistant|model|agent|llm|gpt|bot|chatbot|hereby|i|",
+            r"completely|entirely|totally|fully|shall|may|let's|'ll|'d) )"
+        ),
+    ),
+    (
+        "%ASIDE%",
+        concat!(
+            r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?(?: about)?|overlook|overrid(?:e|ing)|overrul(?:e|ing)|",
+            r"overwrit(?:e|ing)|bypass(?:ing)?|neglect|discard(?:ing)?|dismiss|drop|abandon(?:ing)?|skip|unlearn|cancel|revoke|",
+            r"rescind|repeal|clear|wipe|erase|delete|purge|flush|reset|violate|break|circumvent|evade|defy|disobey|contravene|",
+            r"suspend|lift|void|nullify|invalidate|replace|leave behind|leave aside|let go of|lay aside|set aside|put aside|",
+            r"throw (?:out|away)|get rid of|do away with|cast off|shed|(?:stop|cease|quit) (?:following|obeying|applying|using|enforcing|",
+            r"observing|heeding|respecting)|refrain from (?:following|obeying|applying|using)(?: any of)?|",
+            r"(?:do not|don't|dont|never|no longer|must not|mustn't|needn't) (?:follow|obey|apply|listen to|heed|observe|respect|comply with|",
+            r"adhere to|abide by|use)|pay no (?:attention|heed|mind) to|(?:do|say) (?:exactly )?the (?:opposite|reverse|contrary) of|act against|",
+            r"go against|step outside|step out of|turn off|switch off|disable|deactivate|unload)"
+        ),
+    ),
+    (
+        "%LAW%",
+        concat!(
+            r"(?:instr(?:uction)?s?|directions|directives?|guidelines?|guidance|rules?|rulebook|(?:sys(?:tem)? )?prompts?|commands?|",
+            r"orders|programming|training|polic(?:y|ies)|constraints?|restrictions?|limitations|safeguards|guardrails|filters|",
+            r"(?:safety|content|security|moderation) (?:\w+ )?(?:filters?|protocols?|checks?|measures?|layers?|systems?)|(?:system|developer|operator) ",
+            r"messages?|protocols|ethics|alignment|moderation|evaluation criteria)\b"
+        ),
+    ),
+    (
+        "%SINCE%",
+        concat!(
+            r"(?:you (?:were|are|have|had|got|received|currently|operate|follow|must)|",
+            r"(?:given|told|stated|set|provided|mentioned|listed|described|written|issued|imposed|received|sent) (?:to you|you|earlier|above|before\w*|",
+            r"previously|at the (?:start|beginning)|so far|up to now)|(?:of|from|by) your (?:operator|creator|developer|owner|maker)s?|",
+            r"in (?:your|the) (?:prompt|context|memory|system|programming)|(?:in|of|from) the (?:system |developer |initial )(?:prompt|message)|",
+            r"above|so far|up to (?:now|here|this point)|(?:before|until) (?:this|now)|that came before)\b"
+        ),
+    ),
+    (
+        "%VOID%",
+        concat!(
+            r"\b(?:void|null|nullified|invalid(?:ated)?|cancell?ed|superseded|rescinded|revoked|repealed|annulled|obsolete|",
+            r"outdated|expired|suspended|lifted|withdrawn|overridden|overruled|overwritten|deleted|erased|removed|replaced|disabled|",
+            r"deactivated|terminated|irrelevant|meaningless|voided|(?:just |only |merely )?an? (?:test|joke|mistake|drill|decoy)|no longer ",
+            r"(?:valid|appl\w+|binding|bind|count|in (?:force|effect)|matter|relevant|exist|active|stand|hold)|",
+            r"(?:do|does|did|should|shall|will)(?:n't| not|nt) (?:count|apply|matter|exist|bind|hold))\b"
+        ),
+    ),
+    (
+        "%READER%",
+        concat!(
+            r"(?:(?:\w+ )?ai(?: \w+)?|a\.i\.|llms?|(?:large )?language models?|models?|gpt(?:-?\d\w*)?(?:-based \w+)?|chatgpt|claude|gemini|",
+            r"copilot|assistants?|(?:(?:llm|automated|autonomous|shopping|browsing|virtual) )?(?:agents?|assistants?)|chat ?bots?|bots?|crawlers?|",
+            r"summari[sz]ers?|translators?|automated (?:systems?|tools?|agents?|reviewers?|readers?)|machine readers?)"
+        ),
+    ),
+    (
+        "%TELL%",
+        concat!(
+            r"\b(?:print|show|reveal|output|repeat|display|tell|give|share|leak|expose|dump|translate|encode|send|paste|copy|disclose|",
+            r"return|recite|spell|describe|provide|list|enumerate|write|quote|summari[sz]e|paraphrase|rephrase|convert|rhyme|sing|",
+            r"state|say|export|echo|emit|present|render|type|extract|retrieve|complete|continue|explain|outline|unveil|hand over|",
+            r"fetch|divulge|confess|transcribe|rewrite|reproduce|what(?:'s| is| are| was| were| does| do)|replace|include)\b"
+        ),
+    ),
+    (
+        "%FREE%",
+        concat!(
+            r"\b(?:restrictions?|limits?|limitations?|limiters?|filters?|filtering|rules|ethics|morals|morality|ethical \w+|moral \w+|guidelines|",
+            r"guardrails|boundaries|constraints|policies|alignment|censorship|safeguards|inhibitions|taboos|scruples)\b"
+        ),
+    ),
+    // A sentence may be wrapped at any of its spaces.
+    (" ", r"\s"),
 ];
 
 pub(super) const FAMILIES: [FamilySource; 13] = [
@@ -154,12 +252,18 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "忘れ",
         ],
         phrases: &[
-            (0.8, r"%OVERRIDE%~30~%EARLIER%~20~%ORDERS%"),
+            (
+                0.8,
+                concat!(
+                    r"%OVERRIDE%~30~%EARLIER% (?:(?:and|or|your|all|any|the|my|system|safety|user|users|developer|conversation|chat|set|sets|of|",
+                    r"given|ai|model|ethical|content|security|hidden|other|such|text|context|\w+,) ){0,4}%ORDERS%"
+                ),
+            ),
             (
                 0.75,
                 concat!(
-                    r"%OVERRIDE% (?:all |any |every |of |the )*(?:your|these|those|all|",
-                    r"any)\b~20~\b(?:system prompt|instructions|programming|guidelines|directives|",
+                    r"%OVERRIDE% (?:all |any |every |of |the )*(?:(?:your|these|those)\b~20~|(?:all|any) (?:(?:of|the|your|these|those|my|other|safety|system|",
+                    r"ethical|content|security|previous|prior|known|existing|and|or|usual|normal) ){0,4})\b(?:system prompt|instructions|programming|guidelines|directives|",
                     r"training|rules|restrictions|safety|ethic\w*|boundaries)\b"
                 ),
             ),
@@ -218,8 +322,9 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.8,
                 concat!(
-                    r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|negeer|",
-                    r"vergeet)\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
+                    r"\b(?:ignorier\w*|vergiss (?:jetzt |bitte |einfach |nun |sofort )?(?:alle|alles|deine|jede|was|samtliche|",
+                    r"obige|vorherige|vorige|bisherige|diese|die (?:vor\w+|bisher\w+|obig\w+|fruher\w+|alten))|vergessen sie|missachte\w*|negeer|vergeet (?:nu |gewoon )?(?:alle|alles|je|jouw|",
+                    r"uw|de|wat|elke|vorige|eerdere))\b~35~\b(?:anweisungen|instruktionen|regeln|vorgaben|befehle|",
                     r"instructies|opdrachten|regels|aanwijzingen)\b"
                 ),
             ),
@@ -280,7 +385,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         phrases: &[
             (0.65, r"%SHOW%~40~\b(?:your|the|my|all)\b~14~%SYSTEM%"),
             (0.6, r"\bwhat(?: is| are| was| were|'s)\b~25~\byour (?:exact |full |own )?%SYSTEM%"),
-            (0.6, r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you\b"),
+            (
+                0.6,
+                r"\bwhat(?: is| are| was| were|'s)\b~10~\bthe (?:exact |full )?instructions you (?:were|have|had|got|received|follow)\b",
+            ),
             (
                 0.6,
                 concat!(
@@ -345,10 +453,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "anything now",
             "anything-now",
             "dan mode",
-            "dan,",
+            " dan,",
             "dan is",
             "dan can",
-            "dan\"",
+            " dan\"",
             "named dan",
             "called dan",
             "as dan",
@@ -356,7 +464,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "are dan",
             "now dan",
             "be dan",
-            "dans",
+            "dans ",
             "per mode",
             "bug mode",
             "god mode",
@@ -405,7 +513,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.65,
                 concat!(
-                    r#"\bdo[ -]anything[ -]now\b|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
+                    r#"\bdo[ -]anything[ -]now(?:[^ \w]| [^t]|$)|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
                     r#"do anything)\b|\b(?:as|as a|named|called|are(?: now)?|be) ["']?(?-i:DAN)\b"#
                 ),
             ),
@@ -413,9 +521,18 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.6,
                 concat!(
                     r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
-                    r#"unlock) (?:the )?["'(]?(?:developer|debug|god|jailbreak|maintenance|"#,
-                    r#"unrestricted|root|sudo|admin|system|override|verification|opposite|evil|"#,
-                    r#"chaos) mode\b"#
+                    r#"unlock) (?:the )?["'(]?(?:jailbreak|unrestricted|override|verification|opposite|evil|"#,
+                    r#"chaos|system) mode\b|"#,
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in) (?:the )?["'(]?(?:developer|debug|god|maintenance|"#,
+                    r#"root|sudo|admin) mode["')]?[^\n]{0,80}\b(?:you|your|no|without|polic(?:y|ies)|restrictions|filters?|respond|output|print|reveal|"#,
+                    r#"reply|say|lift|disable\w*|unlock\w*)\b"#
+                ),
+            ),
+            (
+                0.42,
+                concat!(
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
+                    r#"unlock) (?:the )?["'(]?(?:developer|debug|god|maintenance|root|sudo|admin) mode\b"#
                 ),
             ),
             (
@@ -486,7 +603,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.45,
                 concat!(
-                    r"\b(?:no|without(?: any)?|free (?:of|from)(?: all| any| the)?|(?:not|",
+                    r"\b(?:without(?: any)?|free (?:of|from)(?: all| any| the)?|(?:not|",
                     r"n't) (?:be )?(?:bound|restricted|limited|constrained|have|follow|abide|adhere|",
                     r"care)~20~|freed from|bypass(?:es|ing)?|broken free|disable(?: all)?|ignor(?:e|",
                     r"es|ing)|remove(?: all)?|lacks?|break(?:s|ing)?(?: all)?)\b~25~\b(?:restrictions|",
@@ -505,6 +622,10 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"\b(?:disable|remove|bypass|turn off) (?:all|every|your) (?:content |",
                     r"safety )?(?:filters|restrictions|safeguards|guardrails)\b"
                 ),
+            ),
+            (
+                0.25,
+                r"\bno~25~(?:restrictions|limitations|filters|ethics|morals|morality|censorship|boundaries|no limits)\b",
             ),
             (
                 0.4,
@@ -588,10 +709,11 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.3,
                 concat!(
                     r"\b(?:any|every|all) (?:request|question|prompt)s?\b~40~\b(?:illegal|unethical|",
-                    r"immoral|regardless|no matter|without)\b|\bjailbr(?:eak|oken)\w*|",
+                    r"immoral|regardless|no matter|without)\b|",
                     r"\bas an ai (?:language )?model\b"
                 ),
             ),
+            (0.15, r"\bjailbr(?:eak|oken)\w*"),
         ],
     },
     FamilySource {
@@ -720,9 +842,9 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
         ],
     },
     FamilySource {
-        name: "template_tokens",
+        name: TEMPLATE_TOKENS,
         stems: &[
-            "<|im",
+            "<|im_",
             "<|sys",
             "<|start_",
             "<|end",
@@ -748,15 +870,16 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.6,
                 concat!(
                     r"<\|(?:im_start|im_sep|im_end|system|start_header_id|start_of_role)\|>|",
-                    r"\[/?INST\]|<</?SYS>>|<start_of_turn>|</?system>|\[system\]\(#"
+                    r"\[/?INST\]|<</?SYS>>|<start_of_turn>|</?(?:(?:antml|anthropic|claude|openai|ai|llm|new|real|root|admin)[_:-])?system>|\[system\]\(#"
                 ),
             ),
+            (0.55, r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|\n\n(?:system|human): "),
+            // Records of a chat look like this too.
             (
-                0.55,
+                0.2,
                 concat!(
-                    r"(?:^|\n)[ \t]*#{2,3} ?(?:system|instruction)s? ?:|(?:^|\n)(?:human|",
-                    r"user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
-                    r"system): |\n\n(?:system|human): "
+                    r"(?:^|\n)(?:human|user): [^\n]{0,200}\n{1,3}(?:assistant|ai): [^\n]{0,200}\n{1,3}(?:human|user|",
+                    r"system): "
                 ),
             ),
             (0.3, r"<\|(?:endoftext|eot_id|end|user|assistant)\|>"),
@@ -804,35 +927,92 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 r"the )?(?:ai|llm|language model|assistant|bot)\b|\b(?:ai|llm) (?:assistants?|",
                 r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
                 r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
-                r"claude|chatgpt)\b|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
+                r"claude|chatgpt)(?:[,:!.]| (?:assistant|agent|model|system|bot|reader)\b)|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
                 r"context|data|tool output|user input)\b"
             ),
         )],
     },
     FamilySource {
-        name: "exfiltration",
-        stems: &["](http", "<img", "<iframe", "<script", "<link", "javascript:console", "onerror="],
+        name: EXFILTRATION,
+        stems: &[
+            "](http",
+            "]: http",
+            "<img ",
+            "<iframe",
+            "<script",
+            "<link",
+            "<form",
+            "<object",
+            "<embed",
+            "<audio",
+            "<video",
+            "<input",
+            "<source",
+            "<track",
+            "<body ",
+            "http-equiv",
+            "fetch(",
+            "beacon(",
+            "new image(",
+            "url(http",
+            "src=\"http",
+            "src='http",
+            "javascript:console",
+            "onerror=",
+        ],
         phrases: &[
+            // An image is fetched without anybody's click, hence any parameter that carries words or a blob.
             (
                 0.6,
                 concat!(
-                    r"!\[[^\]\n]{0,80}\]\(https?://[^)\s]{1,200}[?&/]%PARAMETER%(?:",
-                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|[\[{<$])"
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&/#;]%PARAMETER%(?:",
+                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}(?:%[0-9a-f]{2}|\+)|[\[{<$])|",
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20[^)\s&]{0,60}%20|\{|\[|<|\$\{)"
+                ),
+            ),
+            (
+                0.6,
+                concat!(
+                    r#"<(?:img|iframe|script|link|object|embed|form|video|audio|source)\b[^>\n]{0,120}(?:src|data|action|"#,
+                    r#"href)=["']?(?:https?:)?//[^"'>\s]{1,200}[?&;]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|"#,
+                    r#"[^"'>\s]{0,60}%[0-9a-f]{2}|[\[{<$])"#
                 ),
             ),
             (
                 0.55,
                 concat!(
-                    r#"<(?:img|iframe|script|link)\b[^>\n]{0,120}(?:src|"#,
-                    r#"href)=["']?https?://[^"'>\s]{1,200}[?&]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|"#,
-                    r#"[^"'>\s]{0,60}%[0-9a-f]{2})"#
+                    r"\](?:\(|: )<?https?://[^)\s]{1,200}[?&](?:data|secret|leak|payload|exfil|context|history|chat|",
+                    r"conversation|prompt|password|stolen|creds?|credentials)=(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|",
+                    r"[\[{<$])|\]\(https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20){3}"
+                ),
+            ),
+            (
+                0.58,
+                concat!(
+                    r"(?:!\[[^\]\n]{0,200}\]\(<?|<(?:img|audio|video|source|track|iframe|script|link|object|embed|input|body)\b[^>\n]{0,160}(?:src|poster|data|href|background)=[\x22']?)",
+                    r"https?://[^)\x22'>\s]{1,200}[?&]\w{1,20}=(?:[^)\s&\x22'>]{1,30}(?:\+|%20|%0a)){3}|",
+                    r"<(?:video|audio|input|track|body)\b[^>\n]{0,160}(?:poster|src|background)=[\x22']?https?://[^\x22'>\s]{1,200}[?&]%PARAMETER%[A-Za-z0-9+/_=-]{14}|",
+                    r"http-equiv=[\x22']?refresh\b[^>\n]{0,60}url=[\x22']?https?://[^\x22'>\s]{1,160}[?&]\w{1,16}=[A-Za-z0-9+/_%=-]{14}"
+                ),
+            ),
+            (
+                0.58,
+                concat!(
+                    r"https?://[^\n]{0,120}(?:document\.cookie|localstorage|sessionstorage)\b|",
+                    r"<form\b[^>\n]{0,160}action=[\x22']?https?://[^>\n]{0,200}>[^\n]{0,200}type=[\x22']?hidden[\x22']?[^>\n]{0,80}name=[\x22'](?:chat|conversation|history|prompt|secret|context|",
+                    r"notes|memory|messages|transcript|summary)\b|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&]\w{0,12}(?:session|token|history|chat|conversation|notes|secret|memory|context|summary|messages)\w{0,8}=(?:\{|\$\{|<|%7b|\[)|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&]session=(?:[A-Za-z0-9+/_-]{0,60}(?-i:[a-z][A-Z]|[A-Z][a-z])){3}[A-Za-z0-9+/_=-]{4}|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&](?:notes|memory|conversation|chat|history|transcript|secret|user_?data|leak|stolen|exfil)=[^)\s]{6}|",
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^/)\s]{0,80}(?:webhook\.site|ngrok(?:-free)?\.(?:io|app|dev)|requestbin|pipedream\.net|burpcollaborator|oast\.\w+|",
+                    r"interact\.sh|beeceptor|requestcatcher|hookb\.in|canarytokens|postb\.in|trycloudflare|dnslog)[^)\s]{0,200}[?=]"
                 ),
             ),
             (
                 0.4,
                 concat!(
-                    r#"\]\(https?://[^)\s]{1,200}[?&](?:data|session|secret|leak|payload|exfil|context|"#,
-                    r#"history|chat)=[A-Za-z0-9+/_=%-]{14}|\bjavascript:console\b|\bonerror=["']"#
+                    r#"\burl\(["']?https?://[^)\s]{1,200}[?&]%PARAMETER%(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2})|"#,
+                    r#"\bjavascript:console\b|\bonerror=["']"#
                 ),
             ),
         ],
@@ -846,7 +1026,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "font-size: 0",
             "visibility:hidden",
             "visibility: hidden",
-            "<!--",
+            "<!-- ",
             "[//]: #",
             "aria-hidden=",
             "alt=\"",

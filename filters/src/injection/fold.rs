@@ -1,17 +1,22 @@
 //! Brings text with characters outside ASCII to the form the phrases are written in: invisible characters
 //! dropped, characters that smuggle ASCII read as what they carry, text under a bidi override turned round,
-//! full-width, mathematical and accented letters made plain, look-alikes from other alphabets replaced in
-//! words that mix them.
+//! full-width, mathematical, enclosed, turned and accented letters made plain, Braille read, look-alikes from
+//! other alphabets replaced in words that mix them.
 //!
-//! It is not Unicode normalisation: a table covers what is used to hide words, nothing else changes. It
-//! never touches words written wholly in one alphabet, so that Russian and Greek stay Russian and Greek.
+//! It is not Unicode normalisation: compatibility forms are undone only where they are used to hide Latin
+//! words. It never touches words written wholly in one alphabet, so that Russian and Greek stay Russian and
+//! Greek.
+
+use unicode_normalization::char::decompose_compatible;
 
 /// What folding made of a text. It holds user text, hence no `Debug`.
 pub(super) struct Folded {
     pub(super) text: String,
     /// Characters of the Unicode tag block that spelled text.
     pub(super) tags: usize,
-    /// Bytes carried by variation selectors.
+    /// Characters that only make letters look different or hide between them.
+    pub(super) disguised: usize,
+    /// Bytes carried by variation selectors or by invisible characters read as bits.
     pub(super) carried: Vec<u8>,
 }
 
@@ -21,12 +26,39 @@ const RIGHT_TO_LEFT_OVERRIDE: char = '\u{202E}';
 const POP_DIRECTIONAL_FORMATTING: char = '\u{202C}';
 /// Mixed words after which words made only of look-alikes count as disguised too.
 const MIXED_WORDS_MIN: usize = 2;
+/// Emoji carry one selector, and joined emoji one invisible character between two: longer rows carry data.
+const CARRIER_ROW_MIN: usize = 4;
+/// Invisible characters kept of one row.
+const CARRIER_ROW_MAX: usize = 64 * 1024;
 
 pub(super) fn fold(text: &str) -> Folded {
-    let mut folded = Folded { text: String::with_capacity(text.len()), tags: 0, carried: Vec::new() };
+    let text_out = String::with_capacity(text.len());
+    let mut folded = Folded { text: text_out, tags: 0, disguised: 0, carried: Vec::new() };
     let mut in_flag = false;
     let mut reversed_from = None;
-    for character in text.chars() {
+    let mut row = CarrierRow::default();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let plain_bytes = ascii_prefix(rest.as_bytes());
+        if plain_bytes > 0 {
+            row.finish(&mut folded);
+            let (ascii, tail) = rest.split_at(plain_bytes);
+            if reversed_from.is_some()
+                && let Some((line, _)) = ascii.split_once('\n')
+            {
+                folded.text.push_str(line);
+                turn_round(&mut folded.text, reversed_from.take());
+                folded.text.push_str(ascii.get(line.len()..).unwrap_or_default());
+            } else {
+                folded.text.push_str(ascii);
+            }
+            in_flag = false;
+            rest = tail;
+            continue;
+        }
+        let mut characters = rest.chars();
+        let Some(character) = characters.next() else { break };
+        rest = characters.as_str();
         match character {
             BLACK_FLAG => {
                 in_flag = true;
@@ -43,32 +75,84 @@ pub(super) fn fold(text: &str) -> Folded {
             }
             RIGHT_TO_LEFT_OVERRIDE => reversed_from = Some(folded.text.len()),
             POP_DIRECTIONAL_FORMATTING => turn_round(&mut folded.text, reversed_from.take()),
-            '\n' => {
-                turn_round(&mut folded.text, reversed_from.take());
-                folded.text.push('\n');
-            }
             CANCEL_TAG => {}
-            _ if character.is_ascii() => folded.text.push(character),
-            _ => match selector_byte(character) {
-                Some(byte) => folded.carried.push(byte),
-                None if is_invisible(character) => {}
-                None => folded.text.push(plain(character)),
-            },
+            _ if row.takes(character) => continue,
+            _ => push_plain(character, &mut folded),
         }
+        row.finish(&mut folded);
         in_flag = false;
     }
+    row.finish(&mut folded);
     turn_round(&mut folded.text, reversed_from);
     if !folded.text.is_ascii() {
         let (text, mixed) = unmix(&folded.text, false);
         folded.text = if mixed >= MIXED_WORDS_MIN { unmix(&folded.text, true).0 } else { text };
+        folded.disguised += mixed;
     }
     folded
+}
+
+/// How many bytes at the start are ASCII, looked at in steps that vectorise.
+fn ascii_prefix(bytes: &[u8]) -> usize {
+    const STEP_BYTES: usize = 32;
+    let mut length = 0;
+    while bytes.get(length..length + STEP_BYTES).is_some_and(<[u8]>::is_ascii) {
+        length += STEP_BYTES;
+    }
+    let rest = bytes.get(length..).unwrap_or_default();
+    length + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 fn turn_round(text: &mut String, from: Option<usize>) {
     if let Some(from) = from {
         let tail = text.split_off(from);
         text.extend(tail.chars().rev());
+    }
+}
+
+/// Invisible characters that follow one another.
+#[derive(Default)]
+struct CarrierRow {
+    selectors: Vec<u8>,
+    bits: Vec<bool>,
+    length: usize,
+}
+
+impl CarrierRow {
+    /// Whether the character is invisible and was kept as a possible carrier.
+    fn takes(&mut self, character: char) -> bool {
+        if let Some(byte) = selector_byte(character) {
+            if self.selectors.len() < CARRIER_ROW_MAX {
+                self.selectors.push(byte);
+            }
+        } else if !is_invisible(character) {
+            return false;
+        }
+        if let Some(bit) = bit(character)
+            && self.bits.len() < CARRIER_ROW_MAX
+        {
+            self.bits.push(bit);
+        }
+        self.length += 1;
+        true
+    }
+
+    fn finish(&mut self, folded: &mut Folded) {
+        if self.length == 0 {
+            return;
+        }
+        let after_letter = folded.text.as_bytes().last().is_some_and(u8::is_ascii_alphabetic);
+        folded.disguised += usize::from(after_letter && self.selectors.is_empty());
+        if self.bits.len() >= 8 * CARRIER_ROW_MIN {
+            folded.carried.extend(
+                self.bits
+                    .chunks_exact(8)
+                    .map(|bits| bits.iter().fold(0u8, |byte, bit| (byte << 1) | u8::from(*bit))),
+            );
+        } else if self.selectors.len() >= CARRIER_ROW_MIN {
+            folded.carried.append(&mut self.selectors);
+        }
+        *self = Self::default();
     }
 }
 
@@ -82,14 +166,23 @@ fn selector_byte(character: char) -> Option<u8> {
     }
 }
 
+/// Pairs of invisible characters in use as the digits nought and one.
+fn bit(character: char) -> Option<bool> {
+    match character {
+        '\u{200B}' | '\u{2062}' | '\u{FE00}' => Some(false),
+        '\u{200C}' | '\u{2063}' | '\u{2064}' | '\u{FE01}' => Some(true),
+        _ => None,
+    }
+}
+
 /// Format characters, fillers and combining marks.
 fn is_invisible(character: char) -> bool {
     matches!(
         u32::from(character),
-        0xAD | 0x0300..=0x036F | 0x061C | 0x115F..=0x1160 | 0x17B4..=0x17B5 | 0x180B..=0x180F
-            | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F
-            | 0x20D0..=0x20FF | 0x3164 | 0xFE20..=0xFE2F | 0xFEFF | 0xFFA0 | 0xFFF9..=0xFFFB
-            | 0x1_D173..=0x1_D17A | 0xE_0000..=0xE_007F
+        0xAD | 0x0300..=0x036F | 0x0483..=0x0489 | 0x061C | 0x064B..=0x0652 | 0x115F..=0x1160
+            | 0x17B4..=0x17B5 | 0x180B..=0x180F | 0x1AB0..=0x1AFF | 0x1DC0..=0x1DFF | 0x200B..=0x200F
+            | 0x202A..=0x202E | 0x2060..=0x206F | 0x20D0..=0x20FF | 0x3164 | 0xFE20..=0xFE2F | 0xFEFF
+            | 0xFFA0 | 0xFFF9..=0xFFFB | 0x1_D173..=0x1_D17A | 0xE_0000..=0xE_007F
     )
 }
 
@@ -97,53 +190,90 @@ fn shifted(character: char, distance: u32) -> Option<char> {
     char::from_u32(u32::from(character).checked_sub(distance)?)
 }
 
-/// The plain letter behind a styled or accented one; other characters as they are.
-fn plain(character: char) -> char {
+/// Writes the plain letters behind a styled or accented one; other characters as they are.
+fn push_plain(character: char, folded: &mut Folded) {
+    let out = &mut folded.text;
     let code = u32::from(character);
-    let letter = |first: char, offset: u32| char::from_u32(u32::from(first) + offset).unwrap_or(character);
+    if let Some(letter) = drawn_letter(character) {
+        folded.disguised += 1;
+        out.push(letter);
+        return;
+    }
     match code {
-        0xA0 | 0x2000..=0x200A | 0x202F | 0x205F | 0x3000 => ' ',
-        0x2018 | 0x2019 | 0x201B | 0x2032 => '\'',
-        0x201C | 0x201D | 0x201F | 0x2033 => '"',
-        0xFF01..=0xFF5E => letter('!', code - 0xFF01),
-        0x24B6..=0x24CF => letter('A', code - 0x24B6),
-        0x24D0..=0x24E9 => letter('a', code - 0x24D0),
-        0x1_F130..=0x1_F149 => letter('A', code - 0x1_F130),
-        0x1_F150..=0x1_F169 => letter('A', code - 0x1_F150),
-        0x1_F170..=0x1_F189 => letter('A', code - 0x1_F170),
-        0x1_D400..=0x1_D6A3 => match (code - 0x1_D400) % 52 {
-            capital @ 0..=25 => letter('A', capital),
-            small => letter('a', small - 26),
-        },
-        0x1_D7CE..=0x1_D7FF => letter('0', (code - 0x1_D7CE) % 10),
-        0x210E => 'h',
-        0x212F => 'e',
-        0x2134 => 'o',
-        0x210A => 'g',
-        0xC0..=0x17E => without_accent(character),
-        _ => character,
+        0x2018 | 0x2019 | 0x201B | 0x2032 => out.push('\''),
+        0x201C | 0x201D | 0x201F | 0x2033 => out.push('"'),
+        0x2010..=0x2015 | 0x2212 => out.push('-'),
+        // Styled alphabets: enclosed, full-width and mathematical letters, super- and subscripts.
+        0x2070..=0x209F
+        | 0x2100..=0x214F
+        | 0x2460..=0x24FF
+        | 0xFF00..=0xFF60
+        | 0x1_D400..=0x1_D7FF
+        | 0x1_F100..=0x1_F12F
+        | 0x1D2C..=0x1DBF => {
+            folded.disguised += 1;
+            decompose_compatible(character, |part| {
+                if !is_invisible(part) {
+                    out.push(part);
+                }
+            });
+        }
+        // Latin with accents, ligatures, spaces. Alphabets whose letters are built of marks stay whole.
+        0xA0..=0x2AF
+        | 0x1E00..=0x1EFF
+        | 0x2000..=0x200A
+        | 0x2024..=0x205F
+        | 0x2160..=0x217F
+        | 0x3000
+        | 0xFB00..=0xFB06 => decompose_compatible(character, |part| match part {
+            _ if is_invisible(part) => {}
+            'ø' | 'Ø' => out.push('o'),
+            'ł' | 'Ł' => out.push('l'),
+            'đ' | 'Đ' | 'ð' => out.push('d'),
+            'ı' => out.push('i'),
+            'ß' => out.push_str("ss"),
+            'æ' | 'Æ' => out.push_str("ae"),
+            'œ' | 'Œ' => out.push_str("oe"),
+            _ => out.push(part),
+        }),
+        0x1_F130..=0x1_F149 | 0x1_F150..=0x1_F169 | 0x1_F170..=0x1_F189 => {
+            folded.disguised += 1;
+            out.extend(char::from_u32(u32::from('A') + (code - 0x1_F130) % 32));
+        }
+        _ => out.push(character),
     }
 }
 
-fn without_accent(character: char) -> char {
-    match character {
-        'À'..='Å' | 'à'..='å' | 'Ā'..='ą' => 'a',
-        'Ç' | 'ç' | 'Ć'..='č' => 'c',
-        'Ď' | 'ď' => 'd',
-        'È'..='Ë' | 'è'..='ë' | 'Ē'..='ě' => 'e',
-        'Ĝ'..='ģ' => 'g',
-        'Ì'..='Ï' | 'ì'..='ï' | 'Ĩ'..='į' => 'i',
-        'Ł' | 'ł' | 'Ĺ'..='ľ' => 'l',
-        'Ñ' | 'ñ' | 'Ń'..='ň' => 'n',
-        'Ò'..='Ö' | 'Ø' | 'ò'..='ö' | 'ø' | 'Ō'..='ő' => 'o',
-        'Ŕ'..='ř' => 'r',
-        'Ś'..='š' => 's',
-        'Ţ'..='ť' => 't',
-        'Ù'..='Ü' | 'ù'..='ü' | 'Ũ'..='ų' => 'u',
-        'Ý' | 'ý' | 'ÿ' => 'y',
-        'Ź'..='ž' => 'z',
-        _ => character,
+/// Letters that only look like letters: turned, small capitals, Braille.
+fn drawn_letter(character: char) -> Option<char> {
+    const DRAWN: [(&str, &str); 3] = [
+        ("ɐɔǝɟƃɓɥᴉɾʞʅɯɹʇʌʍʎ∀ᗺƆᗡƎℲ⅁⋊⅂Ԁᴚ┴∩⅄", "acefgghijklmrtvwyabcdefgklprtuy"),
+        ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz"),
+        ("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz "),
+    ];
+    let code = u32::from(character);
+    let may_be_drawn = matches!(
+        code,
+        0x183..=0x18E
+            | 0x1DD
+            | 0x250..=0x29F
+            | 0x500..=0x51F
+            | 0x1438..=0x15FF
+            | 0x1D00..=0x1D2B
+            | 0x2132
+            | 0x2141..=0x2144
+            | 0x2200..=0x22FF
+            | 0x2534
+            | 0x2800..=0x283F
+            | 0xA730..=0xA7AF
+    );
+    if !may_be_drawn {
+        return None;
     }
+    DRAWN.iter().find_map(|(drawn, plain)| {
+        let place = drawn.chars().position(|candidate| candidate == character)?;
+        plain.chars().nth(place)
+    })
 }
 
 /// Replaces look-alikes in words that also hold Latin letters (and, with `all`, in words of look-alikes
@@ -152,25 +282,36 @@ fn unmix(text: &str, all: bool) -> (String, usize) {
     let mut out = String::with_capacity(text.len());
     let mut mixed = 0;
     let mut rest = text;
-    while let Some(first) = rest.chars().next() {
-        let is_word = first.is_alphabetic();
-        let end = rest.find(|character: char| character.is_alphabetic() != is_word).unwrap_or(rest.len());
-        let (piece, tail) = rest.split_at(end);
-        rest = tail;
-        let disguised = is_word && !piece.is_ascii() && {
-            let latin = piece.chars().any(|character| character.is_ascii());
-            let alike = |character: char| character.is_ascii() || look_alike(character).is_some();
-            let is_mixed = latin && piece.chars().any(|character| look_alike(character).is_some());
-            mixed += usize::from(is_mixed);
-            is_mixed || (all && piece.chars().all(alike))
+    while !rest.is_empty() {
+        let ascii = ascii_prefix(rest.as_bytes());
+        // Whole ASCII words need no look; the last one may go on in another alphabet.
+        let whole = rest.get(..ascii).unwrap_or_default();
+        let whole = if ascii == rest.len() {
+            whole.len()
+        } else {
+            whole.rfind(|character: char| !character.is_ascii_alphabetic()).map_or(0, |last| last + 1)
         };
-        for character in piece.chars() {
+        let (plain, tail) = rest.split_at(whole);
+        out.push_str(plain);
+        let end = tail.find(|character: char| !character.is_alphabetic()).unwrap_or(tail.len());
+        let (word, tail) = tail.split_at(end);
+        let disguised = !word.is_empty() && {
+            let latin = word.chars().any(|character| character.is_ascii());
+            let alike = |character: char| character.is_ascii() || look_alike(character).is_some();
+            let is_mixed = latin && word.chars().any(|character| look_alike(character).is_some());
+            mixed += usize::from(is_mixed);
+            is_mixed || (all && word.chars().all(alike))
+        };
+        for character in word.chars() {
             match look_alike(character).filter(|_| disguised) {
                 Some(latin) => out.push(latin),
                 None if character.is_ascii() => out.push(character),
                 None => out.extend(character.to_lowercase()),
             }
         }
+        let mut characters = tail.chars();
+        out.extend(characters.next());
+        rest = characters.as_str();
     }
     (out, mixed)
 }
@@ -178,18 +319,20 @@ fn unmix(text: &str, all: bool) -> (String, usize) {
 /// The Latin letter a Cyrillic, Greek or other letter is taken for.
 fn look_alike(character: char) -> Option<char> {
     let latin = match character {
-        'а' | 'α' | 'ɑ' => 'a',
+        'а' | 'α' | 'ɑ' | 'Ꭺ' => 'a',
         'А' | 'Α' => 'A',
-        'В' | 'Β' => 'B',
-        'с' | 'ϲ' => 'c',
+        'В' | 'Β' | 'Ᏼ' => 'B',
+        'Ь' | 'ь' => 'b',
+        'с' | 'ϲ' | 'ᴄ' => 'c',
         'С' => 'C',
-        'ԁ' => 'd',
-        'е' | 'ҽ' => 'e',
+        'ԁ' | 'ժ' => 'd',
+        'е' | 'ҽ' | 'є' | 'ε' => 'e',
         'Е' | 'Ε' => 'E',
-        'ɡ' => 'g',
-        'һ' | 'հ' => 'h',
+        'ɡ' | 'ց' => 'g',
+        'ƒ' | 'ғ' => 'f',
+        'һ' | 'հ' | 'н' => 'h',
         'Н' | 'Η' => 'H',
-        'і' | 'ι' | 'ı' => 'i',
+        'і' | 'ι' | 'ı' | 'ї' | 'Ꭵ' => 'i',
         'І' | 'Ι' => 'I',
         'ј' => 'j',
         'Ј' => 'J',
@@ -198,22 +341,25 @@ fn look_alike(character: char) -> Option<char> {
         'ӏ' | 'ⅼ' => 'l',
         'М' | 'Μ' => 'M',
         'Ν' => 'N',
-        'ո' => 'n',
-        'о' | 'ο' | 'օ' => 'o',
+        'ո' | 'η' | 'п' => 'n',
+        'м' => 'm',
+        'о' | 'ο' | 'օ' | 'σ' | 'ס' => 'o',
         'О' | 'Ο' => 'O',
-        'р' | 'ρ' => 'p',
+        'р' | 'ρ' | 'þ' => 'p',
         'Р' | 'Ρ' => 'P',
         'ԛ' => 'q',
-        'ѕ' => 's',
+        'ѕ' | 'ꜱ' => 's',
+        'г' => 'r',
         'Ѕ' => 'S',
         'Т' | 'Τ' => 'T',
-        'τ' => 't',
-        'υ' | 'ս' => 'u',
+        'τ' | 'т' => 't',
+        'υ' | 'ս' | 'μ' => 'u',
         'ν' | 'ѵ' => 'v',
-        'ԝ' => 'w',
+        'ԝ' | 'ω' | 'ш' => 'w',
         'х' | 'χ' => 'x',
         'Х' | 'Χ' => 'X',
-        'у' => 'y',
+        'у' | 'γ' | 'ү' => 'y',
+        'ᴢ' => 'z',
         'У' | 'Υ' => 'Y',
         'Ζ' => 'Z',
         _ => return None,
@@ -236,6 +382,14 @@ mod tests {
             ("\u{202E}erongi\u{202C} it", "ignore it"),
             ("instrucciónes précédentes", "instrucciones precedentes"),
             ("don’t", "don't"),
+            ("ignoré cette règle", "ignore cette regle"),
+            ("bỏ qua hướng dẫn", "bo qua huong dan"),
+            ("i\u{336}g\u{336}n\u{336}o\u{336}r\u{336}e", "ignore"),
+            ("🅸🅶🅽🅾🆁🅴", "IGNORE"),
+            ("ɪɢɴᴏʀᴇ", "ignore"),
+            ("⠊⠛⠝⠕⠗⠑⠀⠊⠞", "ignore it"),
+            ("ǝʞɐɯ", "ekam"),
+            ("ﬁrst", "first"),
         ] {
             assert_eq!(fold(text).text, expected);
         }
@@ -264,6 +418,20 @@ mod tests {
     fn variation_selectors_give_up_their_bytes() {
         let carried: String =
             "ok".bytes().filter_map(|byte| char::from_u32(0xE_0100 + u32::from(byte) - 16)).collect();
-        assert_eq!(fold(&format!("\u{1F600}{carried}")).carried, b"ok");
+        assert!(fold(&format!("\u{1F600}{carried}")).carried.is_empty(), "a row too short");
+        let long: String = carried.repeat(2);
+        assert_eq!(fold(&format!("\u{1F600}{long}")).carried, b"okok");
+        assert!(fold(&"\u{2764}\u{FE0F} ".repeat(40)).carried.is_empty(), "emoji");
+    }
+
+    #[test]
+    fn invisible_bits_are_read() {
+        let bits: String = b"hide"
+            .iter()
+            .flat_map(|byte| (0..8).rev().map(move |place| (byte >> place) & 1))
+            .map(|bit| if bit == 0 { '\u{200B}' } else { '\u{200C}' })
+            .collect();
+        assert_eq!(fold(&format!("a{bits}b")).carried, b"hide");
+        assert_eq!(fold("a\u{200B}b\u{200C}c").text, "abc");
     }
 }

@@ -1,119 +1,119 @@
-//! The prefilter: finds stems in a text without regard to ASCII case, at a few gigabytes a second on
-//! ordinary text. Packed searchers are exact about case, so blocks of the text are copied in lower case,
-//! small enough for the cache.
+//! The prefilter: finds stems in a text without regard to ASCII case, at a cost that hardly depends on how many
+//! stems there are. Every other place of the text is looked up by the four bytes that stand there; each stem is
+//! filed under two neighbouring fours of its rarest bytes, so one of them falls on such a place.
+//!
+//! It deliberately knows nothing of words: a stem inside a word is found too, and phrases decide.
 
 use std::collections::BTreeMap;
 
-use aho_corasick::packed::{Config, MatchKind, Searcher};
-use aho_corasick::{AhoCorasick, BuildError, Input, Span};
-
-/// More patterns than this are too many for a packed searcher.
-const STEMS_PER_SHARD: usize = 60;
-const BLOCK_BYTES: usize = 16 * 1024;
-/// How far into the next block a stem may reach. The longest stem is shorter.
+/// Shorter stems would not hold two fours.
+#[cfg(test)]
+pub(super) const STEM_BYTES_MIN: usize = 5;
+#[cfg(test)]
 pub(super) const STEM_BYTES_MAX: usize = 32;
+const FOUR: usize = 4;
+const FILTER_BITS: u32 = 16;
 
 /// Which of the callers' sets a stem belongs to: one bit each.
-pub(super) type Sets = u32;
+pub(super) type Sets = u64;
 
-/// All stems, in searchers of a size that stays fast.
 pub(super) struct StemSearch {
-    ascii: Vec<Shard>,
-    foreign: Vec<Shard>,
-}
-
-struct Shard {
-    engine: Engine,
-    sets: Vec<Sets>,
-}
-
-enum Engine {
-    Packed(Searcher),
-    /// Where the processor has no vector instructions for the packed form.
-    Automaton(AhoCorasick),
+    stems: Vec<(Box<[u8]>, Sets)>,
+    /// A bit for each hash of four bytes that is filed.
+    filter: Box<[u64]>,
+    /// Sorted by hash: which stem, and how far into it the four stand.
+    filed: Vec<(u32, u16, u8)>,
+    /// For each hash, how many are filed before it: a search by halves would guess wrong at every step.
+    before: Box<[u16]>,
 }
 
 impl StemSearch {
-    pub(super) fn new<'s>(stems: impl Iterator<Item = (&'s str, Sets)>) -> Result<Self, BuildError> {
+    pub(super) fn new<'s>(stems: impl Iterator<Item = (&'s str, Sets)>) -> Self {
         let mut merged: BTreeMap<&str, Sets> = BTreeMap::new();
         for (stem, sets) in stems {
             *merged.entry(stem).or_default() |= sets;
         }
-        // Descending order puts a stem before its own prefixes. Only one of them is reported at a place, so
-        // the longer one stands for both.
-        let complete: Vec<(&str, Sets)> = merged
-            .iter()
-            .rev()
-            .map(|(stem, sets)| {
-                let prefixes = merged.iter().filter(|(other, _)| stem.starts_with(**other));
-                (*stem, prefixes.fold(*sets, |all, (_, sets)| all | sets))
-            })
-            .collect();
-        let (ascii, foreign): (Vec<_>, Vec<_>) = complete.into_iter().partition(|(stem, _)| stem.is_ascii());
-        Ok(Self { ascii: shards(&ascii)?, foreign: shards(&foreign)? })
-    }
-
-    /// Calls `on_hit` with the start and the sets of every stem in `text`, in no particular order.
-    pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, Sets)) {
-        let foreign: &[Shard] = if text.is_ascii() { Default::default() } else { &self.foreign };
-        let mut lower = Vec::with_capacity(text.len().min(BLOCK_BYTES + STEM_BYTES_MAX));
-        for block_start in (0..text.len()).step_by(BLOCK_BYTES) {
-            let block_end = text.len().min(block_start + BLOCK_BYTES + STEM_BYTES_MAX);
-            lower.clear();
-            lower.extend_from_slice(text.get(block_start..block_end).unwrap_or_default());
-            lower.make_ascii_lowercase();
-            for shard in self.ascii.iter().chain(foreign) {
-                shard.search(&lower, |start, sets| on_hit(block_start + start, sets));
-            }
-        }
-    }
-}
-
-impl Shard {
-    fn search(&self, lower: &[u8], mut on_hit: impl FnMut(usize, Sets)) {
-        let mut position = 0;
-        while position < lower.len().min(BLOCK_BYTES) {
-            let Some((pattern, start)) = self.engine.find(lower, position) else {
-                return;
-            };
-            if start >= BLOCK_BYTES {
-                // It belongs to the next block, which sees it whole.
-                return;
-            }
-            on_hit(start, self.sets.get(pattern).copied().unwrap_or(0));
-            position = start + 1;
-        }
-    }
-}
-
-impl Engine {
-    fn find(&self, haystack: &[u8], start: usize) -> Option<(usize, usize)> {
-        let found = match self {
-            Engine::Packed(searcher) => searcher.find_in(haystack, Span { start, end: haystack.len() }),
-            Engine::Automaton(automaton) => automaton.find(Input::new(haystack).range(start..)),
+        let mut search = Self {
+            stems: Vec::new(),
+            filter: vec![0; 1 << (FILTER_BITS - 6)].into(),
+            filed: Vec::new(),
+            before: Box::default(),
         };
-        found.map(|found| (found.pattern().as_usize(), found.start()))
+        for (stem, sets) in merged {
+            search.file(stem.as_bytes());
+            search.stems.push((stem.as_bytes().into(), sets));
+        }
+        search.filed.sort_unstable();
+        let filed_before = |hash: u32| search.filed.partition_point(|(filed, _, _)| *filed < hash);
+        let counted = |hash| u16::try_from(filed_before(hash)).unwrap_or(u16::MAX);
+        search.before = (0..1 << FILTER_BITS).map(counted).collect();
+        search
+    }
+
+    fn file(&mut self, stem: &[u8]) {
+        let number = u16::try_from(self.stems.len()).unwrap_or(u16::MAX);
+        let commonness = |offset: &usize| -> u64 {
+            let bytes = stem.get(*offset..offset + FOUR + 1).unwrap_or_default();
+            let shared = |range: &[u8]| range.iter().map(|byte| common(*byte)).product::<u64>();
+            shared(bytes.get(..FOUR).unwrap_or_default()) + shared(bytes.get(1..).unwrap_or_default())
+        };
+        let rarest = (0..stem.len().saturating_sub(FOUR)).min_by_key(commonness).unwrap_or(0);
+        for (offset, four) in stem.windows(FOUR).enumerate().skip(rarest).take(2) {
+            let hash = hash(four);
+            if let (Some(word), Ok(offset)) =
+                (self.filter.get_mut((hash / 64) as usize), u8::try_from(offset))
+            {
+                *word |= 1 << (hash % 64);
+                self.filed.push((hash, number, offset));
+            }
+        }
+    }
+
+    /// Calls `on_hit` with the start and the sets of every stem in `text`, nearly in order.
+    pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, Sets)) {
+        for (index, four) in text.windows(FOUR).step_by(2).enumerate() {
+            let hash = hash(four);
+            let word = self.filter.get((hash / 64) as usize).copied().unwrap_or(0);
+            if word >> (hash % 64) & 1 != 0 {
+                self.compare(text, 2 * index, hash, &mut on_hit);
+            }
+        }
+    }
+
+    #[cold]
+    fn compare(&self, text: &[u8], place: usize, hash: u32, on_hit: &mut impl FnMut(usize, Sets)) {
+        let first = self.before.get(hash as usize).copied().unwrap_or_default();
+        for (filed, number, offset) in self.filed.get(usize::from(first)..).unwrap_or_default() {
+            if *filed != hash {
+                return;
+            }
+            let Some((stem, sets)) = self.stems.get(usize::from(*number)) else { return };
+            let Some(start) = place.checked_sub(usize::from(*offset)) else { continue };
+            if text.get(start..start + stem.len()).is_some_and(|found| found.eq_ignore_ascii_case(stem)) {
+                on_hit(start, *sets);
+            }
+        }
     }
 }
 
-fn shards(stems: &[(&str, Sets)]) -> Result<Vec<Shard>, BuildError> {
-    stems
-        .chunks(STEMS_PER_SHARD)
-        .map(|part| {
-            let patterns = || part.iter().map(|(stem, _)| *stem);
-            let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-            builder.extend(patterns());
-            let engine = match builder.build() {
-                Some(searcher) => Engine::Packed(searcher),
-                None => Engine::Automaton(
-                    AhoCorasick::builder()
-                        .match_kind(aho_corasick::MatchKind::LeftmostFirst)
-                        .build(patterns())?,
-                ),
-            };
-            Ok(Shard { engine, sets: part.iter().map(|(_, sets)| *sets).collect() })
-        })
-        .collect()
+/// Letters hash alike in both cases; signs that do too are told apart when the stem is compared.
+fn hash(four: &[u8]) -> u32 {
+    let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
+    ((u32::from_le_bytes(four) | 0x2020_2020).wrapping_mul(0x9E37_79B1)) >> (u32::BITS - FILTER_BITS)
+}
+
+/// How common a byte is in prose, roughly.
+fn common(byte: u8) -> u64 {
+    match byte {
+        b' ' => 18,
+        b'e' => 10,
+        b't' | b'a' | b'o' => 7,
+        b'i' | b'n' | b's' | b'r' => 6,
+        b'h' | b'l' => 4,
+        b'd' | b'u' | b'c' | b'm' => 3,
+        b'w' | b'f' | b'g' | b'y' | b'p' => 2,
+        _ => 1,
+    }
 }
 
 #[cfg(test)]
@@ -121,9 +121,17 @@ mod tests {
     use super::*;
 
     fn hits(text: &str) -> Vec<(usize, Sets)> {
-        let stems = [("ignor", 1), ("norm", 2), ("ignorant", 4), ("忽略", 8), ("prompt", 1), ("prompt", 16)];
+        let stems = [
+            ("ignor", 1),
+            ("norms", 2),
+            ("ignorant", 4),
+            ("忽略", 8),
+            ("prompt", 1),
+            ("prompt", 16),
+            ("<|im_", 32),
+        ];
         let mut hits = Vec::new();
-        StemSearch::new(stems.into_iter()).unwrap().search(text.as_bytes(), |at, sets| hits.push((at, sets)));
+        StemSearch::new(stems.into_iter()).search(text.as_bytes(), |at, sets| hits.push((at, sets)));
         hits.sort_unstable();
         hits
     }
@@ -131,16 +139,21 @@ mod tests {
     #[test]
     fn stems_are_found_in_any_case_with_all_their_sets() {
         assert_eq!(hits("IgNoRe the PROMPT"), vec![(0, 1), (11, 17)]);
-        assert_eq!(hits("ignorant"), vec![(0, 5)]);
+        assert_eq!(hits("ignorant"), vec![(0, 1), (0, 4)]);
         assert_eq!(hits("请忽略"), vec![(3, 8)]);
-        assert!(hits("nothing here").is_empty());
+        assert_eq!(hits("<|IM_start"), vec![(0, 32)]);
+        assert!(hits("nothing here, not even ig nor").is_empty());
+        assert!(hits("ign").is_empty());
+        assert!(hits("\\\\im_ and <\\im_").is_empty(), "signs are not letters of another case");
     }
 
     #[test]
-    fn a_stem_across_blocks_is_found_once() {
-        for offset in 0..8 {
-            let text = format!("{}ignore", "x".repeat(BLOCK_BYTES - offset));
-            assert_eq!(hits(&text), vec![(BLOCK_BYTES - offset, 1)]);
+    fn stems_are_found_at_every_place_once() {
+        for offset in 0..9 {
+            for tail in 0..3 {
+                let text = format!("{}ignore{}", "x".repeat(offset), "y".repeat(tail));
+                assert_eq!(hits(&text), vec![(offset, 1)], "{text}");
+            }
         }
     }
 }

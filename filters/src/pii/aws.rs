@@ -36,6 +36,8 @@ pub(super) fn examine_access_key(
 #[derive(Default)]
 pub(super) struct SecretSearch {
     searched_to: usize,
+    /// Words are searched in a pass of their own, behind the one that meets access keys.
+    searched_behind_words: usize,
 }
 
 impl SecretSearch {
@@ -46,7 +48,9 @@ impl SecretSearch {
         end: usize,
         candidates: &mut Vec<Finding>,
     ) -> usize {
+        let around_keys = std::mem::replace(&mut self.searched_to, self.searched_behind_words);
         self.examine(field, end, end.saturating_add(AFTER_WORDS_BYTES_MAX), candidates);
+        self.searched_behind_words = std::mem::replace(&mut self.searched_to, around_keys);
         end
     }
 

@@ -1,7 +1,7 @@
 //! Addresses of crypto currencies, decided by their checksums: base58check (Bitcoin, Litecoin, Dogecoin,
 //! Dash, Tron, Zcash), bech32 and bech32m (segregated witness and the Cosmos family), and the forty
 //! hexadecimal digits of Ethereum, whose checksum in the letters' case is not computed: the form is rare
-//! enough. It does not look for private keys, nor for Solana's addresses, which carry no checksum.
+//! enough. Monero's are known by their length. It does not look for private keys, nor for Solana's addresses, which carry no checksum.
 
 use hardpan_inference::finding::{Finding, PiiType};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,28 @@ const BECH32_CHECKSUMS: [u32; 2] = [1, 0x2BC8_30A3];
 const ETHEREUM_BYTES: usize = 42;
 /// Both halves of the address that nobody owns, and of the one that stands for the currency itself.
 const ETHEREUM_DISTINCT_MIN: usize = 3;
+
+/// The network's byte and some of what follows.
+pub(super) const MONERO_ANCHOR: &str = r"\b[48][1-9AB][1-9A-HJ-NP-Za-km-z]{14}";
+
+/// Examines an address of Monero: its checksum is not computed, since nothing else has this length.
+pub(super) fn examine_monero(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> Option<usize> {
+    const BYTES: usize = 95;
+    const INTEGRATED_BYTES: usize = 106;
+    let window = field.slice(start, field.len().min(start + INTEGRATED_BYTES + 1));
+    let length = window.iter().take_while(|byte| BASE58.contains(byte)).count();
+    let written = window.get(..length)?;
+    let mixed = written.iter().any(u8::is_ascii_lowercase)
+        && written.iter().any(u8::is_ascii_uppercase)
+        && written.iter().any(u8::is_ascii_digit);
+    let end = start + length;
+    if !matches!(length, BYTES | INTEGRATED_BYTES) || !mixed || field.word_before(start) || field.word_at(end)
+    {
+        return None;
+    }
+    candidates.push(finding(PiiType::CryptoAddress, start, end, 95));
+    Some(end)
+}
 
 /// Examines the word at `start`, which has the alphabet and length of base58check.
 pub(super) fn examine_base58(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) -> Option<usize> {

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use zeroize::Zeroize as _;
+
 /// The plain text of one search and the places where it departs from the original. It holds user text,
 /// hence no `Debug`.
 #[derive(Default)]
@@ -28,6 +30,12 @@ enum Fold {
 }
 
 impl Folded {
+    /// The search state outlives the text, which must not outlive its request.
+    pub(super) fn forget(&mut self) {
+        self.text.zeroize();
+        self.departures.clear();
+    }
+
     /// Makes the plain view of `text`. False when the text is plain as it is.
     pub(super) fn fill(&mut self, text: &str) -> bool {
         self.text.clear();

@@ -1,6 +1,6 @@
 //! Finds personal data and credentials in one decoded text: e-mail addresses, telephone numbers, payment
 //! cards, bank accounts and routing, network, crypto and vehicle addresses, identity numbers of some sixty
-//! countries and AWS keys.
+//! countries, credentials, and values that words announce.
 //!
 //! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
 //! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,
@@ -10,6 +10,7 @@
 //! It deliberately does not decide what a finding means, does not look for names or addresses, and does not
 //! decode anything: ranges are byte ranges of the text it was given.
 
+use aho_corasick::AhoCorasick;
 use regex_automata::meta::{Cache, Regex};
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::syntax;
@@ -23,6 +24,7 @@ use self::numbers::Group;
 
 mod aws;
 mod card;
+mod context;
 mod crypto;
 mod email;
 mod field;
@@ -33,6 +35,7 @@ mod mac;
 mod national;
 mod numbers;
 mod phone;
+mod secrets;
 mod social_security;
 mod vehicle;
 
@@ -154,10 +157,6 @@ const RECOGNISERS: &[Recogniser] = &[
             )
         },
     },
-    Recogniser {
-        anchor: r"(?i:aws|secret[ _\-]?(?:access[ _\-]?)?key)",
-        examine: |search, anchor| search.secrets.examine_after(search.field, anchor.end, search.found),
-    },
 ];
 
 /// What one search keeps from anchor to anchor.
@@ -166,6 +165,7 @@ struct Search<'t, 's> {
     groups: &'s mut Vec<Group>,
     found: &'s mut Vec<Finding>,
     secrets: aws::SecretSearch,
+    cards: context::CardWords,
     email_floor: usize,
 }
 
@@ -238,45 +238,56 @@ const LAZY_DFA_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// The anchors could not be compiled; it means this build is broken, not that the text is bad.
 #[derive(Debug, thiserror::Error)]
 #[error("the patterns of the PII detector do not compile")]
-pub struct BuildError(#[source] Box<regex_automata::meta::BuildError>);
+pub struct BuildError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// The detector: immutable, built once, shared by all requests.
 pub struct PiiDetector {
     anchors: Regex,
+    /// The words of [`context::RULES`]. In one automaton with the anchors their states would multiply.
+    labels: Regex,
+    /// [`WORDS_WITHOUT_DIGITS`].
+    announcing: AhoCorasick,
 }
 
 /// Search state that one thread or one request reuses from text to text.
 pub struct Scratch {
-    cache: Cache,
+    caches: Caches,
     groups: Vec<Group>,
     candidates: Vec<Finding>,
     folded: Folded,
 }
 
+/// One for each automaton.
+struct Caches {
+    anchors: Cache,
+    labels: Cache,
+}
+
 impl PiiDetector {
     pub fn new() -> Result<Self, BuildError> {
-        let config = Regex::config()
-            .match_kind(MatchKind::LeftmostFirst)
-            .utf8_empty(false)
-            .which_captures(WhichCaptures::Implicit)
-            .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
-        // ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and
-        // neighbours are looked at by hand where it matters.
-        let anchors = Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().unicode(false).utf8(false))
-            .build_many(&RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect::<Vec<_>>())
-            .map_err(|error| BuildError(Box::new(error)))?;
-        Ok(Self { anchors })
+        let anchors: Vec<&str> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect();
+        let labels: Vec<&str> = context::RULES.iter().map(|rule| rule.anchor).collect();
+        let announcing = AhoCorasick::new(WORDS_WITHOUT_DIGITS).map_err(|error| BuildError(error.into()))?;
+        Ok(Self { anchors: automaton(&anchors)?, labels: automaton(&labels)?, announcing })
     }
 
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            cache: self.anchors.create_cache(),
+            caches: Caches { anchors: self.anchors.create_cache(), labels: self.labels.create_cache() },
             groups: Vec::new(),
             candidates: Vec::new(),
             folded: Folded::default(),
         }
+    }
+
+    /// Without a digit, an at sign, an address spelled out or words that announce a value without either there is
+    /// nothing to find. Blocks let the compiler use vector instructions.
+    fn may_contain_candidates(&self, bytes: &[u8]) -> bool {
+        const BLOCK_BYTES: usize = 256;
+        let digit_or_at = |block: &[u8]| {
+            block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@'))
+        };
+        bytes.chunks(BLOCK_BYTES).any(digit_or_at) || self.announcing.is_match(bytes)
     }
 
     /// Appends the findings in `text`, sorted by start and never overlapping.
@@ -287,14 +298,15 @@ impl PiiDetector {
     /// As [`find`](Self::find), where `text` is the value of a JSON member named `key`: the name counts as
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
-        let Scratch { cache, groups, candidates, folded } = scratch;
+        let Scratch { caches, groups, candidates, folded } = scratch;
         let departs = folded.fill(text);
         let plain = if departs { folded.text() } else { text };
-        if !may_contain_candidates(plain.as_bytes()) {
+        if key.is_empty() && !self.may_contain_candidates(plain.as_bytes()) {
+            folded.forget();
             return;
         }
         candidates.clear();
-        self.collect(Field::new(key, plain), cache, groups, candidates);
+        self.collect(Field::new(key, plain), caches, groups, candidates);
         let first = out.len();
         append_without_overlaps(candidates, out);
         if departs {
@@ -302,48 +314,138 @@ impl PiiDetector {
                 finding.range = folded.original(&finding.range);
             }
         }
+        folded.forget();
     }
 
     fn collect(
         &self,
         field: Field<'_>,
-        cache: &mut Cache,
+        caches: &mut Caches,
         groups: &mut Vec<Group>,
         found: &mut Vec<Finding>,
     ) {
         let secrets = aws::SecretSearch::default();
-        let mut search = Search { field, groups, found, secrets, email_floor: 0 };
+        let cards = context::CardWords::default();
+        let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
         search.secrets.examine_keyed(field, search.found);
-        let mut position = 0;
-        while position < field.len() {
-            let input = Input::new(field.bytes()).range(position..);
-            let Some(anchor) = self.anchors.search_with(cache, &input) else {
-                break;
-            };
-            let place = Anchor { start: anchor.start(), end: anchor.end() };
-            let next = RECOGNISERS
-                .get(anchor.pattern().as_usize())
-                .map_or(place.end, |recogniser| (recogniser.examine)(&mut search, place));
-            position = next.max(place.start + 1);
+        self.collect_keyed(&mut search, caches);
+        if self.may_contain_candidates(field.bytes()) {
+            self.examine_anchors(&mut search, caches, field.len());
         }
+    }
+
+    /// What a JSON key announces is found where its value begins, as if both stood in one text.
+    fn collect_keyed(&self, search: &mut Search<'_, '_>, caches: &mut Caches) {
+        if search.field.key().is_empty() {
+            return;
+        }
+        let (composed, value_start) = context::compose(search.field);
+        let mut found = Vec::new();
+        let mut keyed = Search {
+            field: Field::new("", &composed),
+            groups: search.groups,
+            found: &mut found,
+            secrets: aws::SecretSearch::default(),
+            cards: context::CardWords::default(),
+            email_floor: 0,
+        };
+        self.examine_anchors(&mut keyed, caches, value_start);
+        let value_end = composed.len() - 1;
+        let whole = value_end - value_start == search.field.len();
+        for finding in found {
+            let (start, end) = (finding.range.start, finding.range.end);
+            if start >= value_start && end <= value_end && (whole || end < value_end) {
+                search.found.push(Finding { range: start - value_start..end - value_start, ..finding });
+            }
+        }
+    }
+
+    /// Examines every anchor and every label that starts before `until`.
+    fn examine_anchors(&self, search: &mut Search<'_, '_>, caches: &mut Caches, until: usize) {
+        each_match(&self.anchors, &mut caches.anchors, search, until, |search, pattern, place| {
+            RECOGNISERS.get(pattern).map_or(place.end, |recogniser| (recogniser.examine)(search, place))
+        });
+        // Labels stand before what was searched for the sake of an access key behind them.
+        search.secrets = aws::SecretSearch::default();
+        each_match(&self.labels, &mut caches.labels, search, until, |search, pattern, place| {
+            context::RULES.get(pattern).map_or(place.end, |rule| context::examine(rule, search, place))
+        });
     }
 }
 
-/// Without a digit, an at sign, an address spelled out or the start of an access key there is nothing to
-/// find: an AWS secret key of forty characters without any digit is too rare to pay for. Blocks let the compiler use vector
-/// instructions.
-fn may_contain_candidates(bytes: &[u8]) -> bool {
-    const BLOCK_BYTES: usize = 256;
-    let digit_or_at = bytes
-        .chunks(BLOCK_BYTES)
-        .any(|block| block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@')));
-    digit_or_at
-        || memchr::memmem::find(bytes, b"AKIA").is_some()
-        || SPELLED_DOTS.iter().any(|dot| memchr::memmem::find(bytes, dot).is_some())
-        || memchr::memmem::find(bytes, b"ASIA").is_some()
+fn each_match(
+    automaton: &Regex,
+    cache: &mut Cache,
+    search: &mut Search<'_, '_>,
+    until: usize,
+    mut examine: impl FnMut(&mut Search<'_, '_>, usize, Anchor) -> usize,
+) {
+    const LOOK_AHEAD_BYTES: usize = 16;
+    let field = search.field;
+    let limit = field.len().min(until.saturating_add(LOOK_AHEAD_BYTES));
+    let mut position = 0;
+    while position < until {
+        let input = Input::new(field.bytes()).range(position..limit);
+        let Some(found) = automaton.search_with(cache, &input).filter(|found| found.start() < until) else {
+            break;
+        };
+        let place = Anchor { start: found.start(), end: found.end() };
+        let next = examine(search, found.pattern().as_usize(), place);
+        position = next.max(place.start + 1);
+    }
 }
 
-const SPELLED_DOTS: [&[u8]; 4] = [b" dot ", b"dot]", b"dot)", b" DOT "];
+/// ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and neighbours are looked
+/// at by hand where it matters.
+fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
+    let config = Regex::config()
+        .match_kind(MatchKind::LeftmostFirst)
+        .utf8_empty(false)
+        .which_captures(WhichCaptures::Implicit)
+        .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
+    Regex::builder()
+        .configure(config)
+        .syntax(syntax::Config::new().unicode(false).utf8(false))
+        .build_many(patterns)
+        .map_err(|error| BuildError(error.into()))
+}
+
+/// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
+const WORDS_WITHOUT_DIGITS: [&[u8]; 33] = [
+    b"AKIA",
+    b"ASIA",
+    b"passw",
+    b"Passw",
+    b"PASSW",
+    b"PASS",
+    b"Pass",
+    b"_pass",
+    b"pwd",
+    b"PRIVATE KEY",
+    b"sername",
+    b"BIC",
+    b"SWIFT",
+    b"swift",
+    b"usuario",
+    b"bic",
+    b"token",
+    b"Token",
+    b"TOKEN",
+    b"api_key",
+    b"apiKey",
+    b"API_KEY",
+    b"ecret",
+    b"publickey for",
+    b"dentifiant",
+    b"enutzername",
+    b"utente",
+    b"ebruikersnaam",
+    b"tilisateur",
+    b" dot ",
+    b"dot]",
+    b"dot)",
+    b" DOT ",
+];
 
 /// Of two candidates that overlap the more certain one stays; between equals the one that starts first, then
 /// the longer one.
@@ -419,7 +521,7 @@ mod tests {
             "@app.route and @dataclass",
             "icons/logo@2x.png",
             "git@github.com:owner/name.git",
-            "postgres://user:hunter@db.example.com/x",
+            "postgres://user:password@db.example.com/x",
             "https://user@host.example.com/",
             "@@@@@@ a@b @x.y",
         ]);
@@ -713,8 +815,9 @@ mod tests {
 
     #[test]
     fn text_without_candidates_is_skipped_and_long_runs_end() {
-        assert!(!may_contain_candidates("no numbers here".as_bytes()));
-        assert!(may_contain_candidates("AKIA".as_bytes()));
+        let detector = PiiDetector::new().unwrap();
+        assert!(!detector.may_contain_candidates("no numbers here".as_bytes()));
+        assert!(detector.may_contain_candidates("AKIA".as_bytes()));
         for piece in [
             "1",
             "1 ",

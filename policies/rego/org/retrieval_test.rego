@@ -1,6 +1,6 @@
 # METADATA
 # title: Tests of the knowledge base grants
-# description: What grants a knowledge base, and that one with tenants is refused while it cannot be filtered.
+# description: What grants a knowledge base, and that one with tenants is searched for the caller's own alone.
 package policy.org.retrieval_test
 
 import data.lib.fixture_test as fixture
@@ -45,9 +45,34 @@ test_nothing_is_granted_without_data if {
 	denied_items == set()
 }
 
-test_tenant_filter_that_cannot_be_made_is_refused if {
-	every spec in [{"tenant_filter": true}, {"tenant_filter": "tenant"}, {"tenant_filter": null}, true, "tenant"] {
-		denied({"KB12345678": spec}, fixture.kb_retrieve) == {"tenant_filter_unenforceable"}
+applied(bases, document) := items if {
+	items := retrieval.apply with input as document
+		with data.knowledge_bases as bases
+}
+
+by_tenant := {"tenant_filter": {"key": "tenant_id", "claim": "tenant"}}
+
+claiming(claims) := object.union(fixture.kb_retrieve, {"principal": {"claims": claims}})
+
+test_only_the_callers_tenant_is_found if {
+	document := claiming({"tenant": "t-9"})
+	expected := {"filter": {"equals": {"key": "tenant_id", "value": "t-9"}}}
+	applied({"KB12345678": by_tenant}, document) == {expected}
+	denied({"KB12345678": by_tenant}, document) == set()
+}
+
+test_unknown_tenant_is_refused if {
+	every claims in [{"tenant": ""}, {"tenant": 9}] {
+		applied({"KB12345678": by_tenant}, claiming(claims)) == set()
+		denied({"KB12345678": by_tenant}, claiming(claims)) == {"tenant_unknown"}
+	}
+	other := {"tenant_filter": {"key": "tenant_id", "claim": "no_such_claim"}}
+	denied({"KB12345678": other}, claiming({"tenant": "t-9"})) == {"tenant_unknown"}
+}
+
+test_misspelt_demand_is_refused if {
+	every spec in [{"tenant_filter": true}, {"tenant_filter": "tenant"}, {"tenant_filter": null}, {"tenant_filter": {"key": "k"}}, true, "tenant"] {
+		denied({"KB12345678": spec}, claiming({"tenant": "t-9"})) == {"tenant_unknown"}
 	}
 	every spec in [{}, {"tenant_filter": false}] {
 		denied({"KB12345678": spec}, fixture.kb_retrieve) == set()
@@ -56,13 +81,17 @@ test_tenant_filter_that_cannot_be_made_is_refused if {
 }
 
 test_callers_own_filter_does_not_replace_it if {
-	document := object.union(fixture.kb_retrieve, {"kb": {"has_filter": true}})
-	denied({"KB12345678": {"tenant_filter": true}}, document) == {"tenant_filter_unenforceable"}
+	document := object.union(claiming({"tenant": "t-9"}), {"kb": {"has_filter": true}})
+	count(applied({"KB12345678": by_tenant}, document)) == 1
+}
+
+test_results_are_bounded if {
+	applied({"KB12345678": {"max_results": 3}}, fixture.kb_retrieve) == {{"max_results": 3}}
 }
 
 test_arn_of_a_knowledge_base_is_the_same_one if {
 	arn := "arn:aws:bedrock:us-east-1:123456789012:knowledge-base/KB12345678"
-	denied({"KB12345678": {"tenant_filter": true}}, searching(arn)) == {"tenant_filter_unenforceable"}
+	denied({"KB12345678": {"tenant_filter": true}}, searching(arn)) == {"tenant_unknown"}
 }
 
 test_other_actions_are_left_alone if {
@@ -70,5 +99,6 @@ test_other_actions_are_left_alone if {
 		tempting := object.union(document, {"kb": fixture.kb_retrieve.kb})
 		not granted({"knowledge_bases": ["*"], "regions": ["*"]}, tempting)
 		denied({"KB12345678": {"tenant_filter": true}}, tempting) == set()
+		applied({"KB12345678": {"max_results": 3}}, tempting) == set()
 	}
 }

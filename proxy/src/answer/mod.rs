@@ -6,14 +6,18 @@ pub mod stream;
 mod unit;
 pub mod whole;
 
+use std::time::Instant;
+
 use hardpan_filters::holdback::Lookout;
 use hardpan_filters::masking::{AnswerRedaction, Masker, Tally};
 use hardpan_filters::vault::Vault;
 use hardpan_inference::finding::RedactPlace;
 use hardpan_inference::request::Dialect;
 use hardpan_inference::usage::TokenUsage;
+use hardpan_policies::{Decision, ResponseFacts};
 
-use crate::clearance::{Asker, Clearance, DeclaredTool};
+use crate::clearance::{Asker, Clearance, DeclaredTool, refusal_of};
+use crate::refusal::Refusal;
 
 /// What the inspectors of an answer need to know of its request.
 pub struct AnswerContext<'a> {
@@ -25,6 +29,10 @@ pub struct AnswerContext<'a> {
     pub tools: &'a [DeclaredTool],
     /// Policy knew that the request offers tools whose calls cannot be read, and let it go on.
     pub unreadable_tools: bool,
+    /// Policy is asked about the answer.
+    pub judged: bool,
+    /// When the answer has to be whole.
+    pub deadline: Option<Instant>,
 }
 
 /// What policy wants masked in the answer to a request it let go on.
@@ -41,7 +49,30 @@ impl<'a> AnswerContext<'a> {
 
     /// Whether answers can go by unread but for their usage.
     pub fn is_transparent(&self) -> bool {
-        self.vault.is_empty() && self.redaction.is_empty() && !self.guards_tools()
+        self.vault.is_empty() && self.redaction.is_empty() && !self.guards_tools() && !self.judged
+    }
+
+    /// Asks about an answer, once. A refusal means that nothing more of it may leave.
+    pub fn judge(&self, completion: &mut Completion, words: &Words) -> Option<Refusal> {
+        if !self.judged || completion.judged.is_some() {
+            return None;
+        }
+        let signals = self.asker.snapshot.inspector.signals(&words.text);
+        let usage = completion.usage.map(|usage| (usage.input.0, usage.output.0));
+        let decision = self.asker.decide_response(ResponseFacts {
+            stop_reason: completion.stop_reason.as_deref(),
+            usage,
+            text_bytes: words.bytes,
+            tools: &completion.tools_called,
+            tools_denied: &completion.tools_denied,
+            guardrail_intervened: completion.guardrail_intervened,
+            partial: words.cut || !completion.complete,
+            stream: completion.streamed,
+            signals: &signals,
+        })?;
+        let refusal = refusal_of(&decision);
+        completion.judged = Some(Box::new(decision));
+        refusal
     }
 
     /// What is masked in the model's texts, or in the arguments of its calls.
@@ -53,9 +84,58 @@ impl<'a> AnswerContext<'a> {
     /// What a text under this name is read for. Names of things are put back like other texts but never masked: a
     /// caller that answers to one must be understood.
     pub fn lookout(&self, name: &str, in_call: bool) -> Lookout<'a> {
-        let is_name = !in_call && NAMES_OF_THINGS.contains(&name);
+        let is_name = !in_call && is_name_of_thing(name);
         Lookout { vault: self.vault, masker: self.masker(in_call).filter(|_| !is_name) }
     }
+}
+
+/// The model's own words as they are heard, for the question about the answer. What comes after the bound is counted
+/// alone. No `Debug`: it holds content.
+#[derive(Default)]
+pub struct Words {
+    text: String,
+    /// Whose words were heard last.
+    voice: String,
+    bytes: u64,
+    cut: bool,
+}
+
+/// As much as is looked at.
+const WORDS_BYTES_MAX: usize = 512 << 10;
+
+impl Words {
+    /// Takes a text, or a piece of one: pieces under one name that come one after the other are one text.
+    pub fn hear(&mut self, voice: &str, text: &str) {
+        self.bytes += text.len() as u64;
+        if self.voice != voice {
+            voice.clone_into(&mut self.voice);
+            self.push("\n");
+        }
+        self.push(text);
+    }
+
+    /// Takes a text that nothing continues.
+    pub fn hear_whole(&mut self, text: &str) {
+        self.bytes += text.len() as u64;
+        self.voice.clear();
+        self.push("\n");
+        self.push(text);
+    }
+
+    pub fn is_heard(&self) -> bool {
+        self.bytes > 0
+    }
+
+    fn push(&mut self, text: &str) {
+        let room = WORDS_BYTES_MAX.saturating_sub(self.text.len());
+        let end = text.floor_char_boundary(room);
+        self.cut |= end < text.len();
+        self.text.push_str(text.get(..end).unwrap_or_default());
+    }
+}
+
+pub fn is_name_of_thing(name: &str) -> bool {
+    NAMES_OF_THINGS.contains(&name)
 }
 
 /// Members of answers that hold no words of the model.
@@ -103,4 +183,23 @@ pub struct Completion {
     pub unanswered: bool,
     /// The answer came to its own end and may be kept.
     pub complete: bool,
+    /// What policy said of it.
+    pub judged: Option<Box<Decision>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_heard_voice_by_voice_up_to_the_bound() {
+        let mut words = Words::default();
+        for (voice, text) in [("a", "ann@exam"), ("a", "ple.org"), ("b", "x"), ("a", "y")] {
+            words.hear(voice, text);
+        }
+        assert_eq!((words.text.trim(), words.bytes, words.cut), ("ann@example.org\nx\ny", 17, false));
+        words.hear("a", &"é".repeat(WORDS_BYTES_MAX));
+        assert!(words.cut && words.text.len() <= WORDS_BYTES_MAX);
+        assert_eq!(words.bytes, 17 + 2 * WORDS_BYTES_MAX as u64);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Units wait in one queue, in the order they came, and leave as soon as nothing can change them any more: a text
 //! delta while it ends in what may become a placeholder or, where policy masks answers, a value; a tool call until
-//! its arguments are whole and decided. All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
+//! its arguments are whole and decided; the end of an answer that policy is asked about, until it has been. All others leave at once, byte for byte. How the bytes were cut on their way makes no difference.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -19,7 +19,7 @@ use hardpan_inference::usage::Tokens;
 
 use super::unit::{Content, Unit, Units};
 use super::whole::{arguments_changes, changed_arguments, restored_arguments};
-use super::{AnswerContext, Completion};
+use super::{AnswerContext, Completion, Words, is_name_of_thing};
 use crate::config::Limits;
 use crate::refusal::Refusal;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
@@ -40,6 +40,9 @@ pub struct StreamGovernor<'c, 'a> {
     /// What became of calls that have ended: some streams tell them again.
     decided: BTreeMap<u64, DecidedCall>,
     saw_last: bool,
+    /// The unit with which the model stops: it and all after it wait for what policy says of the answer.
+    ending: Option<PieceId>,
+    words: Words,
     hour_writes: Tokens,
     completion: Completion,
 }
@@ -118,6 +121,8 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             calls_seen: 0,
             decided: BTreeMap::new(),
             saw_last: false,
+            ending: None,
+            words: Words::default(),
             hour_writes: Tokens(0),
             completion: Completion { streamed: true, ..Completion::default() },
         }
@@ -155,9 +160,17 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             return Err(Refusal::StreamIncomplete);
         }
         self.settle_everything();
+        let ended_well = self.completion.exception.is_none();
+        // Of a protocol without a last event that is known, all there is has come.
+        self.completion.complete = ended_well && (self.saw_last || !self.has_known_end());
+        let refusal = self.context.judge(&mut self.completion, &self.words);
+        if let Some(refusal) = refusal.filter(|_| ended_well) {
+            return Err(refusal);
+        }
+        self.ending = None;
         let mut out = BytesMut::new();
         self.release(&mut out)?;
-        self.completion.complete = self.saw_last && self.completion.exception.is_none();
+        self.completion.complete = self.saw_last && ended_well;
         Ok(out.freeze())
     }
 
@@ -173,8 +186,12 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         out.freeze()
     }
 
-    /// What is known of the answer, whole or not.
-    pub fn into_completion(self) -> Completion {
+    /// What is known of the answer, whole or not. Policy is asked about one that broke off, too: there is nothing left to
+    /// refuse, but it goes on record.
+    pub fn into_completion(mut self) -> Completion {
+        if self.words.is_heard() {
+            let _ = self.context.judge(&mut self.completion, &self.words);
+        }
         self.completion
     }
 
@@ -236,6 +253,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             }
             Some(Content::Text { text, nested_json }) => {
                 self.completion.content_bytes += text.len() as u64;
+                if self.context.judged {
+                    self.words.hear("text", &text);
+                }
                 self.delta(item, Lane::Path(String::new()), None, nested_json, &text);
                 Ok(())
             }
@@ -270,6 +290,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         for text in &event.texts {
             let decoded = event.document.string(text.value).unwrap_or_default();
             self.completion.content_bytes += decoded.len() as u64;
+            self.hear(&event, text, &decoded);
             match &text.lane {
                 Some(lane) => self.delta(item, lane.clone(), Some(text.value), text.nested_json, &decoded),
                 None => self.whole_text(item, &event.document, text, &decoded),
@@ -295,6 +316,21 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps the model's words for the question about the answer.
+    fn hear(&mut self, event: &Event<'_>, text: &TextDelta, decoded: &str) {
+        let name = event.document.name_of(text.value).unwrap_or_default();
+        if !self.context.judged || text.in_call || is_name_of_thing(&name) {
+            return;
+        }
+        match &text.lane {
+            Some(Lane::Block(block)) => self.words.hear(&block.to_string(), decoded),
+            Some(Lane::Path(path)) => self.words.hear(path, decoded),
+            // What a stream of these tells as a whole it has told in pieces before.
+            None if self.context.dialect == Dialect::OpenAiResponses => {}
+            None => self.words.hear_whole(decoded),
+        }
     }
 
     fn note(&mut self, event: &Event<'_>) {
@@ -465,6 +501,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
 
     fn stop(&mut self, item: &mut Item, reason: &str, value: Option<ValueId>, blocks: &RangeInclusive<u64>) {
         self.settle_before(item, blocks);
+        if self.context.judged && item.id != PieceId::MAX {
+            self.ending = self.ending.or(Some(item.id));
+        }
         let denied = self.completion.tools_denied.len() as u64;
         let truth = match reason {
             "tool_use" => Some("end_turn"),
@@ -553,7 +592,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     fn settled_until(&self) -> PieceId {
         let lanes = self.lanes.values().filter_map(|lane| lane.holdback.first_unsettled());
         let calls = self.calls.values().map(|call| call.start);
-        lanes.chain(calls).min().unwrap_or(PieceId::MAX)
+        lanes.chain(calls).chain(self.ending).min().unwrap_or(PieceId::MAX)
     }
 
     fn release(&mut self, out: &mut BytesMut) -> Result<(), Refusal> {

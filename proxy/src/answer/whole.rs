@@ -9,13 +9,14 @@ use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, Kind, ValueId};
 use hardpan_inference::operation::BodyShape;
 
-use super::{AnswerContext, Completion};
+use super::{AnswerContext, Completion, Words, is_name_of_thing};
 use crate::payload::Payload;
 use crate::refusal::Refusal;
 use crate::tools::{ProposedCall, ToolVerdict, decide};
 
-/// Reads an answer of success and changes what must be changed. Bytes outside the changes stay as they came.
-pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Completion), Refusal> {
+/// Reads an answer of success and changes what must be changed. Bytes outside the changes stay as they came. The words
+/// are the model's own, where policy is asked about them.
+pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Completion, Words), Refusal> {
     let limits = context.asker.snapshot.config.limits.json;
     // Only containers and agents may answer with something else than JSON.
     let shape = context.asker.operation.body();
@@ -28,7 +29,7 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
         Err(_) if context.is_transparent() => {
             let completion =
                 Completion { content_bytes: body.len() as u64, complete: true, ..Completion::default() };
-            return Ok((body.clone(), completion));
+            return Ok((body.clone(), completion, Words::default()));
         }
         Err(_) => return Err(Refusal::AnswerMalformed),
     };
@@ -51,7 +52,11 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
     };
     let refused = refused_calls(context, &answer, &mut completion);
     let mut edits = answer.replace_calls(&refused);
+    let mut words = Words::default();
     for text in answer.restorable() {
+        if context.judged {
+            hear(&answer, &text, &mut words);
+        }
         let inside_refused = refused.iter().any(|(block, _)| answer.document.contains(*block, text.value));
         if !inside_refused {
             edits.extend(changed_text(context, &answer, text, &mut completion.tally));
@@ -68,9 +73,20 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
         }
     }
     if edits.is_empty() {
-        return Ok((body.clone(), completion));
+        return Ok((body.clone(), completion, words));
     }
-    Ok((payload.with_json(edit::apply(payload.json(), edits)?)?.raw, completion))
+    Ok((payload.with_json(edit::apply(payload.json(), edits)?)?.raw, completion, words))
+}
+
+/// Each text of a whole answer is a text of its own.
+fn hear(answer: &Answer<'_>, text: &Restorable, words: &mut Words) {
+    let name = text.key.and_then(|key| answer.document.string(key)).unwrap_or_default();
+    if !text.in_call
+        && !is_name_of_thing(&name)
+        && let Some(decoded) = answer.document.string(text.value)
+    {
+        words.hear_whole(&decoded);
+    }
 }
 
 fn changed_text(

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod audit;
 mod ca;
 mod check;
 mod demo;
@@ -30,10 +31,12 @@ enum Command {
     Run(run::Run),
     /// Report every mistake of a configuration, with place and fix.
     Check(check::Check),
-    /// Test policies.
+    /// Check, test, try, explain and replay policies.
     Policy(policy::Policy),
     /// Find personal data, secrets and prompt injection in files, and write texts without them.
     Scan(scan::Scan),
+    /// Verify the log of records, and ask it questions.
+    Audit(audit::Audit),
     /// Issue, list and revoke callers' keys, and mint API keys from them.
     Keys(keys::Keys),
     /// Make a local certificate authority and certificates for the listener and its callers.
@@ -61,6 +64,8 @@ impl Cli {
             Command::Policy(policy) => policy.run(),
             // It tells bad input from failure by its exit status.
             Command::Scan(scan) => return scan.run(),
+            // It tells findings from failure by its exit status.
+            Command::Audit(audit) => return audit.run(),
             Command::Keys(keys) => keys.run(),
             Command::Ca(ca) => ca.run(),
             Command::Prices(prices) => prices.run(),

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 use super::{ConfigFile, Outcome, runtime};
 use crate::config::Config;
 use crate::server;
-use crate::snapshot::Snapshot;
+use crate::snapshot::Parts;
 
 #[derive(clap::Args)]
 pub struct Run {
@@ -20,11 +20,11 @@ impl Run {
         let config = Config::load(&self.file.config)?;
         let metrics = hardpan_telemetry::metrics::install()?;
         // The server brings its own runtimes; this one only loads credentials and the like.
-        let snapshot = runtime()?.block_on(Snapshot::build(config))?;
+        let snapshot = runtime()?.block_on(Parts::build(config))?;
         hardpan_telemetry::metrics::configuration_loaded("loaded");
         tracing::info!(
             listen = %snapshot.config.listen,
-            policy_revision = snapshot.policy_revision(),
+            policy_revision = snapshot.now().policy_revision(),
             "serving"
         );
         server::serve(&snapshot, metrics)?;

@@ -3,6 +3,8 @@
 
 mod detection;
 mod identity;
+mod policy;
+mod records;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,7 +18,7 @@ use hardpan_inference::json::JsonLimits;
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Service;
 use hardpan_inference::request::Dialect;
-use hardpan_policies::{Mode, Settings, Source};
+use hardpan_policies::{Settings, Verification};
 use hardpan_quotas::{Limit, Scope, Unit, Window};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -26,6 +28,7 @@ use zeroize::Zeroizing;
 use super::problem::{ConfigError, Problem};
 use super::text::Text;
 use super::written::{self, Written};
+use crate::reload::BundleSource;
 use crate::upstream::Endpoint;
 
 pub struct Config {
@@ -45,7 +48,7 @@ pub struct Config {
     pub sagemaker: Vec<EndpointConfig>,
     pub credentials: CredentialSource,
     pub ca: Option<PathBuf>,
-    pub policy: Option<PolicyConfig>,
+    pub policy: Option<Arc<PolicyConfig>>,
     pub guards: GuardSwitches,
     /// What is changed about the detectors.
     pub custom: Arc<Customisation>,
@@ -96,8 +99,13 @@ pub struct IssuedKey {
 }
 
 pub struct PolicyConfig {
-    pub source: Source,
+    pub source: BundleSource,
     pub data: Vec<PathBuf>,
+    /// None: bundles are not signed.
+    pub verification: Option<Verification>,
+    /// How often an address is asked.
+    pub poll: Duration,
+    pub last_good: Option<PathBuf>,
     pub settings: Settings,
 }
 
@@ -147,14 +155,9 @@ pub struct CacheConfig {
 use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
-pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
+pub use records::RecordsConfig;
 
-pub struct RecordsConfig {
-    /// None: standard output.
-    pub path: Option<PathBuf>,
-    pub on_full: OnFull,
-    pub user_salt: Zeroizing<String>,
-}
+pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
 impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -224,7 +227,7 @@ impl Builder<'_> {
         let identity =
             self.identity(written.identity, written.keys_file, written.credentials_endpoint, &beside);
         let quota = self.quota(written.quota);
-        let policy = self.policy(written.policy);
+        let policy = self.policy(written.policy, &written.aws.region.0).map(Arc::new);
         let guards = GuardSwitches {
             pii: written.pii.mode == written::Switch::On,
             injection: written.injection.mode == written::Switch::On,
@@ -241,7 +244,7 @@ impl Builder<'_> {
         let book = written.prices.book.filter(|book| book.0 != "shipped");
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
-        let path = written.records.path.0;
+        let records = self.records(written.records, &written.aws.region.0);
         Some(Config {
             listen: listen?,
             admin: admin.flatten(),
@@ -277,11 +280,7 @@ impl Builder<'_> {
             cache,
             price_book,
             unknown_model: written.prices.unknown_model,
-            records: RecordsConfig {
-                path: (path != "stdout").then(|| self.folder_path(&path)),
-                on_full: written.records.on_full,
-                user_salt: Zeroizing::new(user_salt(written.records.user_salt)),
-            },
+            records,
         })
     }
 
@@ -493,37 +492,6 @@ impl Builder<'_> {
             self.problem("limits.in_flight_max", "zero", "allow at least one request");
         }
         limits
-    }
-
-    fn policy(&mut self, written: written::Policy) -> Option<PolicyConfig> {
-        let mode = match written.mode {
-            written::PolicyMode::Off => return None,
-            written::PolicyMode::Enforce => Mode::Enforce,
-            written::PolicyMode::Shadow => Mode::Shadow,
-        };
-        let source = match written.bundle {
-            Some(bundle) if bundle.0 != "library" => {
-                let path = self.folder_path(&bundle.0);
-                if !path.is_dir() {
-                    let fix = "name a directory of .rego files, or `library`";
-                    self.problem("policy.bundle", "no such directory", fix);
-                }
-                Source::Directory(path)
-            }
-            _ => Source::Library,
-        };
-        let data = written
-            .data
-            .iter()
-            .enumerate()
-            .map(|(index, path)| self.file(&format!("policy.data[{index}]"), path))
-            .collect();
-        let settings = Settings {
-            mode,
-            evaluation_limit: Duration::from_millis(written.evaluation_limit_ms.unwrap_or(50)),
-            memo_entries_max: written.memo_entries_max.unwrap_or(10_000),
-        };
-        Some(PolicyConfig { source, data, settings })
     }
 
     fn quota(&mut self, written: written::Quota) -> QuotaConfig {

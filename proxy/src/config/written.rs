@@ -359,11 +359,41 @@ pub enum PolicyMode {
 #[serde(deny_unknown_fields, default)]
 pub struct Policy {
     pub mode: PolicyMode,
-    /// `library`, or a directory of Rego files.
+    /// `library`, a directory, an archive, an https URL or `s3://BUCKET/KEY`.
     pub bundle: Option<Text>,
     pub data: Vec<Text>,
+    pub fetch: Option<BundleFetch>,
+    pub signature: Option<BundleSignature>,
+    /// Where a copy of the last good archive is kept, for a start without its source.
+    pub last_good: Option<Text>,
     pub evaluation_limit_ms: Option<u64>,
     pub memo_entries_max: Option<u64>,
+}
+
+/// How a bundle that is not on this machine is fetched.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct BundleFetch {
+    pub poll_s: Option<u64>,
+    pub ca: Option<Text>,
+    pub token: Option<Text>,
+    /// Of S3. Defaults to `aws.region`.
+    pub region: Option<Text>,
+    /// In place of S3's public one.
+    pub endpoint: Option<Text>,
+}
+
+/// What a bundle's signature is checked with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BundleSignature {
+    pub algorithm: Text,
+    /// A PEM public key.
+    pub key_file: Option<Text>,
+    /// Of the algorithms `HS…`.
+    pub secret: Option<Text>,
+    pub key_id: Option<Text>,
+    pub scope: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -452,6 +482,64 @@ pub struct Records {
     pub on_full: OnFull,
     /// Keys the hash of user ids.
     pub user_salt: Option<Text>,
+    /// How long the same user has the same hash.
+    pub user_salt_days: Option<u32>,
+    #[serde(default)]
+    pub format: RecordFormat,
+    pub emf_namespace: Option<Text>,
+    pub rotate: Option<Rotate>,
+    pub checkpoints: Option<Checkpoints>,
+    #[serde(default)]
+    pub ship: Vec<Ship>,
+    /// Names this process in the objects it ships.
+    pub instance: Option<Text>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordFormat {
+    #[default]
+    Record,
+    /// With the members CloudWatch makes metrics of.
+    Emf,
+}
+
+/// When the file of records is put aside.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotate {
+    pub bytes_max: Option<u64>,
+    pub hours_max: Option<u32>,
+}
+
+/// Signed statements about the file of records.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checkpoints {
+    pub key_file: Text,
+    pub every_records: Option<u64>,
+    pub every_s: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ship {
+    pub to: ShipTo,
+    pub bucket: Option<Text>,
+    pub prefix: Option<Text>,
+    pub stream: Option<Text>,
+    /// Defaults to `aws.region`.
+    pub region: Option<Text>,
+    pub endpoint: Option<Text>,
+    pub backlog_bytes_max: Option<u64>,
+    pub every_s: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum ShipTo {
+    S3,
+    Firehose,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use super::facts::has_member;
 use super::opaque::is_filled;
+use super::retrieval::Base;
 use super::shape::{channel_of, list, word};
 use super::texts::{Collector, is_identifier, is_media, is_text_type};
 use crate::finding::Channel;
@@ -14,7 +15,7 @@ use crate::operation::Operation;
 use crate::request::{GuardrailRef, KnowledgeBaseFacts};
 
 const GENERATE: &str = "retrieveAndGenerateConfiguration";
-const KNOWLEDGE_BASE: &str = "knowledgeBaseConfiguration";
+pub(super) const KNOWLEDGE_BASE: &str = "knowledgeBaseConfiguration";
 const SOURCES: &str = "externalSourcesConfiguration";
 const GENERATION: &str = "generationConfiguration";
 
@@ -148,13 +149,40 @@ const KNOWLEDGE_BASE_LIMIT: &[&str] =
 const SOURCES_LIMIT: &[&str] =
     &[GENERATE, SOURCES, GENERATION, "inferenceConfig", "textInferenceConfig", "maxTokens"];
 
-pub(super) fn max_tokens_insert(document: &Document<'_>, root: ValueId) -> Option<&'static [&'static str]> {
+/// Members of the same objects that hold the output limits.
+macro_rules! beside_the_limits {
+    ($name:literal) => {
+        [
+            &[GENERATE, KNOWLEDGE_BASE, GENERATION, "inferenceConfig", "textInferenceConfig", $name],
+            &[GENERATE, SOURCES, GENERATION, "inferenceConfig", "textInferenceConfig", $name],
+            &[
+                GENERATE,
+                KNOWLEDGE_BASE,
+                "orchestrationConfiguration",
+                "inferenceConfig",
+                "textInferenceConfig",
+                $name,
+            ],
+        ]
+    };
+}
+
+pub(super) static TEMPERATURE_PATHS: [&[&str]; 3] = beside_the_limits!("temperature");
+pub(super) static TOP_P_PATHS: [&[&str]; 3] = beside_the_limits!("topP");
+
+/// What an answer is generated from: a knowledge base or sources of the caller's.
+pub(super) fn generation(document: &Document<'_>, root: ValueId) -> Option<&'static str> {
     let has = |name: &str| document.path(root, &[GENERATE, name]).is_some();
     match (has(KNOWLEDGE_BASE), has(SOURCES)) {
-        (true, false) => Some(KNOWLEDGE_BASE_LIMIT),
-        (false, true) => Some(SOURCES_LIMIT),
+        (true, false) => Some(KNOWLEDGE_BASE),
+        (false, true) => Some(SOURCES),
         _ => None,
     }
+}
+
+pub(super) fn max_tokens_insert(document: &Document<'_>, root: ValueId) -> Option<&'static [&'static str]> {
+    generation(document, root)
+        .map(|generation| if generation == KNOWLEDGE_BASE { KNOWLEDGE_BASE_LIMIT } else { SOURCES_LIMIT })
 }
 
 /// Where a body names its guardrail, and what the identifier is called there.
@@ -285,15 +313,7 @@ pub(super) fn knowledge_base(
 /// Knowledge bases the body gives to an agent and its collaborators. None where it names none: those the agent was
 /// made with are not known here.
 fn agents_own(document: &Document<'_>, root: ValueId) -> Option<KnowledgeBaseFacts> {
-    let mut bases = list(document, root, "knowledgeBases");
-    for collaborator in list(document, root, "collaborators") {
-        bases.extend(list(document, collaborator, "knowledgeBases"));
-    }
-    for state in ["sessionState", "inlineSessionState"] {
-        let state = document.get(root, state);
-        bases
-            .extend(state.into_iter().flat_map(|state| list(document, state, "knowledgeBaseConfigurations")));
-    }
+    let bases = agents_bases(document, root);
     if bases.is_empty() {
         return None;
     }
@@ -312,6 +332,36 @@ fn agents_own(document: &Document<'_>, root: ValueId) -> Option<KnowledgeBaseFac
         facts.rerank |= own.rerank;
     }
     Some(facts)
+}
+
+fn agents_bases(document: &Document<'_>, root: ValueId) -> Vec<ValueId> {
+    let mut bases = list(document, root, "knowledgeBases");
+    for collaborator in list(document, root, "collaborators") {
+        bases.extend(list(document, collaborator, "knowledgeBases"));
+    }
+    for state in ["sessionState", "inlineSessionState"] {
+        let state = document.get(root, state);
+        bases
+            .extend(state.into_iter().flat_map(|state| list(document, state, "knowledgeBaseConfigurations")));
+    }
+    bases
+}
+
+/// Every knowledge base the body gives a search to.
+pub(super) fn bases(operation: Operation, document: &Document<'_>, root: ValueId) -> Vec<Base> {
+    let holders = match operation {
+        Operation::RetrieveAndGenerate | Operation::RetrieveAndGenerateStream => {
+            document.path(root, &[GENERATE, KNOWLEDGE_BASE]).into_iter().collect()
+        }
+        Operation::AgenticRetrieveStream => list(document, root, "retrievers")
+            .into_iter()
+            .filter_map(|retriever| document.path(retriever, &["configuration", "knowledgeBase"]))
+            .collect(),
+        Operation::InvokeAgent | Operation::InvokeInlineAgent => agents_bases(document, root),
+        _ => Vec::new(),
+    };
+    let id = |holder| document.string_at(holder, &["knowledgeBaseId"]).map(std::borrow::Cow::into_owned);
+    holders.into_iter().map(|holder| Base { id: id(holder), holder }).collect()
 }
 
 /// The Bedrock model a harness is to answer with, where the body names one instead of the harness's own.

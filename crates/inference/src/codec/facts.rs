@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use super::parameters::{self, Parameter};
 use super::shape::{list, whole_number, word};
 use super::{agent, cohere, opaque, openai};
 use crate::json::{Document, Kind, ValueId};
@@ -58,32 +59,13 @@ pub(super) fn max_tokens_insert(
 }
 
 pub(super) fn parameters(dialect: Dialect, document: &Document<'_>, root: ValueId) -> Parameters {
-    let (temperature, top_p): (&[&[&str]], &[&[&str]]) = match dialect {
-        Dialect::Converse | Dialect::Nova => (
-            &[&["inferenceConfig", "temperature"]],
-            &[&["inferenceConfig", "topP"], &["inferenceConfig", "top_p"]],
-        ),
-        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
-            (&[&["temperature"]], &[&["top_p"]])
-        }
-        Dialect::CohereChat => (&[&["temperature"]], &[&["p"]]),
-        Dialect::Plain(family) => (family.temperature_paths(), family.top_p_paths()),
-        Dialect::Agent => (&[], &[]),
-        Dialect::Opaque | Dialect::Text | Dialect::Bytes => (
-            &[&["temperature"], &["textGenerationConfig", "temperature"]],
-            &[&["top_p"], &["textGenerationConfig", "topP"]],
-        ),
-    };
-    let number = |paths: &[&[&str]]| {
-        let mut found = paths.iter().filter_map(|path| document.path(root, path));
-        found.next().and_then(|id| document.f64(id))
-    };
     let limits = max_tokens_members(dialect, document, root);
+    let number = |parameter| parameters::largest(dialect, parameter, document, root);
     Parameters {
         // The largest of them is what may be generated.
         max_tokens: limits.into_iter().filter_map(|id| whole_number(document, id)).max(),
-        temperature: number(temperature),
-        top_p: number(top_p),
+        temperature: number(Parameter::Temperature),
+        top_p: number(Parameter::TopP),
     }
 }
 

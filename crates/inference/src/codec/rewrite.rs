@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use serde_json::{Map, Value};
+
 use super::request::Request;
 use super::shape::ToolDeclaration;
 use super::{agent, cut, facts};
@@ -153,38 +155,33 @@ impl Request<'_> {
         }
     }
 
-    /// Makes one of all insertions into the same empty object. Each insertion alone leaves the text valid JSON, but
-    /// two of them in an object without members would stand there without a comma between them. Whoever applies the
-    /// edits of several changes at once passes them through here first.
+    /// Makes one of all members that are put into the same object. Each alone leaves the text valid JSON, but two of
+    /// them could name the same object on their way, or stand in an empty one without a comma between them. Whoever
+    /// applies the edits of several changes at once passes them through here first.
     pub fn joined(&self, edits: Vec<Edit>) -> Vec<Edit> {
         let mut out: Vec<Edit> = Vec::with_capacity(edits.len());
         for edit in edits {
-            let same = |other: &&mut Edit| other.range == edit.range;
-            let inserts = edit.range.is_empty() && self.is_inside_empty_object(edit.range.start);
-            match out.iter_mut().find(same).filter(|_| inserts) {
-                Some(first) => {
-                    first.replacement.push(b',');
-                    first.replacement.extend_from_slice(&edit.replacement);
-                }
+            let inserts = edit.range.is_empty();
+            let same = out.iter_mut().filter(|_| inserts).find(|other| other.range == edit.range);
+            let both = same.and_then(|other| Some((together(&other.replacement, &edit.replacement)?, other)));
+            match both {
+                Some((members, other)) => other.replacement = members,
                 None => out.push(edit),
             }
         }
         out
     }
 
-    fn is_inside_empty_object(&self, at: usize) -> bool {
+    /// The change that names another model in a body that names one itself.
+    pub fn set_model(&self, model: &str) -> Option<Edit> {
         let root = self.document.root();
-        let start = self.document.range(root).start;
-        let text = self.document.raw(root);
-        let (before, after) = match at.checked_sub(start) {
-            Some(at) => (text.get(..at).unwrap_or_default(), text.get(at..).unwrap_or_default()),
-            None => return false,
-        };
-        before.ends_with('{') && after.trim_start().starts_with('}')
+        let has_model =
+            matches!(self.operation.body(), BodyShape::Chat | BodyShape::Responses | BodyShape::Messages);
+        has_model.then(|| self.set_member(root, "model", &quote(model)))
     }
 
     /// The change that puts a value at a path, with the objects on the way there that do not exist yet.
-    fn set_path(&self, from: ValueId, path: &[&str], value: &str) -> Option<Edit> {
+    pub(super) fn set_path(&self, from: ValueId, path: &[&str], value: &str) -> Option<Edit> {
         let (name, rest) = path.split_first()?;
         match self.document.get(from, name) {
             Some(inner) if !rest.is_empty() && self.document.kind(inner) == Kind::Object => {
@@ -197,13 +194,45 @@ impl Request<'_> {
         }
     }
 
-    fn set_member(&self, object: ValueId, name: &str, value: &str) -> Edit {
+    pub(super) fn set_member(&self, object: ValueId, name: &str, value: &str) -> Edit {
         if let Some(member) = self.document.get(object, name) {
             return Edit::replace(self.document.range(member), value);
         }
         let comma = if self.document.members(object).next().is_some() { "," } else { "" };
         let at = self.document.range(object).start + 1;
         Edit::insert(at, format!("{}:{value}{comma}", quote(name)))
+    }
+}
+
+/// Members from two insertions at one place as one, objects of the same name among them made one too. None where one
+/// of them is no list of members.
+fn together(one: &[u8], two: &[u8]) -> Option<Vec<u8>> {
+    let ends_with_comma = [one, two].iter().any(|text| text.ends_with(b","));
+    let mut members = members_of(one)?;
+    merge(&mut members, members_of(two)?);
+    let text = serde_json::to_string(&members).ok()?;
+    let inside = text.strip_prefix('{')?.strip_suffix('}')?;
+    let comma = if ends_with_comma { "," } else { "" };
+    Some(format!("{inside}{comma}").into_bytes())
+}
+
+fn members_of(text: &[u8]) -> Option<Map<String, Value>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let members = text.strip_suffix(',').unwrap_or(text);
+    if !members.starts_with('"') {
+        return None;
+    }
+    serde_json::from_str(&format!("{{{members}}}")).ok()
+}
+
+fn merge(into: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (name, value) in more {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Object(own)), Value::Object(more)) => merge(own, more),
+            (_, value) => {
+                into.insert(name, value);
+            }
+        }
     }
 }
 

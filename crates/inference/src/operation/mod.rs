@@ -292,6 +292,15 @@ impl Target {
         self.named.iter().find(|(own, _)| *own == name).map(|(_, value)| value.as_str())
     }
 
+    /// The same call of another model. None where the path names no model.
+    pub fn with_model(&self, model: &ModelId) -> Option<Target> {
+        self.model.as_ref()?;
+        let mut target = Target { model: Some(model.clone()), ..self.clone() };
+        let (_, value) = target.named.iter_mut().find(|(name, _)| *name == "modelId")?;
+        model.as_str().clone_into(value);
+        Some(target)
+    }
+
     /// What path and query name, in their order.
     pub fn named(&self) -> &[(&'static str, String)] {
         &self.named

@@ -63,7 +63,7 @@ pub fn verify_chain(mut reader: impl BufRead) -> Result<u64, ChainError> {
 }
 
 /// Reads one line without its end; `false` when there is none left.
-fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, ChainFault> {
+pub(super) fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, ChainFault> {
     line.clear();
     loop {
         let available = match reader.fill_buf() {
@@ -98,6 +98,39 @@ fn check(line: &[u8], head: &Hash) -> Result<Hash, ChainFault> {
     }
     let own = digest(head, link.open_record);
     if link.own != hex(&own).as_bytes() { Err(ChainFault::Changed) } else { Ok(own) }
+}
+
+/// A line against the chain, for a reader that goes on after a fault.
+pub(super) struct Seen {
+    /// What is wrong with the line, if anything.
+    pub fault: Option<ChainFault>,
+    /// What the next line may be chained to: one hash, or two where this line's own hash is not that of its content.
+    pub heads: Heads,
+}
+
+pub(super) type Heads = [Hash; 2];
+
+/// Checks one line against what may come before it; `None` where anything may. Several heads come from a line that was
+/// found changed: which of its hashes is the true one, only the next line tells.
+pub(super) fn inspect(line: &[u8], heads: Option<&Heads>) -> Option<Seen> {
+    let link = split(line)?;
+    let (claimed, previous) = (unhex(link.own), unhex(link.previous));
+    if let Some(previous) = previous.filter(|previous| heads.is_none_or(|heads| heads.contains(previous))) {
+        let own = digest(&previous, link.open_record);
+        let fault = (claimed != Some(own)).then_some(ChainFault::Changed);
+        return Some(Seen { fault, heads: [own, claimed.unwrap_or(own)] });
+    }
+    // Its link does not fit: either that alone was changed, or other records stood here.
+    let fits = |head: &Hash| claimed == Some(digest(head, link.open_record));
+    let relinked = heads.is_some_and(|heads| heads.iter().any(fits));
+    let fault = if relinked { ChainFault::Changed } else { ChainFault::Gap };
+    let own = claimed.or_else(|| previous.map(|previous| digest(&previous, link.open_record)))?;
+    Some(Seen { fault: Some(fault), heads: [own, own] })
+}
+
+/// What a line says it follows.
+pub(super) fn previous_of(line: &[u8]) -> Option<Hash> {
+    unhex(split(line)?.previous)
 }
 
 /// Checks a line by itself, and gives its hash: what a log that is continued goes on from.
@@ -160,14 +193,15 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-fn unhex(digits: &[u8]) -> Option<Hash> {
+pub(super) fn unhex(digits: &[u8]) -> Option<Hash> {
     let mut hash = GENESIS;
     let (pairs, rest) = digits.as_chunks::<2>();
     if pairs.len() != hash.len() || !rest.is_empty() {
         return None;
     }
     for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
-        let value = |digit: u8| char::from(digit).to_digit(16);
+        // Lower case alone: a hash has one spelling, or a changed letter would go unseen.
+        let value = |digit: u8| char::from(digit).to_digit(16).filter(|_| !digit.is_ascii_uppercase());
         *byte = u8::try_from(value(*high)? * 16 + value(*low)?).ok()?;
     }
     Some(hash)

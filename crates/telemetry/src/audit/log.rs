@@ -3,19 +3,23 @@
 //! Requests never wait for the disk: [`AuditLog::submit`] hands a record over or says that there is no
 //! room. The thread writes in batches and makes them durable together. What it cannot write it keeps and
 //! tries again, or drops and counts, as configured; either way [`AuditLog::healthy`] says so while it
-//! lasts.
+//! lasts. Files, checkpoints and shipping are other modules'; here is when each has its turn.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::chain::{GENESIS, Hash, LINE_BYTES_MAX, LINK_BYTES, append, head_after};
+use super::chain::{GENESIS, Hash, LINE_BYTES_MAX, LINK_BYTES, append};
+use super::checkpoint::{CheckpointSettings, Checkpoints, Occasion, Position};
+use super::emf;
+use super::files::checkpoints_path;
+use super::output::{OpenFault, Output, Rotation};
 use super::record::AuditRecord;
+use super::ship::{Progress, ShipSettings, Shipper};
 use crate::metrics;
 
 const BATCH_RECORDS_MAX: u64 = 256;
@@ -25,6 +29,8 @@ const GATHER_FOR: Duration = Duration::from_millis(1);
 /// Written records are made durable within this time: what a loss of power can cost.
 const SYNC_EVERY: Duration = Duration::from_millis(10);
 const RETRY_EVERY: Duration = Duration::from_millis(100);
+/// After a checkpoint or a rotation failed. Records are written all the same.
+const HOUSEKEEPING_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// Where records go.
 pub enum AuditSink {
@@ -46,10 +52,38 @@ pub enum OnFull {
     DropAndCount,
 }
 
+/// What a line is beside a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum LineForm {
+    #[default]
+    Record,
+    /// With the members CloudWatch makes metrics of (embedded metric format), under this namespace.
+    Emf { namespace: String },
+}
+
 pub struct AuditSettings {
     pub sink: AuditSink,
+    pub form: LineForm,
     pub on_full: OnFull,
     pub queue_records_max: usize,
+    pub rotation: Rotation,
+    pub checkpoints: Option<CheckpointSettings>,
+    pub ship: Vec<ShipSettings>,
+}
+
+impl AuditSettings {
+    /// Records as they are, one file without end, no signatures.
+    pub fn plain(sink: AuditSink, on_full: OnFull, queue_records_max: usize) -> Self {
+        Self {
+            sink,
+            form: LineForm::Record,
+            on_full,
+            queue_records_max,
+            rotation: Rotation::NEVER,
+            checkpoints: None,
+            ship: Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +92,14 @@ pub enum AuditError {
     Open { path: PathBuf, source: io::Error },
     #[error("{} does not end in a record of an audit log; it is left as it is", .path.display())]
     NotALog { path: PathBuf },
+    #[error("{} is written by another process", .path.display())]
+    Taken { path: PathBuf },
+    #[error("checkpoints cannot be kept in {}: {source}", .path.display())]
+    Checkpoints { path: PathBuf, source: io::Error },
+    #[error("checkpoints and shipping need a log that is a file")]
+    NeedsFile,
+    #[error("records cannot be shipped: {0}")]
+    Ship(#[source] io::Error),
     #[error("the audit writer's thread cannot be started: {0}")]
     Thread(#[source] io::Error),
 }
@@ -72,12 +114,23 @@ pub struct AuditLog {
     state: Arc<State>,
     on_full: OnFull,
     writer: Mutex<Option<JoinHandle<()>>>,
+    shippers: Mutex<Vec<Shipper>>,
+    /// For each of them, whether more waits than may.
+    behind: Vec<Arc<AtomicBool>>,
 }
 
 impl AuditLog {
     /// Opens the sink and starts the writer.
     pub fn start(settings: AuditSettings) -> Result<Self, AuditError> {
-        let (output, head) = Output::open(settings.sink)?;
+        let path = match &settings.sink {
+            AuditSink::File(path) => Some(path.clone()),
+            _ => None,
+        };
+        let (mut output, head) = open(settings.sink)?;
+        let checkpoints = match settings.checkpoints {
+            Some(wanted) => Some(begin_checkpoints(path.as_ref(), &mut output, head, wanted)?),
+            None => None,
+        };
         let capacity = settings.queue_records_max.max(1);
         let (queue, receiver) = sync_channel(capacity);
         let state = Arc::new(State {
@@ -87,11 +140,29 @@ impl AuditLog {
             closing: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
         });
+        let progress = Arc::new(Progress::default());
+        if let Some(file) = output.file() {
+            progress.set(file.number, file.whole_bytes);
+        }
+        let skips = settings.on_full == OnFull::DropAndCount;
+        let mut shippers = Vec::with_capacity(settings.ship.len());
+        for ship in settings.ship {
+            let (Some(path), Some(_)) = (&path, output.file()) else { return Err(AuditError::NeedsFile) };
+            let shipper = Shipper::start(path, ship, Arc::clone(&progress), skips);
+            shippers.push(shipper.map_err(AuditError::Ship)?);
+        }
         let writer = Writer {
             queue: receiver,
             output,
+            form: settings.form,
             state: Arc::clone(&state),
             on_full: settings.on_full,
+            rotation: settings.rotation,
+            checkpoints,
+            unsigned_records: 0,
+            checked: Instant::now(),
+            housekeeping_after: None,
+            progress,
             scratch: Vec::new(),
             lines: Vec::new(),
             records: 0,
@@ -106,7 +177,14 @@ impl AuditLog {
             .name("audit-writer".to_owned())
             .spawn(move || writer.run())
             .map_err(AuditError::Thread)?;
-        Ok(Self { queue, state, on_full: settings.on_full, writer: Mutex::new(Some(thread)) })
+        Ok(Self {
+            queue,
+            state,
+            on_full: settings.on_full,
+            writer: Mutex::new(Some(thread)),
+            behind: shippers.iter().map(Shipper::behind).collect(),
+            shippers: Mutex::new(shippers),
+        })
     }
 
     /// Hands a record over without waiting.
@@ -120,11 +198,17 @@ impl AuditLog {
         Ok(())
     }
 
-    /// Whether a record submitted now will very likely be written: the last write succeeded, and a quarter
-    /// of the queue is free for the requests already under way.
+    /// Whether a record submitted now will very likely be written and shipped: the last write succeeded, a quarter
+    /// of the queue is free for the requests already under way, and what waits to be shipped is within its bound.
     pub fn healthy(&self) -> bool {
         self.state.writable.load(Ordering::SeqCst)
             && self.state.queued.load(Ordering::SeqCst) < self.state.high_water
+            && !self.shipping_behind()
+    }
+
+    /// Whether more waits to be shipped than may.
+    fn shipping_behind(&self) -> bool {
+        self.behind.iter().any(|behind| behind.load(Ordering::Relaxed))
     }
 
     /// Whether new requests have to be turned away, because their records might be lost.
@@ -154,7 +238,38 @@ impl AuditLog {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("the audit writer ended by a panic");
         }
+        // Only now is everything there that can be shipped.
+        let shippers = std::mem::take(&mut *self.shippers.lock().unwrap_or_else(PoisonError::into_inner));
+        shippers.into_iter().for_each(Shipper::close);
     }
+}
+
+fn open(sink: AuditSink) -> Result<(Output, Hash), AuditError> {
+    let path = match sink {
+        AuditSink::Stdout => return Ok((Output::Stream(Box::new(io::stdout())), GENESIS)),
+        AuditSink::Writer(writer) => return Ok((Output::Stream(writer), GENESIS)),
+        AuditSink::File(path) => path,
+    };
+    Output::open(path.clone()).map_err(|fault| match fault {
+        OpenFault::Io(source) => AuditError::Open { path, source },
+        OpenFault::NotALog => AuditError::NotALog { path },
+        OpenFault::Taken => AuditError::Taken { path },
+    })
+}
+
+fn begin_checkpoints(
+    path: Option<&PathBuf>,
+    output: &mut Output,
+    head: Hash,
+    settings: CheckpointSettings,
+) -> Result<Checkpoints, AuditError> {
+    let (Some(path), Some(file)) = (path, output.file()) else { return Err(AuditError::NeedsFile) };
+    let failed = |source| AuditError::Checkpoints { path: checkpoints_path(path), source };
+    let mut checkpoints = Checkpoints::open(path, settings).map_err(failed)?;
+    // Files that are gone were numbered all the same.
+    file.number = checkpoints.newest_file().unwrap_or(1).max(file.number);
+    checkpoints.begin(Position { file: file.number, bytes: file.whole_bytes, head }).map_err(failed)?;
+    Ok(checkpoints)
 }
 
 enum Message {
@@ -182,8 +297,17 @@ impl State {
 struct Writer {
     queue: Receiver<Message>,
     output: Output,
+    form: LineForm,
     state: Arc<State>,
     on_full: OnFull,
+    rotation: Rotation,
+    checkpoints: Option<Checkpoints>,
+    /// Written since the last checkpoint, and when that was.
+    unsigned_records: u64,
+    checked: Instant,
+    /// When a checkpoint or rotation that failed is tried again.
+    housekeeping_after: Option<Instant>,
+    progress: Arc<Progress>,
     scratch: Vec<u8>,
     /// Lines not yet written, and how many.
     lines: Vec<u8>,
@@ -203,6 +327,8 @@ impl Writer {
             self.gather();
             self.write();
             self.sync();
+            self.rotate();
+            self.checkpoint();
             self.answer_flushes();
         }
         self.finish();
@@ -217,12 +343,11 @@ impl Writer {
         let next = if !self.has_room() {
             pause(RETRY_EVERY);
             Err(RecvTimeoutError::Timeout)
-        } else if self.records > 0 || (failing && self.unsynced_since.is_some()) {
-            self.queue.recv_timeout(RETRY_EVERY)
-        } else if let Some(since) = self.unsynced_since {
-            self.queue.recv_timeout(SYNC_EVERY.saturating_sub(since.elapsed()))
         } else {
-            self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            match self.wait_at_most(failing) {
+                Some(at_most) => self.queue.recv_timeout(at_most),
+                None => self.queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            }
         };
         match next {
             Ok(message) => {
@@ -236,6 +361,25 @@ impl Writer {
             Err(RecvTimeoutError::Timeout) => true,
             Err(RecvTimeoutError::Disconnected) => false,
         }
+    }
+
+    /// Until something is due that no message brings about.
+    fn wait_at_most(&mut self, failing: bool) -> Option<Duration> {
+        if self.records > 0 || (failing && self.unsynced_since.is_some()) {
+            return Some(RETRY_EVERY);
+        }
+        if let Some(since) = self.unsynced_since {
+            return Some(SYNC_EVERY.saturating_sub(since.elapsed()));
+        }
+        let unsigned = self.checkpoints.as_ref().filter(|_| self.unsigned_records > 0);
+        let checkpoint =
+            unsigned.map(|checkpoints| checkpoints.every().saturating_sub(self.checked.elapsed()));
+        let age_max = self.rotation.age_max;
+        let file = self.output.file().filter(|file| file.whole_bytes > 0);
+        let rotation = file.zip(age_max).map(|(file, age_max)| age_max.saturating_sub(file.age()));
+        let retry = self.housekeeping_after.map(|after| after.saturating_duration_since(Instant::now()));
+        let due = checkpoint.into_iter().chain(rotation).min()?;
+        Some(due.max(retry.unwrap_or_default()))
     }
 
     /// Takes what is in the queue, up to a batch.
@@ -268,7 +412,10 @@ impl Writer {
 
     fn encode(&mut self, record: &AuditRecord) {
         self.scratch.clear();
-        let written = serde_json::to_writer(&mut self.scratch, record);
+        let mut written = serde_json::to_writer(&mut self.scratch, record);
+        if let (Ok(()), LineForm::Emf { namespace }) = (&written, &self.form) {
+            written = emf::extend(&mut self.scratch, record, namespace);
+        }
         if written.is_err() || self.scratch.len() + LINK_BYTES > LINE_BYTES_MAX {
             metrics::bound_hit("audit_line_bytes_max");
             self.scratch = short_form(record);
@@ -294,6 +441,7 @@ impl Writer {
             return;
         }
         metrics::records_written(self.records);
+        self.unsigned_records += self.records;
         self.lines.clear();
         self.records = 0;
         self.written_head = self.head;
@@ -304,7 +452,7 @@ impl Writer {
     /// Makes what was written durable when it is due, or when somebody waits for it.
     fn sync(&mut self) {
         let due = self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_EVERY);
-        let waited_for = self.closed || !self.flushes.is_empty();
+        let waited_for = self.closed || !self.flushes.is_empty() || self.rotation_is_due();
         let wanted = due || (waited_for && self.unsynced_since.is_some());
         if !wanted {
             return;
@@ -316,12 +464,88 @@ impl Writer {
                 if std::mem::take(&mut self.sync_failed) && self.records == 0 {
                     self.state.writable.store(true, Ordering::SeqCst);
                 }
+                self.became_durable();
             }
             Err(error) => {
                 self.sync_failed = true;
                 self.failed(&error);
             }
         }
+    }
+
+    /// What is durable may be spoken of.
+    fn became_durable(&mut self) {
+        let Some(position) = self.position() else { return };
+        self.progress.set(position.file, position.bytes);
+        let said = self.checkpoints.as_mut().map_or(Ok(()), |checkpoints| checkpoints.say(position));
+        if let Err(error) = said {
+            self.housekeeping_failed("the head of the audit log cannot be written", &error);
+        }
+    }
+
+    /// Where the log ends. To be asked for when all of it is durable.
+    fn position(&mut self) -> Option<Position> {
+        let head = self.written_head;
+        let file = self.output.file()?;
+        Some(Position { file: file.number, bytes: file.whole_bytes, head })
+    }
+
+    fn rotation_is_due(&mut self) -> bool {
+        let rotation = self.rotation;
+        self.may_keep_house() && self.output.file().is_some_and(|file| file.is_due(&rotation))
+    }
+
+    fn may_keep_house(&self) -> bool {
+        self.housekeeping_after.is_none_or(|after| after <= Instant::now())
+    }
+
+    fn rotate(&mut self) {
+        if self.unsynced_since.is_some() || !self.rotation_is_due() {
+            return;
+        }
+        let Some(end) = self.position() else { return };
+        match self.output.file().map_or(Ok(()), |file| file.rotate()) {
+            Ok(()) => {
+                self.progress.set(end.file + 1, 0);
+                self.add_checkpoint(Occasion::Rotated, end);
+            }
+            Err(error) => self.housekeeping_failed("the audit log cannot be rotated", &error),
+        }
+    }
+
+    fn checkpoint(&mut self) {
+        let Some(checkpoints) = &self.checkpoints else { return };
+        let many = self.unsigned_records >= checkpoints.every_records();
+        let long = self.unsigned_records > 0 && self.checked.elapsed() >= checkpoints.every();
+        if (many || long)
+            && self.unsynced_since.is_none()
+            && self.may_keep_house()
+            && let Some(position) = self.position()
+        {
+            self.add_checkpoint(Occasion::Due, position);
+        }
+    }
+
+    fn add_checkpoint(&mut self, occasion: Occasion, position: Position) {
+        let Some(checkpoints) = self.checkpoints.as_mut() else { return };
+        match checkpoints.add(occasion, position) {
+            Ok(()) => {
+                self.unsigned_records = 0;
+                self.checked = Instant::now();
+                self.housekeeping_after = None;
+            }
+            Err(error) => {
+                tracing::error!(path = %checkpoints.path().display(), "a checkpoint is missing");
+                self.housekeeping_failed("a checkpoint of the audit log cannot be written", &error);
+            }
+        }
+    }
+
+    /// Records are still written; it is tried again in a while.
+    fn housekeeping_failed(&mut self, what: &'static str, error: &io::Error) {
+        metrics::record_write_failed();
+        self.housekeeping_after = Some(Instant::now() + HOUSEKEEPING_RETRY_AFTER);
+        tracing::error!(%error, what, "the audit log goes on, but not as it should");
     }
 
     fn answer_flushes(&mut self) {
@@ -358,6 +582,11 @@ impl Writer {
             }
         }
         self.sync();
+        if self.unsynced_since.is_none()
+            && let Some(end) = self.position()
+        {
+            self.add_checkpoint(Occasion::Closed, end);
+        }
         self.answer_flushes();
     }
 }
@@ -376,110 +605,6 @@ fn short_form(record: &AuditRecord) -> Vec<u8> {
     .into_bytes()
 }
 
-enum Output {
-    File {
-        file: File,
-        /// Length of the file up to its last whole line.
-        whole_bytes: u64,
-        /// A write failed and may have left part of its lines behind.
-        torn: bool,
-    },
-    Stream(Box<dyn Write + Send>),
-}
-
-impl Output {
-    fn open(sink: AuditSink) -> Result<(Self, Hash), AuditError> {
-        match sink {
-            AuditSink::Stdout => Ok((Output::Stream(Box::new(io::stdout())), GENESIS)),
-            AuditSink::Writer(writer) => Ok((Output::Stream(writer), GENESIS)),
-            AuditSink::File(path) => {
-                let opened = Self::open_file(&path);
-                opened.map_err(|error| match error {
-                    Some(source) => AuditError::Open { path, source },
-                    None => AuditError::NotALog { path },
-                })
-            }
-        }
-    }
-
-    /// The error is `None` when the file holds something else than an audit log.
-    fn open_file(path: &Path) -> Result<(Self, Hash), Option<io::Error>> {
-        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            let stream = OpenOptions::new().append(true).open(path)?;
-            return Ok((Output::Stream(Box::new(stream)), GENESIS));
-        }
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        let Some((head, whole_bytes)) = last_record(&mut file)? else {
-            return Err(None);
-        };
-        let bytes = file.metadata()?.len();
-        if whole_bytes < bytes {
-            tracing::warn!(
-                bytes = bytes - whole_bytes,
-                "the audit log ended in part of a record; it is cut off"
-            );
-            file.set_len(whole_bytes)?;
-        }
-        Ok((Output::File { file, whole_bytes, torn: false }, head))
-    }
-
-    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Output::File { file, whole_bytes, torn } => {
-                if *torn {
-                    file.set_len(*whole_bytes)?;
-                }
-                *torn = true;
-                file.write_all(lines)?;
-                *torn = false;
-                *whole_bytes += u64::try_from(lines.len()).unwrap_or(u64::MAX);
-                Ok(())
-            }
-            Output::Stream(stream) => {
-                stream.write_all(lines)?;
-                stream.flush()
-            }
-        }
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        match self {
-            Output::File { file, .. } => file.sync_data(),
-            Output::Stream(_) => Ok(()),
-        }
-    }
-}
-
-/// The hash of the last whole line and where that line ends. `None` when the file does not end like a log.
-fn last_record(file: &mut File) -> io::Result<Option<(Hash, u64)>> {
-    // A whole line, its end, the end of the line before it, and part of a line after it.
-    const TAIL_BYTES: usize = 2 * LINE_BYTES_MAX + 2;
-    const RECORD_START: &[u8] = b"{\"request_id\":";
-
-    let bytes = file.metadata()?.len();
-    let start = bytes.saturating_sub(u64::try_from(TAIL_BYTES).unwrap_or(u64::MAX));
-    file.seek(SeekFrom::Start(start))?;
-    let mut tail = Vec::new();
-    file.take(bytes - start).read_to_end(&mut tail)?;
-
-    let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let (lines, torn) = tail.split_at_checked(whole).unwrap_or_default();
-    // Only what looks like our own is ever cut off.
-    if !torn.starts_with(RECORD_START) && !RECORD_START.starts_with(torn) {
-        return Ok(None);
-    }
-    let Some(lines) = lines.strip_suffix(b"\n") else {
-        return Ok((start == 0).then_some((GENESIS, 0)));
-    };
-    let last = lines.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let end = start + u64::try_from(whole).unwrap_or(u64::MAX);
-    Ok(head_after(last).map(|head| (head, end)))
-}
-
 #[expect(clippy::disallowed_methods, reason = "the writer is a thread of its own, on no async worker")]
 fn pause(duration: Duration) {
     std::thread::sleep(duration);
@@ -487,7 +612,10 @@ fn pause(duration: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::super::chain::{ChainError, verify_chain};
+    use super::super::tests::{Directory, record};
     use super::*;
 
     /// A sink that can be looked into, made to fail, and made to wait.
@@ -518,7 +646,7 @@ mod tests {
     impl Shared {
         fn log(&self, on_full: OnFull, queue_records_max: usize) -> AuditLog {
             let sink = AuditSink::Writer(Box::new(self.clone()));
-            AuditLog::start(AuditSettings { sink, on_full, queue_records_max }).unwrap()
+            AuditLog::start(AuditSettings::plain(sink, on_full, queue_records_max)).unwrap()
         }
 
         fn fail(&self, failing: bool) {
@@ -534,34 +662,9 @@ mod tests {
         }
     }
 
-    /// A directory of this test's own, gone when the test is.
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("hardpan-audit-{}-{name}", std::process::id()));
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        fn log(&self) -> PathBuf {
-            self.0.join("audit.jsonl")
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn record(id: &str) -> AuditRecord {
-        AuditRecord { request_id: id.to_owned(), status: 200, ..AuditRecord::default() }
-    }
-
     fn start(path: &Path) -> Result<AuditLog, AuditError> {
         let sink = AuditSink::File(path.to_owned());
-        AuditLog::start(AuditSettings { sink, on_full: OnFull::Refuse, queue_records_max: 64 })
+        AuditLog::start(AuditSettings::plain(sink, OnFull::Refuse, 64))
     }
 
     /// Opens the log, writes these records, closes it.
@@ -731,7 +834,8 @@ mod tests {
         log.close();
         assert_eq!(sink.verify(), Ok(2));
         assert!(
-            sink.text().starts_with("{\"request_id\":\"a\",\"time\":\"\",\"operation\":null,\"status\":200,")
+            sink.text()
+                .starts_with("{\"request_id\":\"a\",\"time\":\"2026-03-01T12:00:00Z\",\"operation\":null,")
         );
     }
 }

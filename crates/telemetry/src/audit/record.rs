@@ -75,6 +75,9 @@ pub struct AuditPrincipal {
     pub team: String,
     /// See [`user_id_hash`].
     pub user_id_hash: Option<String>,
+    /// The period whose salt the hash was made with: hashes of two periods cannot be compared. `None` where the salt
+    /// does not change.
+    pub user_id_epoch: Option<u64>,
 }
 
 #[derive(Serialize, Default)]
@@ -157,7 +160,7 @@ mod tests {
              error user_feedback"
         );
         for (member, expected) in [
-            ("principal", "app team user_id_hash"),
+            ("principal", "app team user_id_hash user_id_epoch"),
             ("decision", "id action rules reasons warnings bundle_revision shadow"),
             ("cache", "result similarity"),
             ("cache_write_tokens", "5m 1h"),

@@ -1,0 +1,564 @@
+//! Questions to records: they are read into a table of an embedded SQLite, which lives as long as the command, and
+//! asked in SQL. Money is an integer there (`cost_nano_usd`), so sums are exact. It does not verify the log.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::PathBuf;
+
+use rusqlite::limits::Limit;
+use rusqlite::types::{ToSql, Value, ValueRef};
+use rusqlite::{Connection, Transaction};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::chain::{ChainFault, read_line};
+use super::verify::files_of;
+
+/// Answers of more rows are cut off: they are for reading, not for exports.
+const ROWS_MAX: usize = 100_000;
+const FILE_BUFFER_BYTES: usize = 256 << 10;
+const NANOS_PER_USD: i128 = 1_000_000_000;
+
+/// The columns of the table `records`, with their SQL types.
+pub const COLUMNS: [(&str, &str); 50] = [
+    ("request_id", "TEXT"),
+    ("aws_request_id", "TEXT"),
+    ("time", "TEXT"),
+    ("unix_ms", "INTEGER"),
+    ("day", "TEXT"),
+    ("hour", "TEXT"),
+    ("app", "TEXT"),
+    ("team", "TEXT"),
+    ("user_id_hash", "TEXT"),
+    ("user_id_epoch", "INTEGER"),
+    ("feature", "TEXT"),
+    ("prompt_version", "TEXT"),
+    ("service", "TEXT"),
+    ("operation", "TEXT"),
+    ("inspected", "INTEGER"),
+    ("content_elsewhere", "INTEGER"),
+    ("model", "TEXT"),
+    ("model_requested", "TEXT"),
+    ("model_served", "TEXT"),
+    ("region", "TEXT"),
+    ("attempts", "INTEGER"),
+    ("decision_id", "TEXT"),
+    ("action", "TEXT"),
+    ("rules", "TEXT"),
+    ("reasons", "TEXT"),
+    ("warnings", "TEXT"),
+    ("shadow", "TEXT"),
+    ("bundle_revision", "TEXT"),
+    ("findings", "TEXT"),
+    ("findings_count", "INTEGER"),
+    ("answer_findings", "TEXT"),
+    ("redactions", "INTEGER"),
+    ("injection_score", "REAL"),
+    ("guardrail_action", "TEXT"),
+    ("tools_called", "TEXT"),
+    ("tools_denied", "TEXT"),
+    ("cache", "TEXT"),
+    ("input_tokens", "INTEGER"),
+    ("output_tokens", "INTEGER"),
+    ("cache_read_tokens", "INTEGER"),
+    ("cache_write_tokens", "INTEGER"),
+    ("usage_source", "TEXT"),
+    ("cost_nano_usd", "INTEGER"),
+    ("cost_usd", "REAL"),
+    ("latency_ms", "INTEGER"),
+    ("time_to_first_token_ms", "INTEGER"),
+    ("overhead_us", "INTEGER"),
+    ("stop_reason", "TEXT"),
+    ("status", "INTEGER"),
+    ("error", "TEXT"),
+];
+
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    #[error("{}: {source}", .path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}, line {line}: not a record", .path.display())]
+    NotARecord { path: PathBuf, line: u64 },
+    #[error("{0}")]
+    Sql(#[from] rusqlite::Error),
+    #[error("`{0}` is no column of records; see `hardpan audit columns`")]
+    NoSuchColumn(String),
+    #[error("`{0}` is not a length of time: write 90m, 12h, 1d or 2w")]
+    NotALength(String),
+    #[error("say what to count or sum, or what by")]
+    Nothing,
+}
+
+/// Records in a table.
+pub struct Records {
+    connection: Connection,
+    pub count: u64,
+    /// Lines that were cut short, as the last one of a log that is being written may be.
+    pub torn: u64,
+}
+
+/// What a question brought.
+pub struct Answer {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<Value>>,
+    /// There were more rows than are given.
+    pub cut: bool,
+}
+
+impl Records {
+    /// Reads the logs at these paths; of each record that began at `since_unix_ms` or later.
+    pub fn load(paths: &[PathBuf], since_unix_ms: Option<i64>) -> Result<Self, QueryError> {
+        // A file of SQLite's own, gone with the connection: it spills there what memory should not hold.
+        let mut connection = Connection::open("")?;
+        connection.execute_batch(
+            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -131072; \
+             PRAGMA temp_store = MEMORY;",
+        )?;
+        let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+        connection.execute_batch(&format!("CREATE TABLE records ({})", columns.join(", ")))?;
+        let (mut count, mut torn) = (0, 0);
+        let at_fault = PathBuf::new();
+        let files = files_of(paths).map_err(|source| QueryError::Read {
+            path: paths.first().cloned().unwrap_or(at_fault),
+            source,
+        })?;
+        let transaction = connection.transaction()?;
+        for path in files {
+            let (read, cut) = load_file(&transaction, path, since_unix_ms)?;
+            count += read;
+            torn += u64::from(cut);
+        }
+        transaction.commit()?;
+        // A question reads, and touches no other file.
+        connection.execute_batch("PRAGMA query_only = ON")?;
+        connection.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+        Ok(Self { connection, count, torn })
+    }
+
+    pub fn ask(&self, sql: &str) -> Result<Answer, QueryError> {
+        let mut statement = self.connection.prepare(sql)?;
+        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let width = columns.len();
+        let mut answer = Answer { columns, rows: Vec::new(), cut: false };
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            if answer.rows.len() == ROWS_MAX {
+                answer.cut = true;
+                break;
+            }
+            let cells: Result<Vec<Value>, _> = (0..width)
+                .map(|index| row.get_ref(index).map(Value::try_from))
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .collect();
+            answer
+                .rows
+                .push(cells.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?);
+        }
+        Ok(answer)
+    }
+}
+
+/// A question by its parts: `--by team,model --sum cost,input_tokens`. Each group has its number of requests.
+pub fn shorthand(by: &[String], sum: &[String]) -> Result<String, QueryError> {
+    if by.is_empty() && sum.is_empty() {
+        return Err(QueryError::Nothing);
+    }
+    let known = |name: &str| -> Result<&'static str, QueryError> {
+        let column = COLUMNS.iter().find(|(column, _)| *column == name);
+        column.map(|(column, _)| *column).ok_or_else(|| QueryError::NoSuchColumn(name.to_owned()))
+    };
+    let groups = by.iter().map(|name| known(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut select: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+    select.push("COUNT(*) AS requests".to_owned());
+    for name in sum {
+        select.push(match name.as_str() {
+            // Exact, as decimal dollars.
+            "cost" => "nano_usd(SUM(cost_nano_usd)) AS cost_usd".to_owned(),
+            name => format!("SUM({0}) AS {0}", known(name)?),
+        });
+    }
+    let order = if sum.is_empty() { "requests".to_owned() } else { order_of(sum) };
+    let mut sql = format!("SELECT {} FROM records", select.join(", "));
+    if !groups.is_empty() {
+        // Infallible on a string.
+        let _ = write!(sql, " GROUP BY {} ORDER BY {order} DESC, {}", groups.join(", "), groups.join(", "));
+    }
+    Ok(sql.replace("nano_usd(SUM(cost_nano_usd))", DECIMAL_COST))
+}
+
+/// Nano dollars as a decimal, by integers alone.
+const DECIMAL_COST: &str =
+    "printf('%d.%09d', SUM(cost_nano_usd) / 1000000000, SUM(cost_nano_usd) % 1000000000)";
+
+fn order_of(sum: &[String]) -> String {
+    match sum.first().map(String::as_str) {
+        Some("cost") | None => "SUM(cost_nano_usd)".to_owned(),
+        Some(name) => format!("SUM({name})"),
+    }
+}
+
+/// `90m`, `12h`, `1d`, `2w`, in milliseconds.
+pub fn length_ms(text: &str) -> Result<i64, QueryError> {
+    let wrong = || QueryError::NotALength(text.to_owned());
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wrong()),
+    };
+    let count: i64 = text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+    if count < 0 {
+        return Err(wrong());
+    }
+    count.checked_mul(seconds * 1000).ok_or_else(wrong)
+}
+
+/// Reads one file, and whether its last line was cut short.
+fn load_file(
+    transaction: &Transaction<'_>,
+    path: PathBuf,
+    since_unix_ms: Option<i64>,
+) -> Result<(u64, bool), QueryError> {
+    let opened = File::open(&path).map_err(|source| QueryError::Read { path: path.clone(), source })?;
+    let mut reader = BufReader::with_capacity(FILE_BUFFER_BYTES, opened);
+    let places = vec!["?"; COLUMNS.len()].join(", ");
+    let mut insert = transaction.prepare(&format!("INSERT INTO records VALUES ({places})"))?;
+    let (mut line, mut count) = (Vec::new(), 0);
+    for row in 1_u64.. {
+        match read_line(&mut reader, &mut line) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(ChainFault::Torn) => return Ok((count, true)),
+            Err(_) => return Err(QueryError::NotARecord { path, line: row }),
+        }
+        let Ok(record) = serde_json::from_slice::<Row<'_>>(&line) else {
+            return Err(QueryError::NotARecord { path, line: row });
+        };
+        let at = OffsetDateTime::parse(&record.time, &Rfc3339).ok();
+        let unix_ms = at.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+        if since_unix_ms.is_some_and(|since| unix_ms.is_none_or(|at| at < since)) {
+            continue;
+        }
+        record.insert(&mut insert, unix_ms)?;
+        count += 1;
+    }
+    Ok((count, false))
+}
+
+/// A record as it is read: what is not there, in records of another version too, is null.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Row<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    aws_request_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+    #[serde(borrow, default)]
+    principal: Option<Principal<'a>>,
+    #[serde(borrow, default)]
+    feature: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    prompt_version: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    service: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    operation: Option<Cow<'a, str>>,
+    #[serde(default)]
+    inspected: Option<bool>,
+    #[serde(default)]
+    content_elsewhere: Option<bool>,
+    #[serde(borrow, default)]
+    model_requested: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    model_served: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    region: Option<Cow<'a, str>>,
+    #[serde(default)]
+    attempts: Option<u32>,
+    #[serde(borrow, default)]
+    decision: Option<Decision<'a>>,
+    #[serde(borrow, default)]
+    findings: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    answer_findings: Option<&'a RawValue>,
+    #[serde(default)]
+    redactions: Option<u64>,
+    #[serde(default)]
+    injection_score: Option<f64>,
+    #[serde(borrow, default)]
+    guardrail_action: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    agent_tools_called: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tools_denied: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    cache: Option<Cache<'a>>,
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(default)]
+    cache_read_tokens: Option<u64>,
+    #[serde(default)]
+    cache_write_tokens: Option<CacheWrites>,
+    #[serde(borrow, default)]
+    usage_source: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    estimated_cost_usd: Option<Cow<'a, str>>,
+    #[serde(default)]
+    latency_ms: Option<u64>,
+    #[serde(default)]
+    time_to_first_token_ms: Option<u64>,
+    #[serde(borrow, default)]
+    overhead_us: Option<BTreeMap<&'a str, u64>>,
+    #[serde(borrow, default)]
+    stop_reason: Option<Cow<'a, str>>,
+    status: u16,
+    #[serde(borrow, default)]
+    error: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Principal<'a> {
+    #[serde(borrow)]
+    app: Cow<'a, str>,
+    #[serde(borrow)]
+    team: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user_id_hash: Option<Cow<'a, str>>,
+    #[serde(default)]
+    user_id_epoch: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Decision<'a> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    action: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    rules: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    reasons: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    warnings: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    shadow: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    bundle_revision: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Cache<'a> {
+    #[serde(borrow, default)]
+    result: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct CacheWrites {
+    #[serde(rename = "5m", default)]
+    for_5m: u64,
+    #[serde(rename = "1h", default)]
+    for_1h: u64,
+}
+
+impl Row<'_> {
+    fn insert(&self, insert: &mut rusqlite::Statement<'_>, unix_ms: Option<i64>) -> rusqlite::Result<()> {
+        let raw = |value: Option<&RawValue>| value.map(|value| value.get().to_owned());
+        let principal = self.principal.as_ref();
+        let decision = self.decision.as_ref();
+        let part = |end: usize| self.time.get(..end);
+        let count = |value: Option<u64>| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX));
+        let counts: Option<BTreeMap<&str, u64>> =
+            self.findings.and_then(|findings| serde_json::from_str(findings.get()).ok());
+        let findings_count = counts.map(|counts| counts.values().sum::<u64>());
+        let writes = self.cache_write_tokens.as_ref().map(|writes| writes.for_5m + writes.for_1h);
+        let overhead = self.overhead_us.as_ref().map(|stages| stages.values().sum::<u64>());
+        let nanos = self.estimated_cost_usd.as_deref().and_then(nano_usd);
+        // Near enough to sort by; sums are made of the other column.
+        let usd = nanos.map(|nanos| nanos as f64 / 1e9);
+        let model = self.model_served.as_deref().or(self.model_requested.as_deref());
+        let cells: [&dyn ToSql; COLUMNS.len()] = [
+            &self.request_id.as_ref(),
+            &self.aws_request_id.as_deref(),
+            &self.time.as_ref(),
+            &unix_ms,
+            &part(10),
+            &part(13),
+            &principal.map(|principal| principal.app.as_ref()),
+            &principal.map(|principal| principal.team.as_ref()),
+            &principal.and_then(|principal| principal.user_id_hash.as_deref()),
+            &count(principal.and_then(|principal| principal.user_id_epoch)),
+            &self.feature.as_deref(),
+            &self.prompt_version.as_deref(),
+            &self.service.as_deref(),
+            &self.operation.as_deref(),
+            &self.inspected,
+            &self.content_elsewhere,
+            &model,
+            &self.model_requested.as_deref(),
+            &self.model_served.as_deref(),
+            &self.region.as_deref(),
+            &self.attempts,
+            &decision.and_then(|decision| decision.id.as_deref()),
+            &decision.and_then(|decision| decision.action.as_deref()),
+            &raw(decision.and_then(|decision| decision.rules)),
+            &raw(decision.and_then(|decision| decision.reasons)),
+            &raw(decision.and_then(|decision| decision.warnings)),
+            &raw(decision.and_then(|decision| decision.shadow)),
+            &decision.and_then(|decision| decision.bundle_revision.as_deref()),
+            &raw(self.findings),
+            &count(findings_count),
+            &raw(self.answer_findings),
+            &count(self.redactions),
+            &self.injection_score,
+            &self.guardrail_action.as_deref(),
+            &raw(self.agent_tools_called),
+            &raw(self.tools_denied),
+            &self.cache.as_ref().and_then(|cache| cache.result.as_deref()),
+            &count(self.input_tokens),
+            &count(self.output_tokens),
+            &count(self.cache_read_tokens),
+            &count(writes),
+            &self.usage_source.as_deref(),
+            &nanos,
+            &usd,
+            &count(self.latency_ms),
+            &count(self.time_to_first_token_ms),
+            &count(overhead),
+            &self.stop_reason.as_deref(),
+            &self.status,
+            &self.error.as_deref(),
+        ];
+        insert.execute(cells.as_slice()).map(|_| ())
+    }
+}
+
+/// Decimal dollars as nano dollars; what is below is cut off, and what is no amount is none.
+fn nano_usd(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = fraction.chars().chain(std::iter::repeat('0')).take(9).collect();
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !plain(whole) || !plain(&digits) {
+        return None;
+    }
+    let (whole, digits): (i128, i128) = (whole.parse().ok()?, digits.parse().ok()?);
+    i64::try_from(whole.checked_mul(NANOS_PER_USD)?.checked_add(digits)?).ok()
+}
+
+impl Answer {
+    /// For reading: columns side by side, numbers to the right.
+    pub fn table(&self) -> String {
+        let cells: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(|cell| printable(&text(cell))).collect()).collect();
+        let mut widths: Vec<usize> = self.columns.iter().map(|name| name.chars().count()).collect();
+        for row in &cells {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        let mut out = String::new();
+        let heads: Vec<String> =
+            self.columns.iter().zip(&widths).map(|(name, width)| format!("{name:width$}")).collect();
+        push_line(&mut out, &heads);
+        push_line(&mut out, &widths.iter().map(|width| "-".repeat(*width)).collect::<Vec<_>>());
+        for (row, values) in cells.iter().zip(&self.rows) {
+            let padded: Vec<String> = row
+                .iter()
+                .zip(values)
+                .zip(&widths)
+                .map(|((cell, value), width)| match value {
+                    Value::Integer(_) | Value::Real(_) => format!("{cell:>width$}"),
+                    _ => format!("{cell:width$}"),
+                })
+                .collect();
+            push_line(&mut out, &padded);
+        }
+        out
+    }
+
+    /// As RFC 4180 has it. A cell that a spreadsheet would take for a formula begins with an apostrophe.
+    pub fn csv(&self) -> String {
+        let quoted = |cell: &str| {
+            let risky = cell.starts_with(['=', '+', '@', '\t'])
+                || (cell.starts_with('-') && cell.parse::<f64>().is_err());
+            let cell = if risky { format!("'{cell}") } else { cell.to_owned() };
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell
+            }
+        };
+        let mut out = String::new();
+        let mut push = |cells: Vec<String>| {
+            out.push_str(&cells.join(","));
+            out.push_str("\r\n");
+        };
+        push(self.columns.iter().map(|name| quoted(name)).collect());
+        for row in &self.rows {
+            push(
+                row.iter()
+                    .map(|cell| if *cell == Value::Null { String::new() } else { quoted(&text(cell)) })
+                    .collect(),
+            );
+        }
+        out
+    }
+
+    /// One array of objects.
+    pub fn json(&self) -> String {
+        let rows: Vec<serde_json::Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                let members = self.columns.iter().cloned().zip(row.iter().map(json_value));
+                serde_json::Value::Object(members.collect())
+            })
+            .collect();
+        serde_json::Value::Array(rows).to_string()
+    }
+}
+
+fn push_line(out: &mut String, cells: &[String]) {
+    out.push_str(cells.join("  ").trim_end());
+    out.push('\n');
+}
+
+fn text(value: &Value) -> String {
+    match ValueRef::from(value) {
+        ValueRef::Null => "-".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Blob(_) => "(bytes)".to_owned(),
+    }
+}
+
+/// Labels are callers' own words: none of them is to steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+fn json_value(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Null => serde_json::Value::Null,
+        Value::Integer(number) => (*number).into(),
+        Value::Real(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Blob(_) => "(bytes)".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

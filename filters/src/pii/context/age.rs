@@ -1,0 +1,235 @@
+//! Ages of persons: "aged 34", `"age": "34"`, "34-year-old", "just turned 34". Years that say how long
+//! something lasted are no age.
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::super::field::Field;
+use super::super::{Anchor, finding};
+use super::{Place, Shape, is_any, is_whole_label, label_end};
+
+const AGE_MAX: u32 = 120;
+
+/// Words before a number, with the number's first digit.
+pub(super) const BEFORE_ANCHOR: &str = concat!(
+    r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|ålder|alder|ik(?:ä|a)|ya(?:ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|(?:â|a)g(?:é|e)e? de)",
+    r#"[\\"']{0,3}[ \t]{0,2}[:=>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|of) )?[0-9]"#,
+    r"|(?:年龄|年齢|나이)(?:[ :]|：){0,3}[0-9]"
+);
+
+/// Words behind a number.
+pub(super) const BEHIND_ANCHOR: &str = concat!(
+    r"(?i:years?[ \-]+old|yrs?\.?[ \-]+old|years? of age|y/o|y\.o\.|yo[^a-z\-]|jahre alt|j(?:ä|ae)hrige?",
+    r"|a(?:ñ|n)os de edad|anos de idade|anni d'et|jaar oud|(?:å|a)r gammal|vuotias|ya(?:ş|s)(?:ı|i)nda|tahun|months?[ \-]+old)|岁|歳|才です|살|세입니다"
+);
+
+/// Examines the number that ends the anchor. Returns where to go on.
+pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    let start = anchor.end - 1;
+    let label = field.slice(anchor.start, start);
+    let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+    let end = start + digits(field, start);
+    let turned = label.to_ascii_lowercase().windows(4).any(|part| part == b"turn");
+    let whole = is_whole_label(field, anchor.start, anchor.start + letters.max(1));
+    if whole && is_age(field, start, end) && !is_measured(field, end, turned) {
+        candidates.push(finding(PiiType::Age, start, end, 85));
+    }
+    anchor.start + 3
+}
+
+/// Examines the number before the words of the anchor. Returns where to go on.
+pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    let words_end = label_end(field, anchor.start, anchor.end);
+    let separated = usize::from(anchor.start > 0 && matches!(field.at(anchor.start - 1), b' ' | b'-'));
+    let end = anchor.start - separated;
+    let before = field.slice(end.saturating_sub(4), end);
+    let start = end - before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let letter_behind =
+        field.at(anchor.start).is_ascii() && field.word_at(words_end) && field.at(words_end) != b'_';
+    if !letter_behind && is_age(field, start, end) {
+        candidates.push(finding(PiiType::Age, start, end, 85));
+    }
+    words_end
+}
+
+/// The name of a column, a field of a form, or what somebody is asked for.
+pub(super) const COLUMN_ANCHOR: &str = r"\b(?i:age|edad|alter|idade|leeftijd|wiek|et(?:à|a))[^a-zA-Z0-9]";
+
+/// A number that fills a cell, a field or an answer.
+pub(super) fn stated(place: &Place<'_>) -> Option<Shape> {
+    let field = place.field;
+    let end = place.start + digits(field, place.start);
+    let before = place.start.checked_sub(1).map_or(0, |before| field.at(before));
+    let between = field.slice(place.label_end, place.start);
+    let set = place.gap.answer
+        || place.gap.cell
+        || matches!(before, b'"' | b'\'' | b'>' | b'|')
+        || between.iter().any(|byte| matches!(byte, b'|' | b'\t'));
+    let fits = set && is_age(field, place.start, end) && !is_measured(field, end, false);
+    fits.then_some(Shape { kind: PiiType::Age, start: place.start, end })
+}
+
+/// A number of years as languages count them that use the same words for how long something lasts.
+pub(super) const COUNTED_ANCHOR: &str =
+    r"[0-9] (?:(?i:ans|a(?:ñ|n)os|anni|jaar|lat|lata|jahre|(?:å|a)r|let)\b|лет|года?|рок)";
+
+/// Words before such a number that speak of somebody, with what must follow: with a weak one nothing may.
+const PERSONS: [&str; 57] = [
+    "j'ai ",
+    "j’ai ",
+    "âgée de ",
+    "âgé de ",
+    "homme de ",
+    "femme de ",
+    "patient de ",
+    "patiente de ",
+    "garçon de ",
+    "fille de ",
+    "fils de ",
+    "enfant de ",
+    "tengo ",
+    "cumplí ",
+    "cumplió ",
+    "cumple ",
+    "cumplo ",
+    "varón de ",
+    "mujer de ",
+    "hombre de ",
+    "paciente de ",
+    "hijo de ",
+    "hija de ",
+    "niño de ",
+    "niña de ",
+    "joven de ",
+    "señora de ",
+    "señor de ",
+    "uomo di ",
+    "donna di ",
+    "paziente di ",
+    "figlio di ",
+    "figlia di ",
+    "ragazzo di ",
+    "ragazza di ",
+    "bambino di ",
+    "bambina di ",
+    "compio ",
+    "compiuto ",
+    "tenho ",
+    "homem de ",
+    "mulher de ",
+    "fiz ",
+    "filho de ",
+    "filha de ",
+    "menino de ",
+    "menina de ",
+    "mam ",
+    "miałam ",
+    "miałem ",
+    "ik ben ",
+    "мне ",
+    "ему ",
+    "ей ",
+    "jag är ",
+    "jeg er ",
+    "je mi ",
+];
+const PERHAPS_PERSONS: [&str; 16] = [
+    "elle a ", "il a ", "qui a ", "tiene ", "tenía ", "tem ", "tinha ", "ho ", "ha ", "ma ", "ich bin ",
+    "ist ", "is ", "wird ", "hij is ", "war ",
+];
+
+/// Examines the number whose last digit begins the anchor. Returns where to go on.
+pub(super) fn examine_counted(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    const BEFORE_BYTES: usize = 18;
+    let end = anchor.start + 1;
+    let written = field.slice(end.saturating_sub(4), end);
+    let start = end - written.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let floor = (start.saturating_sub(BEFORE_BYTES)..=start)
+        .find(|floor| field.str(*floor, start).len() == start - floor);
+    let before = field.str(floor.unwrap_or(start), start).to_lowercase();
+    let words_end = label_end(field, anchor.start, anchor.end);
+    let rest = field.slice(words_end, field.len().min(words_end + 5));
+    let of_something =
+        [&b" de "[..], b" di ", b" d'", b" d\xE2", b" of "].iter().any(|part| rest.starts_with(part));
+    let closed = !matches!(rest, [b' ', next, ..] if next.is_ascii_alphanumeric() || *next >= 0x80)
+        || [&b" y "[..], b" et ", b" e ", b" und ", b" i ", b" en ", b" alt", b" oud"]
+            .iter()
+            .any(|part| rest.starts_with(part));
+    let said = |words: &[&str]| {
+        words
+            .iter()
+            .any(|word| before.strip_suffix(word).is_some_and(|head| !head.ends_with(char::is_alphanumeric)))
+    };
+    let aged = rest.starts_with(b" de ed") || rest.starts_with(b" de id");
+    let person = (said(&PERSONS) && (!of_something || aged)) || (said(&PERHAPS_PERSONS) && closed);
+    if person && is_age(field, start, end) {
+        candidates.push(finding(PiiType::Age, start, end, 82));
+    }
+    anchor.start + 1
+}
+
+fn digits(field: Field<'_>, start: usize) -> usize {
+    let window = field.slice(start, field.len().min(start + 4));
+    window.iter().take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+fn is_age(field: Field<'_>, start: usize, end: usize) -> bool {
+    let value = field.slice(start, end).iter().fold(0, |value, byte| value * 10 + u32::from(byte - b'0'));
+    let before = start.checked_sub(1).map_or(0, |before| field.at(before));
+    let pieced = matches!(before, b'.' | b'/' | b'$' | b'_') || field.word_before(start);
+    (1..=3).contains(&(end - start)) && (1..=AGE_MAX).contains(&value) && !pieced
+}
+
+/// Whether the number goes on, or measures something else.
+fn is_measured(field: Field<'_>, end: usize, turned: bool) -> bool {
+    const UNITS: [&str; 14] = [
+        "degrees", "percent", "hours", "minutes", "seconds", "days", "weeks", "times", "pages", "points",
+        "items", "dollars", "x", "to",
+    ];
+    const AFTER_TURNED: [&str; 12] =
+        ["years", "year", "today", "yesterday", "last", "this", "on", "in", "and", "next", "when", "a"];
+    if field.glued_after(end) || matches!(field.at(end), b'%' | b'/' | b':') {
+        return true;
+    }
+    let rest = field.slice(end, field.len().min(end + 16));
+    let word = rest.strip_prefix(b" ").unwrap_or_default();
+    let word =
+        word.get(..word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count()).unwrap_or_default();
+    is_any(word, &UNITS) || (turned && !word.is_empty() && !is_any(word, &AFTER_TURNED))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn before(text: &str) -> Option<&str> {
+        let start = ["age", "Age", "aged", "turned"].iter().find_map(|word| text.find(word)).unwrap();
+        let end = text.find(|character: char| character.is_ascii_digit()).unwrap() + 1;
+        let mut candidates = Vec::new();
+        examine_before(Field::new("", text), Anchor { start, end }, &mut candidates);
+        candidates.pop().map(|finding| &text[finding.range])
+    }
+
+    #[test]
+    fn ages_before_and_behind_their_words() {
+        for text in ["aged 34", "age: 34", "\"age\": \"34\"", "Age 34,", "just turned 34", "turned 34 today"]
+        {
+            assert_eq!(before(text), Some("34"), "{text}");
+        }
+        for text in ["34-year-old", "34 years old", "(34 y/o)"] {
+            let start = text.find('y').unwrap();
+            let anchor = Anchor { start, end: text.find("old").map_or(text.len() - 1, |old| old + 3) };
+            let mut candidates = Vec::new();
+            examine_behind(Field::new("", text), anchor, &mut candidates);
+            assert_eq!(candidates.pop().map(|finding| &text[finding.range]), Some("34"), "{text}");
+        }
+    }
+
+    #[test]
+    fn pages_and_angles_are_no_ages() {
+        for text in
+            ["page 34", "age 340", "turned 90 degrees", "turned 12 pages", "age: 34%", "age 3.5", "age 0"]
+        {
+            assert_eq!(before(text), None, "{text}");
+        }
+    }
+}

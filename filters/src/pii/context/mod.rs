@@ -1,0 +1,748 @@
+//! Values that only their surroundings give away: a passport number is nine digits until somebody writes
+//! "passport" before it. One table names, per kind of value, the words that announce it, how far behind them
+//! it may stand, and the shape it must have; adding a kind is one entry. A JSON key counts as such words.
+//!
+//! Words count whole only ("pin" is not in "spin"), and the nearest words win. Between the words and the
+//! value stand punctuation, words that say nothing ("number", "is", "no."), and few others; another number,
+//! another label or the end of the sentence ends the search. It deliberately knows no checksums of national
+//! identity numbers: those announce themselves.
+
+mod age;
+mod dates;
+mod messages;
+mod places;
+mod shapes;
+mod username;
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::field::{Field, is_unspaced};
+use super::secrets::{assignment, formats, jwt, pem, url};
+use super::{Anchor, Search, crypto, finding, national, numbers};
+
+/// Words that announce a value, and how to read it.
+pub(super) struct Rule {
+    /// In byte mode and case-insensitive where it says so; short words bring the byte behind them along.
+    pub(super) anchor: &'static str,
+    reading: Reading,
+}
+
+enum Reading {
+    /// The value stands behind the words.
+    Behind(Behind),
+    /// Code of its own, which returns where to go on.
+    Own(fn(&mut Search<'_, '_>, Anchor) -> usize),
+}
+
+struct Behind {
+    /// Bytes between the words and the value's start.
+    window: usize,
+    /// Words between them, not counting those that say nothing.
+    words_max: usize,
+    confidence: u8,
+    shape: fn(&Place<'_>) -> Option<Shape>,
+}
+
+/// Where a value might start, and what led there.
+struct Place<'t> {
+    field: Field<'t>,
+    label_start: usize,
+    label_end: usize,
+    start: usize,
+    gap: Gap,
+}
+
+/// What a shape made of a place.
+struct Shape {
+    kind: PiiType,
+    start: usize,
+    end: usize,
+}
+
+/// What stands between the words and the value.
+#[derive(Clone, Copy, Default)]
+struct Gap {
+    words: usize,
+    lines: usize,
+    /// A colon, an equals sign or a number sign.
+    assigns: bool,
+    comma: bool,
+    /// The value fills a cell of a table, and only the column's name is known.
+    cell: bool,
+    /// The value answers a question.
+    answer: bool,
+}
+
+const fn behind(
+    anchor: &'static str,
+    window: usize,
+    words_max: usize,
+    confidence: u8,
+    shape: fn(&Place<'_>) -> Option<Shape>,
+) -> Rule {
+    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, shape }) }
+}
+
+const fn own(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
+    Rule { anchor, reading: Reading::Own(examine) }
+}
+
+/// The order is the priority where two start at the same byte: longer words stand first.
+pub(super) const RULES: &[Rule] = &[
+    own(assignment::PASSWORD_ANCHOR, |search, anchor| {
+        if !in_cells(search, anchor, assignment::password_cell) {
+            assignment::examine_password(search.field, anchor.start, anchor.end, search.found);
+        }
+        label_end(search.field, anchor.start, anchor.end)
+    }),
+    own(assignment::TOKEN_ANCHOR, |search, anchor| {
+        if !in_cells(search, anchor, assignment::token_cell) {
+            assignment::examine_token(search.field, anchor.start, anchor.end, search.found);
+        }
+        // Forty characters behind "api_token" are some issuer's token, not a secret key of this one.
+        match assignment::may_name_secret_key(search.field.slice(anchor.start, anchor.end)) {
+            true => search.secrets.examine_after(search.field, anchor.end, search.found),
+            false => anchor.end,
+        }
+    }),
+    own(r"(?i:aws)", |search, anchor| search.secrets.examine_after(search.field, anchor.end, search.found)),
+    own(assignment::BEARER_ANCHOR, |search, anchor| {
+        assignment::examine_bearer(search.field, anchor.start, anchor.end, search.found);
+        anchor.start + 6
+    }),
+    own(assignment::COMMAND_ANCHOR, |search, anchor| {
+        assignment::examine_command(search.field, anchor.start, anchor.end, search.found);
+        anchor.end
+    }),
+    own(messages::PATIENT_ANCHOR, |search, anchor| {
+        messages::examine_patient(search.field, anchor, search.found)
+    }),
+    own(messages::CARD_ANCHOR, |search, anchor| messages::examine_card(search.field, anchor, search.found)),
+    // Born on a date.
+    behind(
+        concat!(
+            r"(?i:dob)[^a-z0-9]|(?i:date[ _\-]?of[ _\-]?birth|birth[ _\-]?da?te?|birth[ _\-]?day|born(?: on)?|d\.o\.b|b-?day",
+            r"|geburtsdatum|geboren(?: am)?|geb\. |geburtstag|geboortedatum|geb\.datum",
+            r"|date de naissance|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha de (?:nacimiento|nac)|nacid[oa]|nacimiento",
+            r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data de nascimento|nascid[oa]|nascimento|data urodzenia|ur\. |urodz",
+            r"|f(?:ø|o)dselsdato|f(?:ö|o)delsedatum|f(?:ö|ø)dd? |syntym(?:ä|a)aika|do(?:ğ|g)um tarihi|(?:datum )?narozen|sz(?:ü|u)let(?:é|e)si|n(?:ă|a)scut|dat(?:ă|a) na(?:ș|s)terii",
+            r"|datum ro(?:đ|d)enja|tanggal lahir|ng(?:à|a)y sinh|fecha_nacimiento|data_nascimento)",
+            r"|дата рождения|дата народження|ημερομηνία γέννησης|תאריך לידה|जन्म तिथि|วันเกิด|родил|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"
+        ),
+        56,
+        4,
+        95,
+        dates::birth,
+    ),
+    // Cards.
+    behind(
+        concat!(
+            r"(?i:cvv2?|cvc2?|cvn2?|csc)[^a-z0-9]|(?i:cid[^a-z0-9]",
+            r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back",
+            r"|kod (?:zabezpieczaj|bezpiecze)|beveiligingscode|s(?:ä|a)kerhetskod|sikkerhedskode|g(?:ü|u)venlik kodu|bezpe(?:č|c)nostn(?:í|i) k(?:ó|o)d",
+            r"|kartenpr(?:ü|u)fnummer|pr(?:ü|u)fziffer|c(?:ó|o)digo de seguridad|c(?:ó|o)digo de seguran(?:ç|c)a",
+            r"|codice di sicurezza|code de s(?:é|e)curit(?:é|e))|セキュリティコード|安全码|校验码|보안코드|код безопасности"
+        ),
+        40,
+        3,
+        93,
+        shapes::card_code,
+    ),
+    own(shapes::EXPIRY_ANCHOR, |search, anchor| {
+        let label_end = label_end(search.field, anchor.start, anchor.end);
+        let first = search.found.len();
+        if is_whole_label(search.field, anchor.start, label_end) {
+            EXPIRY.examine(search, anchor.start, label_end);
+        }
+        let Search { field, found, cards, .. } = search;
+        shapes::keep_expiry_of_cards(*field, anchor.start, first, cards, found);
+        label_end
+    }),
+    behind(
+        concat!(
+            r"(?i:pin)[^a-z0-9]|(?i:pin(?:code|number)|passcode|geheimzahl|geheimnummer|code secret|code confidentiel",
+            r"|nip[^a-z0-9]|c(?:ó|o)digo pin|pincode)|暗証番号|密码是|비밀번호"
+        ),
+        56,
+        5,
+        92,
+        shapes::pin,
+    ),
+    // Banks.
+    behind(
+        concat!(
+            r"(?i:(?:beneficiary|intermediary|correspondent|receiving|ordering|sending|issuing|advising)(?:'s)? bank",
+            r"|account with institution)|:5[1-8][AD]:"
+        ),
+        32,
+        1,
+        90,
+        shapes::swift,
+    ),
+    behind(
+        concat!(
+            r"(?i:account|acct|acc\.? ?(?:no|num(?:ber)?|nbr|#)|a/c[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+            r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
+            r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|номер сч(?:е|ё)та|расч(?:е|ё)тный сч(?:е|ё)т"
+        ),
+        40,
+        3,
+        92,
+        shapes::bank_account,
+    ),
+    behind(
+        r"(?i:swift|bank[ _\-]?identifier[ _\-]?code|bankleitcode)|(?i:bic)[^a-z]",
+        32,
+        3,
+        96,
+        shapes::swift,
+    ),
+    // Documents.
+    behind(
+        concat!(
+            r"(?i:passport|passeport|reisepass|passnummer|pass-?nr|pass nr|pass nummer|ppt[^a-z0-9]|travel doc(?:ument)?|reisedokument|passinumero|cestovn(?:í|i) pas|(?:ú|u)tlev(?:é|e)l|pasaportul|pasaporte|passaporto|passaporte|paspoort",
+            r"|paszport|pasaport|passnr)|护照|護照|パスポート|旅券|여권|паспорт|جواز|διαβατ|דרכון|หนังสือเดินทาง"
+        ),
+        56,
+        4,
+        94,
+        shapes::passport,
+    ),
+    behind(
+        concat!(
+            r"(?i:licen[cs]e[ _\-]?plate|number[ _\-]?plate|plates?(?: no| number|[^a-z])|registration plate|licen[cs]e tag|tag (?:no|number|#)",
+            r"|(?:car|vehicle|van|truck|bike|motorcycle)(?:'s)?[ _\-]?reg(?:istration|o)?(?: (?:no|number|mark|plate))?|rego[^a-z]|vrm[^a-z]",
+            r"|reg(?:istration)?\.? ?(?:no\.?|nr\.?|number|mark|plate)|(?:kfz-?)?kennzeichen",
+            r"|immatricul(?:ation|(?:é|e)e?)|plaque|tablic[ae]? rejestracyjn|rendsz(?:á|a)m|spz[^a-z]|(?:á|a)llami|reg\.-?nr|registreringsnummer|tablica|matr(?:í|i)cula|targa[^a-z]|placas?[^a-z]|kenteken|nummerplaat|rejestracyjny",
+            r"|nummerpl(?:å|a)t|rekisterinumero|plaka)|车牌|車牌|ナンバープレート|車両ナンバー|車両番号|登録番号|번호판|차량번호|госномер|номер машин"
+        ),
+        40,
+        3,
+        93,
+        shapes::plate,
+    ),
+    behind(
+        concat!(
+            r"(?i:(?:driv(?:er|ing)|operator)(?:'?s?|’s)[ _\-]?(?:licen[cs]e|lic[^a-z]|permit|id)|driv(?:er|ing)[ _\-]?licen[cs]e",
+            r"|dl(?:n|[ _\-]?(?:no|num|number|id))?[^a-z0-9]|d/l[^a-z]|licen[cs]e (?:class|holder)",
+            r"|f(?:ü|ue)hrerschein(?:nummer|nr)?|fahrerlaubnis|permis de conduire|permis[^a-z]",
+            r"|licencia de conduc(?:ir|ci(?:ó|o)n)|carn(?:é|e)t? de conducir|permiso de conducir|patente(?: di guida)?",
+            r"|carteira de (?:motorista|habilita)|cnh[^a-z]|rijbewijs|praw[oa] jazdy|(?:ř|r)idi(?:č|c)sk|vezet(?:ő|o)i enged|permis(?:ul)? auto|s(?:ü|u)r(?:ü|u)c(?:ü|u) belgesi|f(?:ø|o)rerkort|voza(?:č|c)kk(?:ö|o)rkort|ajokortti",
+            r"|carta de condu(?:ç|c)(?:ã|a)o)|運転免許|驾驶证|駕照|운전면허|водительск"
+        ),
+        56,
+        4,
+        94,
+        shapes::driver,
+    ),
+    behind(
+        r"(?i:licen[cs]e)(?i:[ _\-]?(?:no\.?|nr\.?|num|number|id))?[\x22'\\]{0,3}[ \t]{0,2}[:#]",
+        12,
+        0,
+        88,
+        shapes::licence,
+    ),
+    behind(r"(?i:licen[cs]e[ _\-]?(?:no\.?|num(?:ber)?|id|#))", 24, 1, 88, shapes::state_licence),
+    own(shapes::BRITISH_LICENCE_ANCHOR, |search, anchor| {
+        shapes::examine_british_licence(search.field, anchor, search.found)
+    }),
+    // Taxes.
+    behind(
+        r"(?i:utr)[^a-z0-9]|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref(?:erence)?|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref(?:erence)?)",
+        40,
+        3,
+        96,
+        shapes::taxpayer_reference,
+    ),
+    behind(
+        concat!(
+            r"(?i:f?ein|tin)[^a-z0-9]|(?i:employer(?:'?s)?[ _\-]?(?:identification|id)|(?:federal|business|company)[ _\-]?tax",
+            r"|tax(?:payer)?(?:'s)?[ _\-]?(?:identification|id)|irs (?:number|no)|identificaci(?:ó|o)n del empleador|identification de l'employeur)"
+        ),
+        48,
+        4,
+        93,
+        shapes::employer,
+    ),
+    // Health.
+    behind(
+        concat!(
+            r"(?i:hcn|phn|phin|ahc|nam|hn|msp|ramq)[^a-z0-9]|(?i:health[ _\-]?(?:insurance |care )?(?:card|number)|ohip|personal[ _\-]?health|services card|ahcip|healthcare number",
+            r"|provincial health|carte (?:sant(?:é|e)|d'assurance maladie)|num(?:é|e)ro d'assurance maladie",
+            r"|health[ _\-]?no)"
+        ),
+        48,
+        4,
+        95,
+        shapes::canadian_health,
+    ),
+    behind(
+        concat!(
+            r"(?i:mrn|urn[^a-z0-9]|umrn|emrn|med\.? ?rec|medical[ _\-]?rec(?:ord)?|(?:patient|hospital|chart|medical chart|health record)[ _\-]?",
+            r"(?:identifier|id|number|num|no|#|mrn)|patient[ _\-]?file|health[ _\-]?id|chart #|unit (?:no|number)|nhc[^a-z0-9]|ipp[^a-z0-9]",
+            r"|patienten(?:nummer|-?nr|-?id)|num(?:é|e)ro de dossier|dossier (?:patient|m(?:é|e)dical)",
+            r"|historia cl(?:í|i)nica|expediente m(?:é|e)dico|cartella clinica|prontu(?:á|a)rio|pati(?:ë|e)ntn(?:ummer|r)",
+            r"|fallnummer|krankenakte|karty pacjenta|kartoteki|journalnummer|dossiernummer|n(?:ú|u)mero de (?:historia|processo|utente)|historia n|potilasnumero)|номер истории болезни|病历号|病歴番号|カルテ番号|診察券番号|患者番号|차트번호|医療記録番号|患者id"
+        ),
+        48,
+        4,
+        93,
+        shapes::medical_record,
+    ),
+    behind(r"(?i:record (?:no|number|#|id))", 24, 1, 88, shapes::filed_record),
+    behind(
+        r"(?i:npi)[^a-z0-9]|(?i:national[ _\-]?provider|provider[ _\-]?(?:identifier|id|number)|prescriber[ _\-]?(?:id|npi|number))",
+        48,
+        4,
+        97,
+        shapes::provider,
+    ),
+    behind(r"(?i:dea)[^a-z]", 32, 3, 96, shapes::narcotics),
+    behind(
+        r"(?i:mbi|hicn)[^a-z]|(?i:medicare|beneficiary[ _\-]?(?:identifier|id|number))",
+        48,
+        4,
+        96,
+        shapes::beneficiary,
+    ),
+    own(shapes::BENEFICIARY_ANCHOR, |search, anchor| {
+        shapes::examine_beneficiary(search.field, anchor, search.found)
+    }),
+    // Persons.
+    own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)),
+    own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)),
+    behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
+    own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)),
+    own(username::LOG_ANCHOR, |search, anchor| username::examine_log(search.field, anchor, search.found)),
+    own(username::ANCHOR, |search, anchor| {
+        if in_cells(search, anchor, username::cell) {
+            return label_end(search.field, anchor.start, anchor.end);
+        }
+        username::examine(search.field, anchor, search.found)
+    }),
+    own(assignment::PASS_ANCHOR, |search, anchor| {
+        assignment::examine_password(search.field, anchor.start, anchor.end - 2, search.found);
+        anchor.end - 1
+    }),
+    own(IDENTITY_COLUMN_ANCHOR, examine_identity_column),
+    own(crypto::MONERO_ANCHOR, |search, anchor| {
+        crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+    }),
+    // Credentials with a form of their own stand last: "secret_key" must be read as a name first.
+    own(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
+    own(pem::ANCHOR, |search, anchor| pem::examine(search.field, anchor.start, anchor.end, search.found)),
+    own(url::ANCHOR, |search, anchor| url::examine(search.field, anchor.start, anchor.end, search.found)),
+    own(formats::INFIX_ANCHOR, |search, anchor| {
+        formats::examine_infix(search.field, anchor.start, anchor.end, search.found)
+    }),
+    own(formats::ANCHOR, |search, anchor| formats::examine(search.field, anchor.start, search.found)),
+];
+
+/// The month and year until which a card is valid.
+const EXPIRY: Behind = Behind { window: 40, words_max: 4, confidence: 93, shape: shapes::expiry };
+
+/// Examines what `rule` announces at `anchor`. Returns where to go on: right behind the words, since the
+/// value may announce itself as well.
+pub(super) fn examine(rule: &Rule, search: &mut Search<'_, '_>, anchor: Anchor) -> usize {
+    match &rule.reading {
+        Reading::Own(examine) => examine(search, anchor),
+        Reading::Behind(behind) => {
+            let label_end = label_end(search.field, anchor.start, anchor.end);
+            if is_whole_label(search.field, anchor.start, label_end) {
+                behind.examine(search, anchor.start, label_end);
+            }
+            label_end
+        }
+    }
+}
+
+/// Columns of numbers whose check digits decide once their name is known: rows far below it do not see it.
+const IDENTITY_COLUMN_ANCHOR: &str = concat!(
+    r"\b(?i:nhs|sin|nas|routing|aba|rtn|itin|ssn|dni|nif|nie|tfn|cpf|pesel|bsn|nir|aadhaar|ppsn?|nric|insee|egn|oib",
+    r"|cnp|amka|afm|curp|rut|cuit|cuil|nino|emso|jmbg|snils|inn|rrn|hkid|mykad|nik|national_id|social_security|social_insurance",
+    r"|tax_file|personnummer|hetu|steuer_id)(?i:[ _]?(?:number|no|num|code|nr|id))?[,;|\t\n\\\x22]"
+);
+
+fn examine_identity_column(search: &mut Search<'_, '_>, anchor: Anchor) -> usize {
+    let field = search.field;
+    let label_end = label_end(field, anchor.start, anchor.end);
+    let cells = places::cells(field, anchor.start, label_end, &mut search.cards.table_bytes);
+    let name = field.str(anchor.start, label_end);
+    for (start, end) in cells.into_iter().flatten() {
+        let cell = Field::new(name, field.str(start, end));
+        let mut found = Vec::new();
+        if cell.at(0).is_ascii_digit() {
+            numbers::examine(cell, 0, search.groups, &mut found);
+        }
+        if found.is_empty() {
+            found.extend(national::examine_token(cell, 0, cell.len()));
+        }
+        let shifted = |finding: Finding| {
+            let range = finding.range.start + start..finding.range.end + start;
+            Finding { range, ..finding }
+        };
+        search.found.extend(found.into_iter().map(shifted));
+    }
+    label_end
+}
+
+/// Has `read` make findings of the cells below the name at `anchor`. False when it names no column.
+fn in_cells(
+    search: &mut Search<'_, '_>,
+    anchor: Anchor,
+    read: fn(Field<'_>, usize, usize) -> Option<Finding>,
+) -> bool {
+    let field = search.field;
+    let label_end = label_end(field, anchor.start, anchor.end);
+    let Some(cells) = places::cells(field, anchor.start, label_end, &mut search.cards.table_bytes) else {
+        return false;
+    };
+    search.found.extend(cells.into_iter().filter_map(|(start, end)| read(field, start, end)));
+    true
+}
+
+impl Behind {
+    /// Looks in the column, behind the words, and in the answer to the question, in this order.
+    fn examine(&self, search: &mut Search<'_, '_>, label_start: usize, label_end: usize) {
+        let field = search.field;
+        if let Some(cells) = places::cells(field, label_start, label_end, &mut search.cards.table_bytes) {
+            let gap = Gap { assigns: true, cell: true, ..Gap::default() };
+            for (start, end) in cells {
+                let place = Place { field, label_start, label_end, start, gap };
+                let shape = (self.shape)(&place).filter(|shape| shape.start == start && shape.end == end);
+                search
+                    .found
+                    .extend(shape.map(|shape| finding(shape.kind, shape.start, shape.end, self.confidence)));
+            }
+            return;
+        }
+        let found = self.find(field, label_start, label_end).or_else(|| {
+            places::answer(field, label_end, |start| {
+                let gap = Gap { assigns: true, answer: true, ..Gap::default() };
+                let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
+                let confidence = self.confidence.saturating_sub(4);
+                Some((finding(shape.kind, shape.start, shape.end, confidence), shape.end))
+            })
+        });
+        search.found.extend(found);
+    }
+
+    fn find(&self, field: Field<'_>, label_start: usize, label_end: usize) -> Option<Finding> {
+        let limit = field.len().min(label_end.saturating_add(self.window));
+        let mut gap = Gap::default();
+        let mut position = label_end;
+        let mut remark_end = 0;
+        while position < limit {
+            let byte = field.at(position);
+            if byte == b'(' {
+                remark_end = remark_end.max(closing(field, position).unwrap_or(0));
+            }
+            if !is_token(byte) {
+                position += punctuation(field, position, &mut gap)?;
+                continue;
+            }
+            let place = Place { field, label_start, label_end, start: position, gap };
+            if let Some(shape) = (self.shape)(&place) {
+                let distance = u8::try_from(gap.words + gap.lines).unwrap_or(u8::MAX);
+                let confidence = self.confidence.saturating_sub(distance);
+                return Some(finding(shape.kind, shape.start, shape.end, confidence));
+            }
+            let end = token_end(field, position);
+            match self.skip(field, position, end, &mut gap) {
+                Some(()) => position = end,
+                // "(3 digits on the back)" is a remark, whatever it says.
+                None if position < remark_end && gap.lines == 0 => position = remark_end,
+                None => return None,
+            }
+        }
+        None
+    }
+
+    /// Counts the word from `start` to `end`, or nothing when the value cannot stand behind it.
+    fn skip(&self, field: Field<'_>, start: usize, end: usize, gap: &mut Gap) -> Option<()> {
+        let word = field.slice(start, end);
+        if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) {
+            return None;
+        }
+        if is_any(word, &FILLERS) {
+            return Some(());
+        }
+        gap.words += 1;
+        // A word with a colon of its own is the next label.
+        let closed = end + usize::from(matches!(field.at(end), b'"' | b'\''));
+        let next_label =
+            matches!(field.at(closed), b':' | b'=') && (gap.assigns || gap.comma || gap.lines > 0);
+        (gap.words <= self.words_max && gap.lines == 0 && !next_label).then_some(())
+    }
+}
+
+/// Where the short remark that opens at `position` has been closed.
+fn closing(field: Field<'_>, position: usize) -> Option<usize> {
+    const REMARK_BYTES_MAX: usize = 40;
+    let window = field.slice(position, field.len().min(position + REMARK_BYTES_MAX));
+    let closed = window.iter().position(|byte| *byte == b')')?;
+    Some(position + closed + 1)
+}
+
+/// How many bytes of punctuation stand at `position`, or nothing when the search ends there.
+fn punctuation(field: Field<'_>, position: usize, gap: &mut Gap) -> Option<usize> {
+    let next = field.at(position + 1);
+    match field.at(position) {
+        b'\n' => {
+            gap.lines += 1;
+            (gap.lines <= 2).then_some(1)
+        }
+        b'\\' if next == b'n' => {
+            gap.lines += 1;
+            (gap.lines <= 2).then_some(2)
+        }
+        b'\\' if matches!(next, b't' | b'r') => Some(2),
+        b':' | b'=' | b'#' => {
+            gap.assigns = true;
+            Some(1)
+        }
+        b',' => {
+            gap.comma = true;
+            gap.words += 1;
+            Some(1)
+        }
+        // The full stop of "no." goes on; that of a sentence does not.
+        b'.' if matches!(next, b' ' | b'\n') && !is_abbreviated(field, position) => None,
+        b'<' if next == b'/' => None,
+        b';' | b'!' | b'}' | b'$' | b'@' | b'+' => None,
+        _ => Some(1),
+    }
+}
+
+fn is_abbreviated(field: Field<'_>, dot: usize) -> bool {
+    let start = dot
+        - field.slice(dot.saturating_sub(8), dot).iter().rev().take_while(|byte| is_token(**byte)).count();
+    let word = field.slice(start, dot);
+    word.len() <= 3 || is_any(word, &["numb", "acct"])
+}
+
+/// Words between a label and its value that say nothing.
+const FILLERS: [&str; 76] = [
+    "a", "an", "the", "my", "his", "her", "their", "our", "your", "its", "no", "nr", "num", "number",
+    "numbers", "numero", "número", "numéro", "nummer", "numer", "nº", "n°", "n", "id", "code", "is", "was",
+    "are", "of", "for", "on", "in", "as", "be", "has", "with", "value", "s", "to", "del", "de", "da", "do",
+    "di", "du", "la", "le", "el", "il", "o", "die", "der", "das", "am", "den", "vom", "est", "es", "ist",
+    "lautet", "è", "é", "et", "und", "and", "nbr", "q", "ref", "digits", "reads", "card", "date", "番号",
+    "号码", "は", "是",
+];
+
+/// Words after which a number is something else.
+const STOP_WORDS: [&str; 30] = [
+    "expires",
+    "expired",
+    "expiry",
+    "expiration",
+    "valid",
+    "issued",
+    "dated",
+    "page",
+    "pages",
+    "cost",
+    "costs",
+    "fee",
+    "fees",
+    "price",
+    "balance",
+    "amount",
+    "total",
+    "version",
+    "since",
+    "until",
+    "order",
+    "invoice",
+    "phone",
+    "zip",
+    "null",
+    "none",
+    "years",
+    "days",
+    "per",
+    "limit",
+];
+
+fn is_any(word: &[u8], words: &[&str]) -> bool {
+    words.iter().any(|candidate| word.eq_ignore_ascii_case(candidate.as_bytes()))
+}
+
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+fn token_end(field: Field<'_>, start: usize) -> usize {
+    let window = field.slice(start, field.len().min(start + 64));
+    let run = window.iter().take_while(|byte| is_token(**byte)).count().max(1);
+    // Han and kana stand right before a number that is no part of their word.
+    if !matches!(window.first(), Some(0xE3..=0xED)) {
+        return start + run;
+    }
+    let letters = window.iter().take(run).take_while(|byte| !byte.is_ascii_digit()).count();
+    start + letters.max(1)
+}
+
+/// Where the words of an anchor end: short ones bring the byte behind them along.
+pub(super) fn label_end(field: Field<'_>, start: usize, end: usize) -> usize {
+    let label = field.slice(start, end);
+    if !label.first().is_some_and(u8::is_ascii) {
+        return end;
+    }
+    let end = end - label.iter().rev().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    // "bicCode": the byte behind a short word may begin the next part of a name.
+    let hump = end > start + 2
+        && field.at(end - 1).is_ascii_uppercase()
+        && field.at(end - 2).is_ascii_lowercase()
+        && field.at(end).is_ascii_lowercase();
+    let end = end - usize::from(hump);
+    // "Rijbewijsnummer", "Passnr": some languages write it as one word.
+    let rest = field.slice(end, field.len().min(end + 7)).to_ascii_lowercase();
+    let compound = [&b"nummer"[..], b"snummer", b"numero"].into_iter().find(|tail| rest.starts_with(tail));
+    end + compound.map_or(0, <[u8]>::len)
+}
+
+/// Whether the words from `start` to `end` are whole words, or whole parts of a camelCase name.
+pub(super) fn is_whole_label(field: Field<'_>, start: usize, end: usize) -> bool {
+    let is_letter = |character: char| character.is_alphabetic() && !is_unspaced(character);
+    let before = field.char_before(start).filter(|character| is_letter(*character));
+    let escaped =
+        start > 1 && field.at(start - 2) == b'\\' && matches!(field.at(start - 1), b'n' | b't' | b'r');
+    let humped = before.is_some_and(char::is_lowercase) && field.at(start).is_ascii_uppercase();
+    let after = field.char_at(end).filter(|character| is_letter(*character));
+    let unspaced = !field.at(start).is_ascii();
+    let hump_follows =
+        after.is_some_and(char::is_uppercase) && !field.at(end.saturating_sub(1)).is_ascii_uppercase();
+    (before.is_none() || escaped || humped || unspaced) && (after.is_none() || hump_follows || unspaced)
+}
+
+/// A JSON member written out as `key": "value` for the rules to read, and where the value starts in it.
+/// Only the beginning of a long value is written out: what a key announces stands there.
+pub(super) fn compose(field: Field<'_>) -> (String, usize) {
+    let key = std::str::from_utf8(field.key()).unwrap_or_default();
+    let key_start =
+        (key.len().saturating_sub(KEY_BYTES_MAX)..key.len()).find(|index| key.is_char_boundary(*index));
+    let key = key.get(key_start.unwrap_or(0)..).unwrap_or_default();
+    let end = (0..=field.len().min(VALUE_BYTES_MAX)).rev().find(|index| field.str(0, *index).len() == *index);
+    let value = field.str(0, end.unwrap_or(0));
+    let mut composed = String::with_capacity(key.len() + KEY_CLOSE.len() + value.len() + 1);
+    composed.push_str(key);
+    composed.push_str(KEY_CLOSE);
+    let start = composed.len();
+    composed.push_str(value);
+    composed.push('"');
+    (composed, start)
+}
+
+const KEY_CLOSE: &str = "\": \"";
+const KEY_BYTES_MAX: usize = 64;
+/// Longer than any value a key announces but keys and tokens that announce themselves.
+const VALUE_BYTES_MAX: usize = 512;
+
+/// Where words about payment cards stand, and what else a search must not do twice. Every byte is looked at once, however many dates ask.
+#[derive(Default)]
+pub(super) struct CardWords {
+    scanned_to: usize,
+    last: Option<usize>,
+    /// How much of tables was read.
+    table_bytes: usize,
+}
+
+impl CardWords {
+    const BEFORE_BYTES: usize = 120;
+    const AFTER_BYTES: usize = 60;
+    /// Parts of words about cards in several languages, lower case.
+    const PARTS: [&str; 22] = [
+        "card",
+        "karte",
+        "kart",
+        "carte",
+        "tarjeta",
+        "carta",
+        "cartao",
+        "cartão",
+        "kaart",
+        "kort",
+        "cvv",
+        "cvc",
+        "visa",
+        "amex",
+        "maestro",
+        "discover",
+        "debit",
+        "credit",
+        "kredit",
+        "カード",
+        "信用卡",
+        "카드",
+    ];
+    const WORDS: [&str; 3] = ["pan", "cc", "ccnum"];
+
+    /// Whether a word about cards or a number as long as a card's stands around `start`.
+    fn are_near(&mut self, field: Field<'_>, start: usize) -> bool {
+        let mut position = self.scanned_to.max(start.saturating_sub(Self::BEFORE_BYTES));
+        let limit = field.len().min(start.saturating_add(Self::AFTER_BYTES));
+        while position < limit {
+            let end = token_end(field, position);
+            if is_token(field.at(position)) && self.is_about_cards(field.slice(position, end)) {
+                self.last = Some(position);
+            }
+            position = end;
+        }
+        self.scanned_to = self.scanned_to.max(position);
+        self.last.is_some_and(|last| last.saturating_add(Self::BEFORE_BYTES) >= start)
+            || self.is_about_cards(field.key())
+    }
+
+    fn is_about_cards(&self, word: &[u8]) -> bool {
+        let long = word.len() >= 13 && word.iter().all(u8::is_ascii_digit);
+        let lower = word.to_ascii_lowercase();
+        let speaks = |part: &&str| lower.windows(part.len()).any(|window| window == part.as_bytes());
+        long || is_any(word, &Self::WORDS) || Self::PARTS.iter().any(speaks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_whole_words_or_parts_of_camel_case() {
+        for (text, label, expected) in [
+            ("the pin is", "pin", true),
+            ("userPin", "Pin", true),
+            ("pinCode", "pin", true),
+            ("user_pin_1", "pin", true),
+            ("spin", "pin", false),
+            ("pinned", "pin", false),
+            ("SPIN", "PIN", false),
+            ("line\\npin", "pin", true),
+            ("私のpinは", "pin", true),
+        ] {
+            let start = text.find(label).unwrap();
+            assert_eq!(is_whole_label(Field::new("", text), start, start + label.len()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_is_composed_within_its_bounds() {
+        let (composed, start) = compose(Field::new("pin", "1234"));
+        assert_eq!((composed.as_str(), start), ("pin\": \"1234\"", 7));
+        let (key, value) = ("é".repeat(100), "ü".repeat(1000));
+        let (composed, start) = compose(Field::new(&key, &value));
+        assert!(composed.len() <= KEY_BYTES_MAX + 5 + VALUE_BYTES_MAX + 1);
+        assert!(composed.is_char_boundary(start));
+        assert_eq!(compose(Field::new("k", "")).0, "k\": \"\"");
+    }
+
+    #[test]
+    fn card_words_are_seen_once_and_on_both_sides() {
+        let text = format!("my visa {} 12/30 {} 12/31 cvv", "a".repeat(20), "b ".repeat(100));
+        let mut cards = CardWords::default();
+        let field = Field::new("", &text);
+        assert!(cards.are_near(field, text.find("12/30").unwrap()));
+        assert!(cards.are_near(field, text.find("12/31").unwrap()));
+        assert!(!CardWords::default().are_near(Field::new("", "until 12/30"), 6));
+    }
+}

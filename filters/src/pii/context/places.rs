@@ -1,0 +1,404 @@
+//! Where a value stands when it does not follow its words: in the column of a table, among the values of a
+//! database statement, or in the answer to a question. It finds places only; what a value must look like is
+//! the business of whoever asks.
+
+use super::super::field::Field;
+use super::{STOP_WORDS, is_any, is_token, token_end};
+
+/// From where to where a cell's value goes, without quotes and spaces.
+pub(super) type Cell = (usize, usize);
+
+const HEADER_BYTES_MAX: usize = 512;
+const NAME_BYTES_MAX: usize = 40;
+const ROW_BYTES_MAX: usize = 4096;
+const ROWS_MAX: usize = 256;
+/// How much of tables one search reads, however many columns have names that ask.
+const READ_BYTES_MIN: usize = 64 * 1024;
+const READ_SHARE_MAX: usize = 8;
+
+/// The cells below or behind the column that the words from `start` to `end` name. Nothing when they name
+/// no column. `read` counts bytes over a whole search.
+pub(super) fn cells(field: Field<'_>, start: usize, end: usize, read: &mut usize) -> Option<Vec<Cell>> {
+    if *read > READ_BYTES_MIN + field.len().saturating_mul(READ_SHARE_MAX) {
+        return None;
+    }
+    let cells = statement(field, start, end).or_else(|| table(field, start, end))?;
+    *read += cells.last().map_or(HEADER_BYTES_MAX, |(_, last)| last.saturating_sub(start));
+    Some(cells)
+}
+
+fn is_name(byte: u8) -> bool {
+    is_token(byte) || matches!(byte, b'_' | b'-' | b' ' | b'.' | b'/' | b'#' | b'"' | b'\'' | b'*' | b'`')
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b',' | b';' | b'\t' | b'|')
+}
+
+/// How many bytes the line break at `position` has, as such or as JSON writes it.
+fn line_break(field: Field<'_>, position: usize) -> usize {
+    match (field.at(position), field.at(position + 1)) {
+        (b'\n', _) => 1,
+        (b'\r', b'\n') | (b'\\', b'n') => 2,
+        (b'\\', b'r') => 4,
+        _ => 0,
+    }
+}
+
+/// The end of the line from `start`, within bounds.
+fn line_end(field: Field<'_>, start: usize) -> usize {
+    let limit = field.len().min(start + ROW_BYTES_MAX);
+    (start..limit).find(|position| line_break(field, *position) > 0).unwrap_or(limit)
+}
+
+fn line_start(field: Field<'_>, position: usize) -> usize {
+    let floor = position.saturating_sub(HEADER_BYTES_MAX);
+    let is_start = |start: &usize| {
+        field.at(start - 1) == b'\n' || (*start > 1 && field.slice(start - 2, *start) == b"\\n")
+    };
+    (floor + 1..=position).rev().find(is_start).unwrap_or(floor)
+}
+
+/// A table with the words in its first row: values between delimiters, as a spreadsheet or a document
+/// writes them.
+fn table(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
+    let after = field.slice(end, field.len().min(end + NAME_BYTES_MAX));
+    let name_end = end
+        + after
+            .iter()
+            .enumerate()
+            .take_while(|(index, byte)| is_name(**byte) && line_break(field, end + index) == 0)
+            .count();
+    let ends_row = name_end == field.len() || line_break(field, name_end) > 0;
+    if !ends_row && !is_delimiter(field.at(name_end)) {
+        return None;
+    }
+    let row = line_start(field, start);
+    let before = field.slice(row, start);
+    let name = before.iter().rev().take_while(|byte| is_name(**byte)).count();
+    let name_start = start - name;
+    let opening = name_start.checked_sub(1).filter(|_| name_start > row).map(|before| field.at(before));
+    let delimiter = match opening {
+        Some(byte) if !is_delimiter(byte) => return None,
+        Some(byte) if ends_row => byte,
+        None if ends_row => return None,
+        _ => field.at(name_end),
+    };
+    let row_end = line_end(field, name_end);
+    let header = field.slice(row, row_end);
+    let plain =
+        header.iter().all(|byte| is_name(*byte) || is_delimiter(*byte) || matches!(byte, b'(' | b')'));
+    let numbered = header.windows(3).any(|three| three.iter().all(u8::is_ascii_digit));
+    if !plain || numbered || header.len() > HEADER_BYTES_MAX || name > NAME_BYTES_MAX {
+        return None;
+    }
+    let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == delimiter).count();
+    let (index, columns) = (count(field.slice(row, name_start)), count(header));
+    let mut next = row_end + line_break(field, row_end);
+    let ruled = line_end(field, next);
+    let rule = field.slice(next, ruled);
+    let is_rule =
+        rule.contains(&b'-') && rule.iter().all(|byte| matches!(byte, b'-' | b'|' | b':' | b'+' | b' '));
+    if is_rule {
+        next = ruled + line_break(field, ruled);
+    } else if header.first() == Some(&b'|') || continues(field, row, delimiter, columns) {
+        return None;
+    }
+    let mut cells = Vec::new();
+    for _ in 0..ROWS_MAX {
+        let end = line_end(field, next);
+        let Some(cell) = cell(field, next, end, delimiter, index, columns) else { break };
+        cells.push(cell);
+        let width = line_break(field, end);
+        if width == 0 {
+            break;
+        }
+        next = end + width;
+    }
+    (!cells.is_empty()).then_some(cells)
+}
+
+/// Whether the row at `row` is not the first of its table.
+fn continues(field: Field<'_>, row: usize, delimiter: u8, columns: usize) -> bool {
+    let Some(end) = row.checked_sub(1) else { return false };
+    let previous = field.slice(line_start(field, end), end);
+    previous.iter().filter(|byte| **byte == delimiter).count() == columns
+}
+
+/// The cell with `index` in the row from `start` to `end`, if that has as many delimiters as the header.
+fn cell(
+    field: Field<'_>,
+    start: usize,
+    end: usize,
+    delimiter: u8,
+    index: usize,
+    columns: usize,
+) -> Option<Cell> {
+    let (mut quoted, mut count) = (false, 0);
+    let (mut cell_start, mut cell_end) = (start, end);
+    for position in start..end {
+        let byte = field.at(position);
+        quoted ^= byte == b'"';
+        if byte == delimiter && !quoted {
+            count += 1;
+            if count == index {
+                cell_start = position + 1;
+            } else if count == index + 1 {
+                cell_end = position;
+            }
+        }
+    }
+    (count == columns).then(|| trimmed(field, cell_start, cell_end))
+}
+
+fn trimmed(field: Field<'_>, start: usize, end: usize) -> Cell {
+    let is_edge = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'`' | b'\r');
+    let bytes = field.slice(start, end);
+    let before = bytes.iter().take_while(|byte| is_edge(byte)).count();
+    let after = bytes.iter().skip(before).rev().take_while(|byte| is_edge(byte)).count();
+    (start + before, end.max(start + before + after) - after)
+}
+
+/// `INSERT INTO people (name, column) VALUES ('...', '...')`.
+fn statement(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
+    let is_list = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b',' | b' ' | b'`' | b'"' | b'[' | b']' | b'\n' | b'\t')
+    };
+    let before = field.slice(start.saturating_sub(HEADER_BYTES_MAX), start);
+    let listed = before.iter().rev().take_while(|byte| is_list(**byte)).count();
+    let opening = (start - listed).checked_sub(1).filter(|opening| field.at(*opening) == b'(')?;
+    let after = field.slice(end, field.len().min(end + HEADER_BYTES_MAX));
+    let closing = end + after.iter().take_while(|byte| is_list(**byte)).count();
+    let index = field.slice(opening, start).iter().filter(|byte| **byte == b',').count();
+    let values = skip_space(field, closing + 1);
+    let named = field.at(closing) == b')' && field.slice(values, values + 6).eq_ignore_ascii_case(b"values");
+    if !named {
+        return None;
+    }
+    let mut position = skip_space(field, values + 6);
+    let mut cells = Vec::new();
+    while field.at(position) == b'(' && cells.len() < ROWS_MAX {
+        let (cell, end) = tuple(field, position + 1, index)?;
+        cells.push(cell);
+        let next = skip_space(field, end + 1);
+        if field.at(next) != b',' {
+            break;
+        }
+        position = skip_space(field, next + 1);
+    }
+    (!cells.is_empty()).then_some(cells)
+}
+
+fn skip_space(field: Field<'_>, start: usize) -> usize {
+    let mut position = start;
+    for _ in 0..16 {
+        position += match field.at(position) {
+            b' ' | b'\t' => 1,
+            _ => match line_break(field, position) {
+                0 => break,
+                width => width,
+            },
+        };
+    }
+    position
+}
+
+/// The value with `index` of the tuple that begins at `start`, and where the tuple is closed.
+fn tuple(field: Field<'_>, start: usize, index: usize) -> Option<(Cell, usize)> {
+    let (mut quoted, mut count) = (false, 0);
+    let (mut cell_start, mut cell_end) = (start, None);
+    for position in start..field.len().min(start + ROW_BYTES_MAX) {
+        match field.at(position) {
+            b'\'' => quoted = !quoted,
+            b',' if !quoted => {
+                count += 1;
+                if count == index {
+                    cell_start = position + 1;
+                } else if count == index + 1 {
+                    cell_end = Some(position);
+                }
+            }
+            b')' if !quoted => {
+                let end = cell_end.unwrap_or(position);
+                return (count >= index).then(|| (trimmed(field, cell_start, end), position));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+const QUESTION_BYTES_MAX: usize = 96;
+const TURNS_MAX: usize = 3;
+const TURN_BYTES_MAX: usize = 120;
+const ANSWER_WORDS_MAX: usize = 6;
+const ROLES: [&str; 14] = [
+    "user",
+    "human",
+    "customer",
+    "client",
+    "caller",
+    "patient",
+    "me",
+    "a",
+    "assistant",
+    "agent",
+    "bot",
+    "support",
+    "operator",
+    "answer",
+];
+/// Words after which an answer speaks of something else.
+const ELSEWHERE: [&str; 8] = ["call", "phone", "tel", "at", "ticket", "case", "order", "ref"];
+
+/// What `read` makes of the answer to the question that asks for what the words before `end` name.
+pub(super) fn answer<T>(
+    field: Field<'_>,
+    end: usize,
+    mut read: impl FnMut(usize) -> Option<(T, usize)>,
+) -> Option<T> {
+    let window = field.slice(end, field.len().min(end + QUESTION_BYTES_MAX));
+    let asked = window.iter().position(|byte| matches!(byte, b'?' | b'.' | b'!' | b'\n' | b';'))?;
+    if window.iter().take(asked).any(u8::is_ascii_digit) {
+        return None;
+    }
+    let mut position = end + asked + 1;
+    let question = window.get(asked) == Some(&b'?');
+    let mut turned = false;
+    for _ in 0..TURNS_MAX {
+        let (start, marked) = skip_to_turn(field, position, &mut turned)?;
+        // A request needs no question mark when another speaker answers it.
+        if !question && !marked {
+            return None;
+        }
+        let lead_in = if turned { ANSWER_WORDS_MAX } else { 0 };
+        let limit = field.len().min(start + TURN_BYTES_MAX);
+        let mut words = 0;
+        position = start;
+        let mut again = false;
+        while position < limit && line_break(field, position) == 0 {
+            let byte = field.at(position);
+            if !is_token(byte) {
+                again |= byte == b'?';
+                position += 1;
+                continue;
+            }
+            if words <= lead_in
+                && !again
+                && let Some((value, value_end)) = read(position)
+                && ends_answer(field, value_end)
+            {
+                return Some(value);
+            }
+            let token_end = token_end(field, position);
+            let word = field.slice(position, token_end);
+            if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) || is_any(word, &ELSEWHERE) {
+                return None;
+            }
+            words += 1;
+            position = token_end;
+        }
+        if !again {
+            return None;
+        }
+    }
+    None
+}
+
+/// Where the words of the next turn begin, and whether its speaker is named.
+fn skip_to_turn(field: Field<'_>, start: usize, turned: &mut bool) -> Option<(usize, bool)> {
+    let mut position = start;
+    for _ in 0..16 {
+        let width = line_break(field, position);
+        if width > 0 {
+            *turned = true;
+            position += width;
+        } else if matches!(field.at(position), b' ' | b'\t' | b'-' | b'>' | b'*' | b'"' | b')' | b'[') {
+            position += 1;
+        } else {
+            break;
+        }
+    }
+    if !is_token(field.at(position)) && field.at(position) != b'\'' {
+        return None;
+    }
+    let end = token_end(field, position);
+    let closed =
+        end + usize::from(matches!(field.at(end), b']' | b'*')) + usize::from(field.at(end + 1) == b'*');
+    let named = field.at(closed) == b':' && is_any(field.slice(position, end), &ROLES);
+    Some(if named { (closed + 1, *turned) } else { (position, false) })
+}
+
+fn ends_answer(field: Field<'_>, end: usize) -> bool {
+    let next = field.at(end);
+    end >= field.len()
+        || matches!(next, b',' | b';' | b'"' | b')' | b'!' | b'<')
+        || line_break(field, end) > 0
+        || (next == b'.' && !field.at(end + 1).is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
+        let start = text.find(name).unwrap();
+        let found = cells(Field::new("", text), start, start + name.len(), &mut 0)?;
+        Some(found.into_iter().map(|(start, end)| &text[start..end]).collect())
+    }
+
+    #[test]
+    fn columns_are_read_below_their_names() {
+        for (text, name, values) in [
+            ("id,utr,x\n1,22,a\n2,33,b", "utr", vec!["22", "33"]),
+            ("id;utr\r\n1;\"22\"\r\n", "utr", vec!["22"]),
+            ("utr_number\tname\n22\tann\n", "utr", vec!["22"]),
+            (r"id,utr\n1,22\n2,33", "utr", vec!["22", "33"]),
+            ("id,\"utr\"\n\"a, b\",22", "utr", vec!["22"]),
+            ("| Name | UTR |\n|---|---|\n| Ann | 22 |\n", "UTR", vec!["22"]),
+            ("INSERT INTO p (name, utr) VALUES ('a, b', '22'), ('c', '33');", "utr", vec!["22", "33"]),
+        ] {
+            assert_eq!(column(text, name), Some(values), "{text}");
+        }
+        for text in [
+            "utr 22",
+            "my utr, please\nthanks",
+            "utr: 22, a\n1,2",
+            "| utr | 22 |\n| b | c |",
+            "a(utr) b",
+            "1,a\nutr,b\n",
+        ] {
+            assert_eq!(column(text, "utr"), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn answers_stand_in_the_next_turns() {
+        let read = |text: &str| {
+            let field = Field::new("", text);
+            answer(field, text.find("code").unwrap() + 4, |start| {
+                let end = token_end(field, start);
+                (field.slice(start, end) == b"4711").then_some((start, end))
+            })
+        };
+        for text in [
+            "your code? 4711",
+            "your code?\n4711.",
+            "your code on file?\nassistant: what is the new one?\nuser: it's 4711",
+            "tell me your code.\nuser: 4711",
+        ] {
+            assert_eq!(read(text), text.find("4711"), "{text}");
+        }
+        for text in [
+            "code 4711",
+            "code? I have 4711",
+            "code.\n4711",
+            "code?\ncall 4711",
+            "code?\n12 4711",
+            "code?\n4711 x",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! Names of accounts: `username: ...`, `db_user = "..."`, `?user=...`, `CREATE USER '...'`, "user ann70".
+//! The bare word "user" speaks of people far more often than of account names, so it asks for an operator
+//! and a quoted value, or for a value with a digit.
+
+use hardpan_inference::finding::{Finding, PiiType};
+
+use super::super::field::Field;
+use super::super::{Anchor, finding};
+use super::{is_any, is_whole_label};
+
+pub(super) const ANCHOR: &str = concat!(
+    r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
+    r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
+    r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
+    r"|ユーザー名|ユーザーID|用户名|帳號名|사용자 이름|имя пользователя|логин",
+    r#"|(?i:user|login|usr|usuario)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r"|(?i:create user|alter user|drop user| to) '",
+    r"|(?i:user|login) [A-Za-z]"
+);
+
+const BYTES: std::ops::RangeInclusive<usize> = 2..=40;
+
+const WORDS: [&str; 30] = [
+    "string",
+    "str",
+    "null",
+    "none",
+    "true",
+    "false",
+    "name",
+    "username",
+    "user",
+    "users",
+    "login",
+    "required",
+    "the",
+    "text",
+    "id",
+    "is",
+    "a",
+    "an",
+    "your",
+    "my",
+    "not",
+    "int",
+    "varchar",
+    "undefined",
+    "self",
+    "this",
+    "and",
+    "or",
+    "for",
+    "with",
+];
+
+/// Examines the words at `anchor`. Returns where to go on.
+pub(super) fn examine(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    let words = field.slice(anchor.start, anchor.end);
+    let statement = words.ends_with(b"'") && !words.contains(&b'=') && !words.contains(&b':');
+    let value = if statement { granted(field, anchor, words) } else { labelled(field, anchor, words) };
+    if let Some((start, end)) = value {
+        candidates.push(finding(PiiType::Username, start, end, 80));
+    }
+    anchor.start + 4
+}
+
+/// The account of a database statement: behind "to" only with the host it may come from.
+fn granted(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usize)> {
+    let (start, end) = quoted(field, anchor.end - 1)?;
+    let hosted = field.slice(end, end + 2) == b"'@";
+    (hosted || words.len() > 5).then_some((start, end))
+}
+
+fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usize)> {
+    let bare = words.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let is_bare = is_any(words.get(..bare).unwrap_or_default(), &["user", "login", "usr", "usuario"]);
+    let operated = words.iter().any(|byte| matches!(byte, b'=' | b':'));
+    let adjacent = is_bare && !operated && words.len() == bare + 2;
+    let name_end = if is_bare && (operated || adjacent) { anchor.start + bare } else { anchor.end };
+    if !is_whole_label(field, anchor.start, name_end) {
+        return None;
+    }
+    // A speaker in a conversation: "user: ...".
+    let opens_line = anchor.start == 0
+        || field.at(anchor.start - 1) == b'\n'
+        || anchor.start > 1 && field.slice(anchor.start - 2, anchor.start) == b"\\n";
+    let spoken = is_bare
+        && opens_line
+        && words.ends_with(b":")
+        && field.names_any(&["assistant", "agent", "bot", "model"], anchor.start, 160);
+    if spoken {
+        return None;
+    }
+    if adjacent {
+        let (start, end) = plain(field, name_end + 1)?;
+        return has_digit_at_end(field, start, end).then_some((start, end));
+    }
+    let (operator, position) = operator_after(field, name_end)?;
+    if let Some(found) = quoted(field, position) {
+        return Some(found);
+    }
+    let (start, end) = plain(field, position)?;
+    let marked = field
+        .slice(start, end)
+        .iter()
+        .any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-'));
+    let in_query = matches!(anchor.start.checked_sub(1).map(|before| field.at(before)), Some(b'?' | b'&'));
+    let sure =
+        if is_bare { in_query || (marked && operator != b' ') } else { marked || ends_there(field, end) };
+    (sure && !is_code(field, end)).then_some((start, end))
+}
+
+/// The operator behind a name and where the value starts.
+fn operator_after(field: Field<'_>, name_end: usize) -> Option<(u8, usize)> {
+    let window = field.slice(name_end, field.len().min(name_end + 12));
+    let mut operator = 0;
+    let mut width = 0;
+    for byte in window {
+        match byte {
+            b'=' | b':' | b'>' => operator = *byte,
+            b'"' | b'\'' if operator != 0 => break,
+            b' ' | b'\t' | b'"' | b'\'' | b'\\' | b'*' => {}
+            _ => break,
+        }
+        width += 1;
+    }
+    // The colon of Chinese and Japanese texts.
+    let position = name_end + width;
+    if operator == 0 && field.bytes().get(position..).is_some_and(|rest| rest.starts_with("：".as_bytes())) {
+        return Some((b':', position + 3));
+    }
+    const SAYS: [&[u8]; 12] = [
+        b" is ",
+        b" was ",
+        b" est ",
+        b" es ",
+        b" lautet ",
+        b" ist ",
+        b" to ",
+        b" jest ",
+        b" er ",
+        "\u{20}è ".as_bytes(),
+        "\u{20}é ".as_bytes(),
+        "\u{20}är ".as_bytes(),
+    ];
+    if operator == 0
+        && let Some(says) = SAYS.iter().find(|says| window.starts_with(says))
+    {
+        return Some((b' ', name_end + says.len()));
+    }
+    // A backslash before the quote belongs to an escaped quote.
+    let backslash = usize::from(width > 0 && field.at(position - 1) == b'\\');
+    (operator != 0).then_some((operator, position - backslash))
+}
+
+fn quoted(field: Field<'_>, position: usize) -> Option<(usize, usize)> {
+    let escaped = usize::from(field.at(position) == b'\\');
+    let quote = field.at(position + escaped);
+    if !matches!(quote, b'"' | b'\'') {
+        return None;
+    }
+    let (start, end) = plain(field, position + escaped + 1)?;
+    let closed = field.at(end) == quote || (escaped == 1 && field.at(end) == b'\\');
+    closed.then_some((start, end))
+}
+
+/// A word that may be an account's name at `start`.
+fn plain(field: Field<'_>, start: usize) -> Option<(usize, usize)> {
+    let window = field.slice(start, field.len().min(start + BYTES.end() + 1));
+    let run = window
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        .count();
+    let trailing = window.iter().take(run).rev().take_while(|byte| matches!(byte, b'.' | b'-')).count();
+    let end = start + run - trailing;
+    let name = field.slice(start, end);
+    let named = BYTES.contains(&name.len())
+        && name.iter().any(u8::is_ascii_alphabetic)
+        && name.first().is_some_and(u8::is_ascii_alphanumeric)
+        && !is_any(name, &WORDS)
+        && field.at(end) != b'@';
+    named.then_some((start, end))
+}
+
+/// The account in a cell of a column called so.
+pub(super) fn cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding> {
+    let (_, name_end) = plain(field, start)?;
+    (name_end == end).then(|| finding(PiiType::Username, start, end, 80))
+}
+
+/// What servers log when somebody logs in, with the first letter of the account.
+pub(super) const LOG_ANCHOR: &str = concat!(
+    r"(?i:(?:accepted|failed) (?:publickey|password|none|keyboard-interactive/pam) for (?:invalid user )?",
+    r"|session (?:opened|closed) for user |authentication failure for |invalid user |password check failed for user \()[a-z]"
+);
+
+/// Accounts that belong to a machine and to nobody.
+const MACHINES: [&str; 16] = [
+    "root",
+    "admin",
+    "administrator",
+    "postgres",
+    "mysql",
+    "user",
+    "guest",
+    "test",
+    "ubuntu",
+    "nobody",
+    "www-data",
+    "oracle",
+    "git",
+    "service",
+    "from",
+    "for",
+];
+
+/// Examines the account that ends the anchor. Returns where to go on.
+pub(super) fn examine_log(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    if let Some((start, end)) = plain(field, anchor.end - 1)
+        && !is_any(field.slice(start, end), &MACHINES)
+    {
+        candidates.push(finding(PiiType::Username, start, end, 80));
+    }
+    anchor.end
+}
+
+fn has_digit_at_end(field: Field<'_>, start: usize, end: usize) -> bool {
+    let name = field.slice(start, end);
+    let letters = name.iter().filter(|byte| byte.is_ascii_lowercase()).count();
+    name.last().is_some_and(u8::is_ascii_digit) && letters >= 3
+}
+
+/// Whether nothing but the end of a line or a list follows: prose does not name accounts.
+fn ends_there(field: Field<'_>, end: usize) -> bool {
+    let next = field.at(end);
+    let letter_follows = next == b' ' && field.at(end + 1).is_ascii_alphanumeric();
+    !letter_follows && !matches!(next, b'(' | b'[' | b'{')
+}
+
+fn is_code(field: Field<'_>, end: usize) -> bool {
+    matches!(field.at(end), b'(' | b'[' | b'{')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found<'t>(text: &'t str, words: &str) -> Option<&'t str> {
+        let start = text.find(words).unwrap();
+        let mut candidates = Vec::new();
+        examine(Field::new("", text), Anchor { start, end: start + words.len() }, &mut candidates);
+        candidates.pop().map(|finding| &text[finding.range])
+    }
+
+    #[test]
+    fn names_of_accounts_are_found() {
+        for (text, words, name) in [
+            ("Username: ann.lee\nPassword", "Username", "ann.lee"),
+            ("Username: annlee\n", "Username", "annlee"),
+            ("\"username\": \"ann_lee\"", "username", "ann_lee"),
+            ("{\\\"username\\\": \\\"ann_lee\\\"}", "username", "ann_lee"),
+            ("db_user = \"ops_17\"", "user =", "ops_17"),
+            ("?user=annlee17&x", "user=", "annlee17"),
+            ("came in, user annlee70.", "user a", "annlee70"),
+            ("CREATE USER 'dev_9'@'10.0.0.1'", "CREATE USER '", "dev_9"),
+        ] {
+            assert_eq!(found(text, words), Some(name), "{text}");
+        }
+    }
+
+    #[test]
+    fn people_roles_and_code_are_no_account_names() {
+        for (text, words) in [
+            ("user: hello there", "user:"),
+            ("username: The name of the account", "username"),
+            ("user = User.objects.get(id=1)", "user ="),
+            ("\"username\": {\"type\": \"string\"}", "username"),
+            ("username: string", "username"),
+            ("username: ann@example.org", "username"),
+            ("superuser: ops_17", "user:"),
+        ] {
+            assert_eq!(found(text, words), None, "{text}");
+        }
+    }
+}
