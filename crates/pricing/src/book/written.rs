@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::{LongContext, Meter, Price, PriceBookError, Rates, STEPS_MAX, Scope, ScopePrices, Tier};
@@ -20,7 +21,9 @@ pub(crate) type Row = Vec<Option<String>>;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenBook {
-    pub schema: String,
+    /// Read and judged before the rest.
+    #[serde(rename = "schema")]
+    _schema: IgnoredAny,
     pub as_of: String,
     pub source: String,
     /// For the reader of the file; the schema fixes it.
