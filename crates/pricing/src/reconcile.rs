@@ -479,7 +479,7 @@ impl Columns {
         let columns = COLUMNS.map(place);
         let missing = COLUMNS.iter().zip(columns).take(3).find(|(_, found)| found.is_none());
         match missing {
-            Some((column, _)) => Err(ReconcileError::Column { column: *column }),
+            Some((column, _)) => Err(ReconcileError::Column { column }),
             None => Ok(Columns(columns)),
         }
     }
