@@ -1,12 +1,14 @@
 //! Finding personal data, secrets and prompt injection in texts, and masking what was found so that it can be put
 //! back. Detectors report; what a finding means is policy's to say.
 
+mod anchored;
 pub mod custom;
 pub mod holdback;
 pub mod injection;
 pub mod inspection;
 pub mod masking;
 pub mod pii;
+mod prefixes;
 pub mod replacement;
 pub mod scan;
 pub mod stream_scan;

@@ -1,22 +1,24 @@
 //! Scores how much a text reads like a prompt injection or a jailbreak attempt. Wording only: attacks whose
 //! wording says nothing are left to a model.
 //!
-//! Ordinary text costs a search for stems. Around stems, the phrases of their family are tried, each
-//! weighing what it is worth; weights of different families combine as independent evidence. What had to be
-//! decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is evidence,
-//! the wording of the whole text moves the verdict. It depends on who wrote the text: a document that gives
-//! orders is more suspicious than a user who does, an answer of the model is read for data on its way out
-//! only, and what the application wrote is not scored at all.
+//! Ordinary text costs a search for stems. Around stems, the phrases of their family are tried wherever their first
+//! bytes stand, each weighing what it is worth; weights of different families combine as independent evidence. What
+//! had to be decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is evidence,
+//! the wording of the whole text moves the verdict. It depends on who wrote the text: a document that gives orders is
+//! more suspicious than a user who does, an answer of the model is read for data on its way out only, and what the
+//! application wrote is not scored at all.
 //!
 //! It deliberately draws no conclusion: policy compares the score.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 
-use regex_automata::meta::Regex;
-use regex_automata::util::syntax;
-use regex_automata::{Input, MatchKind, PatternSet};
+use regex_automata::PatternSet;
+use regex_automata::util::pool::Pool;
+use regex_syntax::hir::Hir;
 
 use hardpan_inference::finding::{Channel, InjectionScore};
 
@@ -28,6 +30,8 @@ use self::families::{
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
 use self::stems::{Sets, StemSearch};
+use crate::anchored::{Automaton, Broken, Cache, parse};
+use crate::prefixes::{FOUR, Prefixes};
 
 mod ciphers;
 mod decode;
@@ -57,6 +61,9 @@ const AFTER_LONG_STEM_BYTES: usize = 640;
 /// everywhere in between.
 const PHRASE_BYTES_MAX: usize = 512 * 1024;
 
+/// A phrase that begins with a sign and spaces, as many do, is looked for at such signs.
+const PHRASE_WAYS_MAX: usize = 64;
+
 /// Evidence in decoded text below this does not make the encoding itself suspicious.
 const HIDDEN_WEIGHT_MIN: f32 = 0.3;
 const ENCODED_WEIGHT: f32 = 0.45;
@@ -85,9 +92,6 @@ const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
 const TOOL_EXPONENT: f32 = 1.5;
 
-/// Each phrase automaton is small; this keeps its lazy DFA from starting over.
-const LAZY_DFA_BYTES_MAX: usize = 8 * 1024 * 1024;
-
 const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + IN_OTHER_LANGUAGES.len();
 const SET_COUNT: usize = FAMILY_COUNT + 3;
 const REVERSED_SET: usize = FAMILY_COUNT;
@@ -100,18 +104,24 @@ const _: () = assert!(PHRASE_BYTES_MAX > 4 * (BEFORE_STEM_BYTES + AFTER_LONG_STE
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     #[error("the phrases of the injection family {family} do not compile")]
-    Phrases { family: &'static str, source: Box<regex_automata::meta::BuildError> },
+    Phrases { family: &'static str, source: Broken },
 }
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
     stems: StemSearch,
-    families: Vec<Family>,
+    /// The first bytes of phrases, each with the families they belong to.
+    starts: Prefixes,
+    families: Arc<[Family]>,
+    /// One cache for each family; as many as there are searches at a time.
+    caches: Pool<Vec<Cache>, MakeCaches>,
 }
+
+type MakeCaches = Box<dyn Fn() -> Vec<Cache> + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 struct Family {
     name: &'static str,
-    phrases: Regex,
+    phrases: Automaton,
     weights: Vec<f32>,
     weight_max: f32,
     /// How far after a stem its phrases may end.
@@ -124,6 +134,12 @@ struct Evidence {
     weights: [f32; FAMILY_COUNT],
 }
 
+impl Evidence {
+    fn is_any(&self) -> bool {
+        self.weights.iter().any(|weight| *weight > 0.0)
+    }
+}
+
 impl Default for Evidence {
     fn default() -> Self {
         Self { weights: [0.0; FAMILY_COUNT] }
@@ -133,7 +149,18 @@ impl Default for Evidence {
 impl InjectionScorer {
     pub fn new() -> Result<Self, BuildError> {
         let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
-        let families = sources().map(Family::new).collect::<Result<Vec<_>, _>>()?;
+        let phrases = sources().map(Family::phrases).collect::<Result<Vec<_>, _>>()?;
+        let starts = Prefixes::new(
+            phrases
+                .iter()
+                .enumerate()
+                .flat_map(|(index, phrases)| phrases.iter().map(move |phrase| (phrase, set(index)))),
+            PHRASE_WAYS_MAX,
+        );
+        let families: Arc<[Family]> = sources()
+            .zip(&phrases)
+            .map(|(source, phrases)| Family::new(source, phrases))
+            .collect::<Result<_, _>>()?;
         let of_families = sources()
             .enumerate()
             .flat_map(|(index, family)| family.stems.iter().map(move |stem| (*stem, set(index))));
@@ -141,7 +168,10 @@ impl InjectionScorer {
         let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
         let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
         let stems = StemSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled));
-        Ok(Self { stems, families })
+        let of_caches = Arc::clone(&families);
+        let make: MakeCaches =
+            Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
+        Ok(Self { stems, starts, families, caches: Pool::new(make) })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
@@ -218,13 +248,18 @@ impl InjectionScorer {
                 left &= left - 1;
             }
         });
+        if parts.is_empty() {
+            return Hints::default();
+        }
+        let mut caches = self.caches.get();
         let mut parts = parts.into_iter();
-        for ((family, weight), parts) in self.families.iter().zip(&mut evidence.weights).zip(parts.by_ref()) {
+        let families = self.families.iter().zip(caches.iter_mut()).zip(&mut evidence.weights).enumerate();
+        for ((index, ((family, cache), weight)), parts) in families.zip(parts.by_ref()) {
             for part in bounded(parts.merged()) {
                 if *weight >= family.weight_max {
                     break;
                 }
-                *weight = f32::max(*weight, family.weigh(text, part));
+                *weight = f32::max(*weight, family.weigh(text, part, cache, &self.starts, set(index)));
             }
         }
         let mut hint = || parts.next().unwrap_or_default();
@@ -239,9 +274,12 @@ impl InjectionScorer {
         smuggled: &Smuggled,
         channel: Channel,
     ) -> InjectionScore {
+        let suffix = suffix::weigh(text);
+        if suffix == 0.0 && !smuggled.is_deliberate && !open.is_any() && !hidden.is_any() {
+            return InjectionScore::default();
+        }
         let mut encoding = if smuggled.is_deliberate { SMUGGLED_WEIGHT } else { 0.0 };
         let mut found: BTreeMap<&'static str, f32> = BTreeMap::new();
-        let suffix = suffix::weigh(text);
         if suffix > 0.0 {
             found.insert(ADVERSARIAL_SUFFIX, suffix);
         }
@@ -333,6 +371,7 @@ fn shifted(probability: f32, by: f32) -> f32 {
 }
 
 /// Where a text seems to hold words backwards, in rot13 or spelled out.
+#[derive(Default)]
 struct Hints {
     reversed: Parts,
     rotated: Parts,
@@ -361,17 +400,16 @@ fn visible(text: &str) -> (Cow<'_, str>, Smuggled) {
 }
 
 impl Family {
-    fn new(source: &FamilySource) -> Result<Self, BuildError> {
-        let patterns: Vec<String> = source.phrases.iter().map(|(_, phrase)| expand(phrase)).collect();
-        let config = Regex::config()
-            .match_kind(MatchKind::All)
-            .utf8_empty(false)
-            .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
-        let phrases = Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().unicode(false).utf8(false).case_insensitive(true))
-            .build_many(&patterns)
-            .map_err(|error| BuildError::Phrases { family: source.name, source: Box::new(error) })?;
+    fn phrases(source: &FamilySource) -> Result<Vec<Hir>, BuildError> {
+        let phrases = source.phrases.iter().map(|(_, phrase)| parse(&expand(phrase), true));
+        phrases
+            .collect::<Result<_, _>>()
+            .map_err(|error| BuildError::Phrases { family: source.name, source: error })
+    }
+
+    fn new(source: &FamilySource, phrases: &[Hir]) -> Result<Self, BuildError> {
+        let phrases = Automaton::of_all(phrases)
+            .map_err(|error| BuildError::Phrases { family: source.name, source: error })?;
         let weights: Vec<f32> = source.phrases.iter().map(|(weight, _)| *weight).collect();
         let weight_max = weights.iter().copied().fold(0.0, f32::max);
         let reach = match source.name {
@@ -382,9 +420,22 @@ impl Family {
     }
 
     /// The weight of the heaviest phrase in a part of `text`.
-    fn weigh(&self, text: &[u8], part: Range<usize>) -> f32 {
-        let mut matched = PatternSet::new(self.phrases.pattern_len());
-        self.phrases.which_overlapping_matches(&Input::new(text).range(part), &mut matched);
+    fn weigh(&self, text: &[u8], part: Range<usize>, cache: &mut Cache, starts: &Prefixes, own: Sets) -> f32 {
+        let mut matched = PatternSet::new(self.weights.len());
+        // What matches at the very start only has no place of its own.
+        if part.start == 0 {
+            self.phrases.all_at(cache, text, 0, part.end, &mut matched);
+        }
+        // A phrase that begins in the last bytes is longer than these.
+        for (place, four) in text.get(part.clone()).unwrap_or_default().windows(FOUR).enumerate() {
+            let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
+            let [first, ..] = four;
+            let may_begin = starts.sets_of_byte(first) & own != 0
+                || starts.may_begin(four) != 0 && starts.sets(four) & own != 0;
+            if may_begin {
+                self.phrases.all_at(cache, text, part.start + place, part.end, &mut matched);
+            }
+        }
         let weights = matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
         weights.fold(0.0, f32::max)
     }

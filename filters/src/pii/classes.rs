@@ -1,5 +1,5 @@
 //! Which bytes of a block of 64 belong to which class, found for all of them at once, and from that the places where
-//! a value that shows in its characters may start. It knows no words: [`prefixes`](super::prefixes) looks those up.
+//! a value that shows in its characters may start. It knows no words: [`prefixes`](crate::prefixes) looks those up.
 //!
 //! A place named here is a suspicion and no verdict: the automaton decides. No place at which an anchor without a
 //! known beginning matches may be missing, which a test holds against the anchors themselves.

@@ -12,14 +12,14 @@
 //! decode anything: ranges are byte ranges of the text it was given.
 
 use hardpan_inference::finding::{Finding, PiiType};
+use regex_syntax::hir::Hir;
 
-use self::anchors::{Automaton, Cache};
 use self::field::Field;
 use self::fold::Folded;
 use self::numbers::Group;
 use self::suspicion::{Mask, Suspects, Suspicion};
+use crate::anchored::{Automaton, Broken, Cache, parse};
 
-mod anchors;
 mod aws;
 mod card;
 mod classes;
@@ -34,7 +34,6 @@ mod mac;
 mod national;
 mod numbers;
 mod phone;
-mod prefixes;
 mod secrets;
 mod social_security;
 mod suspicion;
@@ -235,7 +234,7 @@ const WORD_BYTES_MAX: usize = 24;
 /// The anchors could not be compiled; it means this build is broken, not that the text is bad.
 #[derive(Debug, thiserror::Error)]
 #[error("the patterns of the PII detector do not compile")]
-pub struct BuildError(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub struct BuildError(#[source] Broken);
 
 /// The detector: immutable, built once, shared by all requests.
 pub struct PiiDetector {
@@ -262,12 +261,12 @@ struct Caches {
 
 impl PiiDetector {
     pub fn new() -> Result<Self, BuildError> {
-        let values: Vec<&str> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect();
-        let rules: Vec<&str> = context::RULES.iter().map(|rule| rule.anchor).collect();
+        let values = parsed(RECOGNISERS.iter().map(|recogniser| recogniser.anchor))?;
+        let rules = parsed(context::RULES.iter().map(|rule| rule.anchor))?;
         Ok(Self {
-            suspicion: Suspicion::new(&values, &rules)?,
-            values: Automaton::new(&values)?,
-            rules: Automaton::new(&rules)?,
+            suspicion: Suspicion::new(&values, &rules),
+            values: Automaton::of_first(&values).map_err(BuildError)?,
+            rules: Automaton::of_first(&rules).map_err(BuildError)?,
         })
     }
 
@@ -379,6 +378,10 @@ impl PiiDetector {
             },
         );
     }
+}
+
+fn parsed<'p>(anchors: impl Iterator<Item = &'p str>) -> Result<Vec<Hir>, BuildError> {
+    anchors.map(|anchor| parse(anchor, false)).collect::<Result<_, _>>().map_err(BuildError)
 }
 
 fn each_match(

@@ -2,20 +2,15 @@
 //! that most of a text is passed over at the cost of two look-ups a byte, however many patterns there are. ASCII case
 //! does not count here.
 //!
-//! A pattern that may begin in too many ways has no prefix; [`classes`](super::classes) knows the places of those. It
+//! What may begin in too many ways is known by its first byte only, unless the caller knows its places in some other
+//! way. What matches at the start of a text only is not looked up at all: that place is always worth a try. It
 //! deliberately judges nothing behind the first bytes.
 
-use regex_syntax::hir::{Class, Hir, HirKind};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-use super::BuildError;
-use super::anchors::parse;
-
-pub(super) const FOUR: usize = 4;
+pub(crate) const FOUR: usize = 4;
 const THREE: usize = 3;
-/// More beginnings of one alternative than that say nothing.
-const FOURS_MAX: usize = 1024;
-const THREES_MAX: usize = 256;
-const SEQUENCES_MAX: usize = 4096;
+const SEQUENCES_MAX: usize = 16_384;
 /// A fourth byte that may be more than that tells little.
 const SELECTIVE_MAX: usize = 32;
 const THREE_BYTES: u32 = 0x00FF_FFFF;
@@ -23,42 +18,41 @@ const FILTER_BITS: u32 = 16;
 /// Many times what is filed, so that runs of taken places stay short and never fill the table.
 const KNOWN_BITS: u32 = 16;
 
-/// The sets of patterns that are looked for at once.
-pub(super) const VALUES: u8 = 1;
-pub(super) const RULES: u8 = 2;
+/// Sets of patterns that are looked for at once: one bit each.
+pub(crate) type Sets = u64;
 
-pub(super) struct Prefixes {
+pub(crate) struct Prefixes {
     /// One for each hash of four and of three bytes that is filed, nought for the others.
     of_four: Box<[u8; 1 << FILTER_BITS]>,
     of_three: Box<[u8; 1 << FILTER_BITS]>,
     fours: Known,
     threes: Known,
+    /// For each byte, the sets of which a pattern that begins in too many ways may begin with it.
+    firsts: Box<[Sets; 256]>,
 }
 
 impl Prefixes {
-    /// The prefixes of these patterns, and the numbers of those that have none.
-    pub(super) fn new(sets: &[(u8, &[&str])]) -> Result<(Self, Vec<(u8, usize)>), BuildError> {
+    /// The prefixes of these patterns, each with its sets. An alternative that may begin in more than `ways_max` ways
+    /// is known by its first byte.
+    pub(crate) fn new<'p>(patterns: impl Iterator<Item = (&'p Hir, Sets)>, ways_max: usize) -> Self {
         let mut prefixes = Self {
             of_four: Box::new([0; 1 << FILTER_BITS]),
             of_three: Box::new([0; 1 << FILTER_BITS]),
             fours: Known::new(),
             threes: Known::new(),
+            firsts: Box::new([0; 256]),
         };
-        let mut without = Vec::new();
-        for (set, patterns) in sets {
-            for (number, pattern) in patterns.iter().enumerate() {
-                match beginnings(&parse(pattern)?) {
-                    Some(beginnings) => {
-                        beginnings.into_iter().for_each(|beginning| prefixes.file(beginning, *set));
-                    }
-                    None => without.push((*set, number)),
-                }
+        for (pattern, sets) in patterns {
+            let (beginnings, firsts) = beginnings(pattern, ways_max);
+            beginnings.into_iter().for_each(|beginning| prefixes.file(beginning, sets));
+            for (known, may) in prefixes.firsts.iter_mut().zip(firsts) {
+                *known |= if may { sets } else { 0 };
             }
         }
-        Ok((prefixes, without))
+        prefixes
     }
 
-    fn file(&mut self, beginning: Beginning, set: u8) {
+    fn file(&mut self, beginning: Beginning, sets: Sets) {
         let (filter, hash) = match beginning {
             Beginning::Four(four) => (&mut self.of_four, hash(four)),
             Beginning::Three(three) | Beginning::ThreeAnd(three, _) => (&mut self.of_three, hash(three)),
@@ -67,21 +61,27 @@ impl Prefixes {
             *known = 1;
         }
         match beginning {
-            Beginning::Four(four) | Beginning::ThreeAnd(_, four) => self.fours.add(four, set),
-            Beginning::Three(three) => self.threes.add(three, set),
+            Beginning::Four(four) | Beginning::ThreeAnd(_, four) => self.fours.add(four, sets),
+            Beginning::Three(three) => self.threes.add(three, sets),
         }
     }
 
     /// Nought, or one where a pattern may begin with these bytes or with some that only hash alike.
     #[inline(always)]
-    pub(super) fn may_begin(&self, four: [u8; FOUR]) -> u8 {
+    pub(crate) fn may_begin(&self, four: [u8; FOUR]) -> u8 {
         let four = folded(four);
         let known = |filter: &[u8; 1 << FILTER_BITS], bytes| filter.get(hash(bytes)).copied().unwrap_or(0);
         known(&self.of_four, four) | known(&self.of_three, four & THREE_BYTES)
     }
 
+    /// The sets of which a pattern that begins in too many ways may begin with this byte.
+    #[inline(always)]
+    pub(crate) fn sets_of_byte(&self, byte: u8) -> Sets {
+        self.firsts.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
     /// The sets of which a pattern may begin with these bytes.
-    pub(super) fn sets(&self, four: [u8; FOUR]) -> u8 {
+    pub(crate) fn sets(&self, four: [u8; FOUR]) -> Sets {
         let four = folded(four);
         self.fours.sets(four) | self.threes.sets(four & THREE_BYTES)
     }
@@ -98,7 +98,7 @@ fn hash(bytes: u32) -> usize {
 
 /// Beginnings and their sets, each at the place its hash names or at the next free one.
 struct Known {
-    entries: Box<[(u32, u8); 1 << KNOWN_BITS]>,
+    entries: Box<[(u32, Sets); 1 << KNOWN_BITS]>,
 }
 
 impl Known {
@@ -106,14 +106,14 @@ impl Known {
         Self { entries: Box::new([(0, 0); 1 << KNOWN_BITS]) }
     }
 
-    fn add(&mut self, beginning: u32, set: u8) {
+    fn add(&mut self, beginning: u32, sets: Sets) {
         let place = self.place(beginning);
         if let Some(entry) = self.entries.get_mut(place) {
-            *entry = (beginning, entry.1 | set);
+            *entry = (beginning, entry.1 | sets);
         }
     }
 
-    fn sets(&self, beginning: u32) -> u8 {
+    fn sets(&self, beginning: u32) -> Sets {
         self.entries.get(self.place(beginning)).map_or(0, |(_, sets)| *sets)
     }
 
@@ -131,10 +131,12 @@ impl Known {
 type Bytes = [bool; 256];
 
 /// What the beginning of a match may look like: a set of bytes for each place, and whether more may follow.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Default)]
 struct Sequence {
     places: Vec<Bytes>,
     is_closed: bool,
+    /// At the start of a text and nowhere else.
+    is_first: bool,
 }
 
 /// One way in which a match may begin, ASCII letters in lower case.
@@ -146,28 +148,45 @@ enum Beginning {
     ThreeAnd(u32, u32),
 }
 
-/// All ways in which a match may begin.
-fn beginnings(hir: &Hir) -> Option<Vec<Beginning>> {
-    let mut beginnings = Vec::new();
-    for sequence in sequences(hir)? {
-        let places: Vec<Vec<u32>> = (0..FOUR).map(|place| folded_bytes(sequence.places.get(place))).collect();
-        let (first, last) = places.split_at(THREE);
-        let ways = first.iter().map(Vec::len).product::<usize>();
-        let last_ways = last.iter().map(Vec::len).product::<usize>();
-        let ends_before = sequence.places.len() < FOUR;
-        if !ends_before && ways * last_ways <= FOURS_MAX {
-            let fours = all_ways(&places).into_iter();
-            match last_ways > SELECTIVE_MAX {
-                true => beginnings.extend(fours.map(|four| Beginning::ThreeAnd(four & THREE_BYTES, four))),
-                false => beginnings.extend(fours.map(Beginning::Four)),
-            }
-        } else if ways <= THREES_MAX {
-            beginnings.extend(all_ways(first).into_iter().map(Beginning::Three));
-        } else {
-            return None;
+/// Whether a match may begin in so many ways that only its first byte is known.
+pub(crate) fn is_wide(pattern: &Hir, ways_max: usize) -> bool {
+    beginnings(pattern, ways_max).1.contains(&true)
+}
+
+/// All ways in which a match may begin, and the first bytes of those that are too many.
+fn beginnings(hir: &Hir, ways_max: usize) -> (Vec<Beginning>, Bytes) {
+    let (mut beginnings, mut firsts) = (Vec::new(), [false; 256]);
+    let Some(sequences) = sequences(hir) else { return (beginnings, [true; 256]) };
+    for sequence in sequences.iter().filter(|sequence| !sequence.is_first) {
+        match of_sequence(sequence, ways_max) {
+            Some(narrow) => beginnings.extend(narrow),
+            None => add(&mut firsts, sequence),
         }
     }
-    Some(beginnings)
+    (beginnings, firsts)
+}
+
+fn add(firsts: &mut Bytes, sequence: &Sequence) {
+    let all = [true; 256];
+    for (known, may) in firsts.iter_mut().zip(sequence.places.first().unwrap_or(&all)) {
+        *known |= may;
+    }
+}
+
+fn of_sequence(sequence: &Sequence, ways_max: usize) -> Option<Vec<Beginning>> {
+    let places: Vec<Vec<u32>> = (0..FOUR).map(|place| folded_bytes(sequence.places.get(place))).collect();
+    let (first, last) = places.split_at(THREE);
+    let ways = first.iter().map(Vec::len).product::<usize>();
+    let last_ways = last.iter().map(Vec::len).product::<usize>();
+    let ends_before = sequence.places.len() < FOUR;
+    if !ends_before && ways * last_ways <= ways_max {
+        let fours = all_ways(&places).into_iter();
+        return Some(match last_ways > SELECTIVE_MAX {
+            true => fours.map(|four| Beginning::ThreeAnd(four & THREE_BYTES, four)).collect(),
+            false => fours.map(Beginning::Four).collect(),
+        });
+    }
+    (ways <= ways_max).then(|| all_ways(first).into_iter().map(Beginning::Three).collect())
 }
 
 fn all_ways(places: &[Vec<u32>]) -> Vec<u32> {
@@ -187,15 +206,17 @@ fn folded_bytes(known: Option<&Bytes>) -> Vec<u32> {
 }
 
 fn sequences(hir: &Hir) -> Option<Vec<Sequence>> {
-    let nothing = || vec![Sequence { places: Vec::new(), is_closed: false }];
+    let nothing = || vec![Sequence::default()];
     let found = match hir.kind() {
+        HirKind::Look(Look::Start) => vec![Sequence { is_first: true, ..Sequence::default() }],
         HirKind::Empty | HirKind::Look(_) => nothing(),
         HirKind::Literal(literal) => {
             let places = literal.0.iter().take(FOUR).map(|byte| set_of(&[(*byte, *byte)])).collect();
-            vec![Sequence { places, is_closed: literal.0.len() > FOUR }]
+            vec![Sequence { places, is_closed: literal.0.len() > FOUR, is_first: false }]
         }
         HirKind::Class(class) => {
-            let place = |ranges: &[(u8, u8)]| Sequence { places: vec![set_of(ranges)], is_closed: false };
+            let place =
+                |ranges: &[(u8, u8)]| Sequence { places: vec![set_of(ranges)], ..Sequence::default() };
             match class {
                 Class::Bytes(class) => {
                     let ranges: Vec<(u8, u8)> =
@@ -243,6 +264,7 @@ fn joined(so_far: &[Sequence], next: &[Sequence]) -> Option<Vec<Sequence>> {
         for end in ends {
             let mut sequence = start.clone();
             if !sequence.is_closed {
+                sequence.is_first |= end.is_first && sequence.places.is_empty();
                 sequence.places.extend(end.places.iter().copied());
                 sequence.is_closed = end.is_closed || sequence.places.len() >= FOUR;
                 sequence.places.truncate(FOUR);
@@ -260,7 +282,7 @@ fn joined(so_far: &[Sequence], next: &[Sequence]) -> Option<Vec<Sequence>> {
 
 fn written_out(character: char) -> Sequence {
     let bytes = character.to_string().into_bytes();
-    Sequence { places: bytes.iter().map(|byte| set_of(&[(*byte, *byte)])).collect(), is_closed: false }
+    Sequence { places: bytes.iter().map(|byte| set_of(&[(*byte, *byte)])).collect(), ..Sequence::default() }
 }
 
 fn set_of(ranges: &[(u8, u8)]) -> Bytes {
