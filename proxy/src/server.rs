@@ -13,6 +13,7 @@ use pingora_core::services::listening::Service;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
+use crate::alarms;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
 use crate::prices::Watch;
@@ -60,6 +61,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
+    snapshot.ledger.close();
     snapshot.records.close();
     Ok(())
 }
@@ -116,12 +118,16 @@ impl BackgroundService for Upkeep {
             loop {
                 tokio::time::sleep(UPKEEP_EVERY).await;
                 self.metrics.run_upkeep();
-                metrics::quota_overshoots(self.snapshot.ledger.overshoot());
+                let ledger = &self.snapshot.ledger;
+                metrics::quota_overshoots(ledger.overshoot());
+                metrics::quota_store_failures(ledger.store_failures());
+                metrics::quota_alarms_lost(ledger.alarms_lost());
                 self.snapshot.cache.iter().for_each(|cache| metrics::cache_bytes(cache.bytes()));
             }
         };
         tokio::select! {
             () = upkeep => {}
+            () = alarms::keep_telling(&self.snapshot) => {}
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
             () = self.snapshot.policies.clone().keep_fresh() => {}
