@@ -911,7 +911,7 @@ mod tests {
         drop(take(&extra("night shift", 1)).ok().unwrap());
         let refused = take(&extra("night shift", 1)).err().unwrap();
         assert_eq!((refused.limit.as_str(), refused.window), ("night shift", Window::Day));
-        assert_eq!((refused.name_told(), refused.status.unwrap().remaining), ("policy", 0));
+        assert_eq!((refused.name_told(), refused.status.as_ref().unwrap().remaining), ("policy", 0));
         assert_eq!(remaining(&ledger, &anna, NOW), [90]);
         // Another key and a higher figure go on; the same limit twice is one.
         drop(take(&extra("day shift", 1)).ok().unwrap());
