@@ -14,6 +14,7 @@ pub mod identity;
 pub mod keys;
 pub mod models;
 pub mod payload;
+pub mod prices;
 pub mod record;
 pub mod refusal;
 pub mod reload;

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::Admin;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
+use crate::prices::Watch;
 use crate::service::Edge;
 use crate::snapshot::Parts;
 
@@ -126,6 +127,7 @@ impl BackgroundService for Upkeep {
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
             () = self.snapshot.policies.clone().keep_fresh() => {}
+            () = Watch::default().keep(&self.snapshot.prices) => {}
             _ = shutdown.changed() => {}
         }
     }

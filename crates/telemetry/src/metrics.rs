@@ -34,6 +34,8 @@ const CACHE_BYTES: &str = "hardpan_cache_bytes";
 const TOKENS: &str = "hardpan_tokens_total";
 const COST: &str = "hardpan_cost_nano_usd_total";
 const UNPRICED: &str = "hardpan_unpriced_requests_total";
+const PRICE_BOOK_AS_OF: &str = "hardpan_price_book_as_of_timestamp_seconds";
+const PRICE_BOOK_STALE: &str = "hardpan_price_book_stale";
 const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
 const QUOTA_OVERSHOOTS: &str = "hardpan_quota_overshoots_total";
 const TIME_TO_FIRST_TOKEN: &str = "hardpan_time_to_first_token_seconds";
@@ -185,6 +187,18 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[OPERATION],
         help: "Requests to a model, scope or tier without a price; their cost is in no total.",
+    },
+    Metric {
+        name: PRICE_BOOK_AS_OF,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "The day of the price book in use. It is stale after seven days.",
+    },
+    Metric {
+        name: PRICE_BOOK_STALE,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "1 while the price book is older than seven days, or dated after today.",
     },
     Metric {
         name: QUOTA_DENIALS,
@@ -483,6 +497,12 @@ pub fn unpriced(operation: Operation) {
     counter!(UNPRICED, OPERATION => operation.name()).increment(1);
 }
 
+/// The day of the price book that was loaded, in Unix seconds, and whether it is stale by now.
+pub fn price_book(unix_seconds: i64, is_stale: bool) {
+    gauge!(PRICE_BOOK_AS_OF).set(approximately(u64::try_from(unix_seconds).unwrap_or(0)));
+    gauge!(PRICE_BOOK_STALE).set(if is_stale { 1.0 } else { 0.0 });
+}
+
 /// `limit` is its configured name.
 pub fn quota_denied(limit: &str, unit: &'static str) {
     counter!(QUOTA_DENIALS, LIMIT => limit.to_owned(), UNIT => unit).increment(1);
@@ -681,6 +701,7 @@ mod tests {
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
         unpriced(Operation::InvokeModel);
+        price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);
         time_to_first_token(Operation::ConverseStream, Duration::from_millis(300));
