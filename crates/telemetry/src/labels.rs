@@ -45,7 +45,9 @@ fn shared(text: &str) -> SharedString {
 type Pair = (SharedString, SharedString);
 
 /// By team, then by app, so that a look-up copies no name.
-struct Callers(RwLock<Option<(HashMap<String, HashMap<String, Pair>>, usize)>>);
+struct Callers(RwLock<Option<(Teams, usize)>>);
+
+type Teams = HashMap<String, HashMap<String, Pair>>;
 
 impl Callers {
     const fn new() -> Self {
