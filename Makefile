@@ -71,7 +71,7 @@ lint: cmake ## format check and clippy, warnings refused
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: unit
-unit: cmake nextest ## Rust tests of all crates
+unit: cmake nextest redis ## Rust tests of all crates
 	@mkdir -p $(LOGS)
 	@rm -rf $(TARGET)/coverage
 	cargo nextest run --locked --workspace --no-fail-fast --color never 2>&1 | tee $(LOGS)/unit.log
@@ -169,7 +169,7 @@ totals:
 	done
 
 .PHONY: tools
-tools: cmake nextest prometheus-programs $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
+tools: cmake nextest redis prometheus-programs $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
 
 # A C library among the dependencies is built with it.
 .PHONY: cmake
@@ -187,6 +187,12 @@ prometheus-programs:
 		{ apt-get download -qq prometheus 2>/dev/null || \
 			{ $$as_root apt-get update -qq && apt-get download -qq prometheus; }; } && \
 		dpkg -x prometheus_*.deb . && rm prometheus_*.deb; }
+
+.PHONY: redis
+redis: ## redis-server, for the tests of shared quotas
+	@command -v redis-server >/dev/null || { \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq redis-server; }
 
 .PHONY: nextest
 nextest:
