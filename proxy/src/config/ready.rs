@@ -6,6 +6,7 @@ mod identity;
 mod policy;
 mod quota;
 mod records;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -61,6 +62,7 @@ pub struct Config {
     pub price_book: Option<PathBuf>,
     pub unknown_model: UnknownModel,
     pub records: RecordsConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 pub struct TlsFiles {
@@ -169,6 +171,7 @@ use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
 pub use records::RecordsConfig;
+pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
@@ -258,6 +261,7 @@ impl Builder<'_> {
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
         let records = self.records(written.records, &written.aws.region.0);
+        let telemetry = self.telemetry(written.telemetry);
         Some(Config {
             listen: listen?,
             admin: admin.flatten(),
@@ -294,6 +298,7 @@ impl Builder<'_> {
             price_book,
             unknown_model: written.prices.unknown_model,
             records,
+            telemetry,
         })
     }
 
