@@ -172,6 +172,19 @@ impl Inspector {
         signals
     }
 
+    /// The signals of what a model wrote: findings, and links or images that would carry data away.
+    pub fn answer_signals(&self, text: &str) -> Signals {
+        let scored =
+            self.injection.as_ref().map(|scorer| scorer.score(text, Channel::Assistant)).unwrap_or_default();
+        let InjectionScore { score, families } = scored;
+        Signals { injection: score, injection_families: families, ..self.signals(text) }
+    }
+
+    /// Whether texts are scored for injection.
+    pub fn scores_injection(&self) -> bool {
+        self.injection.is_some()
+    }
+
     /// What shall be reported of one text: sorted, and never overlapping. `key` is the name of the JSON member whose
     /// value it is, or empty.
     pub fn find(&self, key: &str, text: &str) -> Vec<Finding> {

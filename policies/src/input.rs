@@ -405,6 +405,7 @@ fields! {
     ResponseStream = "response" / "stream",
     ResponsePii = "response" / "signals" / "pii",
     ResponseSecrets = "response" / "signals" / "secrets",
+    ResponseInjection = "response" / "signals" / "injection",
 }
 
 /// Every path of the document, without `input`.
@@ -744,6 +745,7 @@ fn response_facts<'q>(response: ResponseFacts<'q>, list: &mut List<'_, 'q>) {
     list.put(Field::ResponseStream, Fact::Flag(response.stream));
     list.put(Field::ResponsePii, Fact::Findings(&response.signals.findings));
     list.put_with(Field::ResponseSecrets, || Fact::Count(response.signals.secrets()));
+    list.put(Field::ResponseInjection, Fact::Real(score(response.signals.injection)));
 }
 
 /// Rounded to two places, so that 0.8 is not 0.800000011920929 and thresholds mean what they say. A score
@@ -945,7 +947,7 @@ mod tests {
         let expected = serde_json::json!({
             "stop_reason": "end_turn", "usage": {"input": 500, "output": 20}, "text_chars": 104,
             "tools": [], "tools_denied": [], "guardrail": {"action": "NONE"}, "partial": false, "stream": false,
-            "signals": {"pii": {}, "secrets": 0}
+            "signals": {"pii": {}, "secrets": 0, "injection": 0}
         });
         assert_eq!(document["response"], rego(expected));
     }

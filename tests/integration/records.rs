@@ -2,7 +2,7 @@
 
 use crate::support::{Hardpan, NOVA, Setup, user};
 
-const FIELDS: [&str; 41] = [
+const FIELDS: [&str; 42] = [
     "request_id",
     "aws_request_id",
     "time",
@@ -18,6 +18,7 @@ const FIELDS: [&str; 41] = [
     "findings",
     "redactions",
     "injection_score",
+    "answer_injection_score",
     "guardrail_action",
     "guardrail_units",
     "agent_tools_called",

@@ -57,7 +57,9 @@ impl<'a> AnswerContext<'a> {
         if !self.judged || completion.judged.is_some() {
             return None;
         }
-        let signals = self.asker.snapshot.inspector.signals(&words.text);
+        let inspector = &self.asker.snapshot.inspector;
+        let signals = inspector.answer_signals(&words.text);
+        completion.injection_score = inspector.scores_injection().then_some(signals.injection);
         let usage = completion.usage.map(|usage| (usage.input.0, usage.output.0));
         let decision = self.asker.decide_response(ResponseFacts {
             stop_reason: completion.stop_reason.as_deref(),
@@ -183,6 +185,8 @@ pub struct Completion {
     pub unanswered: bool,
     /// The answer came to its own end and may be kept.
     pub complete: bool,
+    /// How much it read like data on its way out, where policy was asked about it.
+    pub injection_score: Option<f32>,
     /// What policy said of it.
     pub judged: Option<Box<Decision>>,
 }

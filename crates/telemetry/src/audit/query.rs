@@ -25,7 +25,7 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 51] = [
+pub const COLUMNS: [(&str, &str); 52] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
     ("trace_id", "TEXT"),
@@ -60,6 +60,7 @@ pub const COLUMNS: [(&str, &str); 51] = [
     ("answer_findings", "TEXT"),
     ("redactions", "INTEGER"),
     ("injection_score", "REAL"),
+    ("answer_injection_score", "REAL"),
     ("guardrail_action", "TEXT"),
     ("tools_called", "TEXT"),
     ("tools_denied", "TEXT"),
@@ -299,6 +300,8 @@ struct Row<'a> {
     redactions: Option<u64>,
     #[serde(default)]
     injection_score: Option<f64>,
+    #[serde(default)]
+    answer_injection_score: Option<f64>,
     #[serde(borrow, default)]
     guardrail_action: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
@@ -427,6 +430,7 @@ impl Row<'_> {
             &raw(self.answer_findings),
             &count(self.redactions),
             &self.injection_score,
+            &self.answer_injection_score,
             &self.guardrail_action.as_deref(),
             &raw(self.agent_tools_called),
             &raw(self.tools_denied),

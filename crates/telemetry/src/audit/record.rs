@@ -46,6 +46,8 @@ pub struct AuditRecord {
     pub answer_findings: BTreeMap<&'static str, u64>,
     pub redactions: u64,
     pub injection_score: Option<f32>,
+    /// Where policy was asked about the answer.
+    pub answer_injection_score: Option<f32>,
     pub guardrail_action: Option<&'static str>,
     pub guardrail_units: u64,
     pub agent_tools_called: Vec<String>,
@@ -155,7 +157,7 @@ mod tests {
         assert_eq!(
             keys(&written).join(" "),
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
-             inspected content_elsewhere model_requested model_served region attempts decision findings answer_findings redactions injection_score guardrail_action \
+             inspected content_elsewhere model_requested model_served region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied retrieved_documents cache input_tokens \
              output_tokens cache_read_tokens cache_write_tokens usage_source estimated_cost_usd \
              cost_breakdown price_as_of latency_ms time_to_first_token_ms overhead_us stop_reason status \
