@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardpan_telemetry::metrics;
+use hardpan_telemetry::otlp::Otlp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
@@ -15,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::Admin;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
+use crate::prices::Watch;
 use crate::service::Edge;
 use crate::snapshot::Parts;
 
@@ -60,6 +62,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
     snapshot.records.close();
+    snapshot.otlp.iter().for_each(Otlp::close);
     Ok(())
 }
 
@@ -124,6 +127,7 @@ impl BackgroundService for Upkeep {
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
             () = self.snapshot.policies.clone().keep_fresh() => {}
+            () = Watch::default().keep(&self.snapshot.prices) => {}
             _ = shutdown.changed() => {}
         }
     }
