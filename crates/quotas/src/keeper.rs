@@ -196,6 +196,9 @@ impl Drop for Keeper {
     }
 }
 
+/// Asks for the time alone.
+const NOTHING: Batch = Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() };
+
 struct Worker {
     shared: Arc<Shared>,
     store: Box<dyn Store>,
@@ -207,20 +210,27 @@ struct Worker {
 impl Worker {
     fn run(mut self, woken: &Receiver<()>) {
         // Nothing but the time is asked.
-        self.say(&Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() });
+        self.say(&NOTHING);
         let mut ticked = Instant::now();
         while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.tick) {
             if self.shared.closing.load(Ordering::Acquire) {
                 break;
             }
-            if ticked.elapsed() >= self.tick {
+            let ticks = ticked.elapsed() >= self.tick;
+            if ticks {
                 self.shared.leases.tick(self.shared.clock.now(0));
                 ticked = Instant::now();
             }
+            let mut was_silent = true;
             while let Some(batch) = self.shared.leases.collect(self.shared.clock.now(0)) {
+                was_silent = false;
                 if !self.say(&batch) {
                     break;
                 }
+            }
+            // A store that is away, or was, is noticed also by who has nothing to say to it.
+            if ticks && was_silent && matches!(self.shared.clock, Clock::Store { .. }) {
+                self.say(&NOTHING);
             }
         }
         self.shared.leases.give_back(|_, _| true);
@@ -249,6 +259,8 @@ impl Worker {
         }
         if self.gone && !is_gone {
             tracing::info!("the store of quotas answers again");
+            // It may have forgotten what it knew.
+            self.shared.leases.tell_all();
         }
         self.gone = is_gone;
         self.round.send_modify(|round| *round += 1);

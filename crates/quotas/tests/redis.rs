@@ -290,6 +290,39 @@ async fn a_killed_server_leaves_the_leases_and_comes_back_empty_without_refillin
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_empty_hears_of_every_replica_that_is_at_work() {
+    let Some(mut server) = Server::start() else { return did_not_run() };
+    let ledgers: Vec<Ledger> =
+        (1..=3).map(|number| ledger(settings(vec![server.url()], "empty", 0), number, 10_000)).collect();
+    let mut spent = 0;
+    for ledger in &ledgers {
+        spent += spend(ledger, 1_000).await.0;
+    }
+    server.kill();
+    assert!(server.run(&[]));
+    // Nobody asks for anything meanwhile: each notices by itself.
+    let began = Instant::now();
+    let leases = || -> usize {
+        let mut connection = server.connection().unwrap();
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).unwrap();
+        let fields = |key: &String| -> Vec<String> {
+            redis::cmd("HKEYS").arg(key).query(&mut server.connection().unwrap()).unwrap()
+        };
+        keys.iter().flat_map(fields).filter(|field| field.starts_with('L')).count()
+    };
+    while leases() < ledgers.len() {
+        assert!(began.elapsed() < PATIENCE, "not all replicas told what they know");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for ledger in &ledgers {
+        let (more, refused) = spend_again(ledger, u64::MAX).await;
+        spent += more;
+        assert!(!refused.unwrap().gone);
+    }
+    assert_eq!(spent, 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_paused_server_holds_nobody_up_and_goes_on() {
     let Some(server) = Server::start() else { return did_not_run() };
     let ledger = ledger(settings(vec![server.url()], "paused", 0), 1, 5_000);
