@@ -196,6 +196,8 @@ impl Drop for Keeper {
     }
 }
 
+/// How soon a store that is away is looked for again, where nobody needs it.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Asks for the time alone.
 const NOTHING: Batch = Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() };
 
@@ -212,25 +214,23 @@ impl Worker {
         // Nothing but the time is asked.
         self.say(&NOTHING);
         let mut ticked = Instant::now();
-        while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.tick) {
+        let has_clock = matches!(self.shared.clock, Clock::Store { .. });
+        while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.wait()) {
             if self.shared.closing.load(Ordering::Acquire) {
                 break;
             }
-            let ticks = ticked.elapsed() >= self.tick;
-            if ticks {
+            if ticked.elapsed() >= self.wait() {
                 self.shared.leases.tick(self.shared.clock.now(0));
                 ticked = Instant::now();
+                // A store that is away, or was, is noticed also by who has nothing to say to it.
+                if has_clock && !self.shared.leases.has_due() {
+                    self.say(&NOTHING);
+                }
             }
-            let mut was_silent = true;
             while let Some(batch) = self.shared.leases.collect(self.shared.clock.now(0)) {
-                was_silent = false;
                 if !self.say(&batch) {
                     break;
                 }
-            }
-            // A store that is away, or was, is noticed also by who has nothing to say to it.
-            if ticks && was_silent && matches!(self.shared.clock, Clock::Store { .. }) {
-                self.say(&NOTHING);
             }
         }
         self.shared.leases.give_back(|_, _| true);
@@ -239,6 +239,10 @@ impl Worker {
                 break;
             }
         }
+    }
+
+    fn wait(&self) -> Duration {
+        if self.gone { self.tick.min(AGAIN_AFTER) } else { self.tick }
     }
 
     fn say(&mut self, batch: &Batch) -> bool {
