@@ -13,6 +13,7 @@
 )]
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -32,12 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Server {
     port: u16,
     process: Option<Child>,
+    /// Its own: what one left there, another one would begin with.
+    folder: PathBuf,
 }
 
 impl Server {
     fn start() -> Option<Server> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut server = Server { port, process: None };
+        let folder = std::env::temp_dir().join(format!("hardpan-redis-{}-{port}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut server = Server { port, process: None, folder };
         server.run(&[]).then_some(server)
     }
 
@@ -52,7 +57,7 @@ impl Server {
     fn run(&mut self, more: &[&str]) -> bool {
         let mut command = Command::new("redis-server");
         command.args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no"]);
-        command.current_dir(std::env::temp_dir());
+        command.current_dir(&self.folder);
         command.args(["--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0"]).args(more);
         let Ok(process) = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
             return false;
@@ -101,6 +106,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
