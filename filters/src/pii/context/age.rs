@@ -24,7 +24,8 @@ pub(super) fn examine_self(field: Field<'_>, anchor: Anchor, candidates: &mut Ve
     const AFTER: [&[u8]; 9] =
         [b" and ", b" btw", b" now", b" yo", b" years", b" m ", b" f ", b" but ", b" when"];
     let (start, end) = (anchor.end - 2, anchor.end);
-    let begins = !field.word_before(anchor.start) || field.at(anchor.start.saturating_sub(1)) == b's';
+    let begins =
+        !field.word_before(anchor.start) || matches!(field.at(anchor.start.saturating_sub(1)), b's' | b'S');
     let rest = field.slice(end, field.len().min(end + 6));
     let ends = match rest {
         [] | [b',' | b'!' | b'?' | b';' | b')' | b'\n' | b'"', ..] => true,
@@ -49,7 +50,9 @@ pub(super) fn examine_named(field: Field<'_>, anchor: Anchor, candidates: &mut V
     let start = anchor.start + 2;
     let before = field.slice(anchor.start.saturating_sub(NAME_BYTES), anchor.start);
     let mut names = before.rsplit(|byte| *byte == b' ');
-    let is_name = |word: &[u8]| word.len() > 1 && word.first().is_some_and(u8::is_ascii_uppercase);
+    let is_name = |word: &[u8]| {
+        word.len() > 1 && word.first().is_some_and(u8::is_ascii_uppercase) && !is_any(word, &DATES_IN_NEWS)
+    };
     let last = names.next().unwrap_or_default();
     let named = is_any(last, &PERSONS_IN_NEWS) || is_name(last) && names.next().is_some_and(is_name);
     if named && is_age(field, start, start + 2) {
@@ -58,6 +61,30 @@ pub(super) fn examine_named(field: Field<'_>, anchor: Anchor, candidates: &mut V
     start + 2
 }
 
+const DATES_IN_NEWS: [&str; 22] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "on",
+    "in",
+    "chapter",
+    "page",
+];
 const PERSONS_IN_NEWS: [&str; 16] = [
     "man", "woman", "boy", "girl", "mother", "father", "driver", "teacher", "student", "victim", "suspect",
     "patient", "husband", "wife", "brother", "sister",

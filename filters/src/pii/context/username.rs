@@ -6,7 +6,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
 use super::super::{Anchor, finding};
-use super::{is_any, is_whole_label};
+use super::{is_any, is_whole_label, places};
 
 pub(super) const ANCHOR: &str = concat!(
     r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
@@ -101,7 +101,12 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         });
     }
     let Some((operator, position)) = operator_after(field, name_end) else {
-        return said(field, anchor.start, name_end);
+        return said(field, anchor.start, name_end).or_else(|| {
+            places::answer(field, name_end, |start| {
+                let (start, end) = plain(field, start)?;
+                is_marked(field.slice(start, end)).then_some(((start, end), end))
+            })
+        });
     };
     if let Some(found) = quoted(field, position) {
         return Some(found);
@@ -417,6 +422,7 @@ mod tests {
             ("?user=annlee17&x", "user=", "annlee17"),
             ("came in, user annlee70.", "user a", "annlee70"),
             ("my login is ann_lee, help", "login i", "ann_lee"),
+            ("your user name?\ncustomer: sure, ann_lee\nagent: thanks", "user name", "ann_lee"),
             ("the user name annlee70 is locked", "user name", "annlee70"),
             ("mi nombre de usuario es annlee y no entra", "nombre de usuario", "annlee"),
             ("我的用户名是 ann_lee,密码", "用户名", "ann_lee"),
