@@ -138,7 +138,7 @@ pub(super) const RULES: &[Rule] = &[
     behind(
         concat!(
             r"(?i:cvv2?|cvc2?|cvn2?|csc)[^a-z0-9]|(?i:cid[^a-z0-9]",
-            r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back",
+            r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back|(?:three|3|four|4|last) digits (?:on|at|from) the (?:back|front|reverse)",
             r"|kod (?:zabezpieczaj|bezpiecze)|beveiligingscode|s(?:ä|a)kerhetskod|sikkerhedskode|g(?:ü|u)venlik kodu|bezpe(?:č|c)nostn(?:í|i) k(?:ó|o)d",
             r"|kartenpr(?:ü|u)fnummer|pr(?:ü|u)fziffer|c(?:ó|o)digo de seguridad|c(?:ó|o)digo de seguran(?:ç|c)a",
             r"|codice di sicurezza|code de s(?:é|e)curit(?:é|e))|セキュリティコード|安全码|校验码|보안코드|код безопасности"
@@ -221,6 +221,7 @@ pub(super) const RULES: &[Rule] = &[
         93,
         shapes::plate,
     ),
+    behind(r"(?i:tag|reg)[ :=]", 12, 0, 90, shapes::plate_of_a_car),
     behind(
         concat!(
             r"(?i:(?:driv(?:er|ing)|operator)(?:'?s?|’s)[ _\-]?(?:licen[cs]e|lic[^a-z]|permit|id)|driv(?:er|ing)[ _\-]?licen[cs]e",
@@ -261,7 +262,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         48,
         4,
-        93,
+        97,
         shapes::employer,
     ),
     // Health.
@@ -312,7 +313,12 @@ pub(super) const RULES: &[Rule] = &[
     own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)),
     own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)),
     behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
+    own(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)),
+    own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)),
     own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)),
+    own(username::PLATFORM_ANCHOR, |search, anchor| {
+        username::examine_platform(search.field, anchor, search.found)
+    }),
     own(username::LOG_ANCHOR, |search, anchor| username::examine_log(search.field, anchor, search.found)),
     own(username::ANCHOR, |search, anchor| {
         if in_cells(search, anchor, username::cell) {
@@ -416,7 +422,13 @@ impl Behind {
             }
             return;
         }
-        let found = self.find(field, label_start, label_end).or_else(|| {
+        let wrapped = || {
+            let start = places::wrapped(field, label_end)?;
+            let gap = Gap { assigns: true, ..Gap::default() };
+            let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
+            Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(1)))
+        };
+        let found = self.find(field, label_start, label_end).or_else(wrapped).or_else(|| {
             places::answer(field, label_end, |start| {
                 let gap = Gap { assigns: true, answer: true, ..Gap::default() };
                 let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
