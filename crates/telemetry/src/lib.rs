@@ -3,4 +3,5 @@
 //! Prompt and completion text is in neither. Spans and logs are the proxy's own business, by `tracing`.
 
 pub mod audit;
+pub mod lines;
 pub mod metrics;

@@ -25,7 +25,7 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 50] = [
+pub const COLUMNS: [(&str, &str); 51] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
     ("time", "TEXT"),
@@ -62,6 +62,7 @@ pub const COLUMNS: [(&str, &str); 50] = [
     ("guardrail_action", "TEXT"),
     ("tools_called", "TEXT"),
     ("tools_denied", "TEXT"),
+    ("approvals", "TEXT"),
     ("cache", "TEXT"),
     ("input_tokens", "INTEGER"),
     ("output_tokens", "INTEGER"),
@@ -303,6 +304,8 @@ struct Row<'a> {
     #[serde(borrow, default)]
     tools_denied: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    approvals: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     cache: Option<Cache<'a>>,
     #[serde(default)]
     input_tokens: Option<u64>,
@@ -426,6 +429,7 @@ impl Row<'_> {
             &self.guardrail_action.as_deref(),
             &raw(self.agent_tools_called),
             &raw(self.tools_denied),
+            &raw(self.approvals),
             &self.cache.as_ref().and_then(|cache| cache.result.as_deref()),
             &count(self.input_tokens),
             &count(self.output_tokens),
