@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod answer;
+pub mod approvals;
 pub mod clearance;
 pub mod cli;
 pub mod config;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hardpan_telemetry::lines::LineLog;
 use hardpan_telemetry::metrics;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::server::configuration::ServerConf;
@@ -13,8 +14,10 @@ use pingora_core::services::listening::Service;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
+use crate::approvals::Approvals;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
+use crate::identity::now_unix;
 use crate::service::Edge;
 use crate::snapshot::Parts;
 
@@ -59,6 +62,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
+    snapshot.decisions.iter().for_each(LineLog::close);
     snapshot.records.close();
     Ok(())
 }
@@ -81,6 +85,7 @@ impl ShutdownSignalWatch for Signals {
         }
         tracing::info!("draining");
         self.snapshot.admission.begin_draining();
+        self.snapshot.approvals.iter().for_each(Approvals::stop_waiting);
         let drained = async {
             while self.snapshot.admission.requests() > 0 {
                 tokio::time::sleep(DRAIN_LOOK_EVERY).await;
@@ -117,6 +122,9 @@ impl BackgroundService for Upkeep {
                 self.metrics.run_upkeep();
                 metrics::quota_overshoots(self.snapshot.ledger.overshoot());
                 self.snapshot.cache.iter().for_each(|cache| metrics::cache_bytes(cache.bytes()));
+                if let Some(approvals) = &self.snapshot.approvals {
+                    tokio::task::block_in_place(|| approvals.sweep(&self.snapshot.records, now_unix()));
+                }
             }
         };
         tokio::select! {

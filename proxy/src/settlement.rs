@@ -88,6 +88,7 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     draft.stop_reason.clone_from(&completion.stop_reason);
     draft.tools_called.clone_from(&completion.tools_called);
     draft.tools_denied.clone_from(&completion.tools_denied);
+    draft.approvals.extend(completion.approvals.iter().cloned());
     draft.answer(&completion.tally);
     if outcome.reached_model && cleared.guardrail.is_some() {
         let action = if completion.guardrail_intervened { "intervened" } else { "none" };

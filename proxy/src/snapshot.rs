@@ -16,8 +16,10 @@ use hardpan_quotas::Ledger;
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
+use hardpan_telemetry::lines::{LineError, LineLog, LineSettings};
 
-use crate::config::{Config, OnFull, RecordsConfig};
+use crate::approvals::{Approvals, StoreError};
+use crate::config::{Config, DecisionLogConfig, OnFull, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -53,6 +55,10 @@ pub struct Parts {
     pub prices: PriceBook,
     pub schemas: SchemaCache,
     pub records: AuditLog,
+    /// Where decisions are written with what they were about.
+    pub decisions: Option<LineLog>,
+    /// None: nobody can approve.
+    pub approvals: Option<Approvals>,
     pub admission: Admission,
 }
 
@@ -68,6 +74,10 @@ pub enum StartError {
     PricesRead(std::io::Error),
     #[error("records cannot be written: {0}")]
     Records(#[from] AuditError),
+    #[error("the decision log cannot be written: {0}")]
+    Decisions(#[from] LineError),
+    #[error("approvals cannot be kept: {0}")]
+    Approvals(#[from] StoreError),
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     #[error(transparent)]
@@ -87,10 +97,7 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
     AuditSettings {
         sink: records.path.clone().map_or(AuditSink::Stdout, AuditSink::File),
         form: records.form.clone(),
-        on_full: match records.on_full {
-            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
-            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
-        },
+        on_full: on_full(records.on_full),
         queue_records_max: RECORDS_QUEUED_MAX,
         rotation: records.rotation,
         checkpoints: records.checkpoints.as_ref().map(|checkpoints| CheckpointSettings {
@@ -99,6 +106,22 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
             every: checkpoints.every,
         }),
         ship: ship.collect(),
+    }
+}
+
+fn line_settings(log: &DecisionLogConfig) -> LineSettings {
+    LineSettings {
+        path: log.path.clone(),
+        rotation: log.rotation,
+        files_max: log.files_max,
+        on_full: on_full(log.on_full),
+    }
+}
+
+fn on_full(written: OnFull) -> hardpan_telemetry::audit::OnFull {
+    match written {
+        OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+        OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
     }
 }
 
@@ -113,6 +136,10 @@ impl Parts {
         };
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
+        let decision_log = config.policy.as_ref().and_then(|policy| policy.decision_log.as_ref());
+        let decisions = decision_log.map(|log| LineLog::start(line_settings(log))).transpose()?;
+        let mut config = config;
+        let approvals = config.approvals.take().map(Approvals::open).transpose()?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         let cache =
@@ -139,6 +166,8 @@ impl Parts {
             prices,
             schemas: SchemaCache::default(),
             records,
+            decisions,
+            approvals,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,
         }))

@@ -7,8 +7,8 @@ mod written;
 
 pub use problem::{ConfigError, Problem};
 pub use ready::{
-    App, CacheConfig, ClientCertificates, Config, CredentialsClient, CredentialsEndpointConfig,
-    EndpointConfig, Endpoints, GuardSwitches, HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig,
-    OnFull, OpaqueBody, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, TlsFiles, UnknownModel,
-    Unresolved, matches,
+    App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CredentialsClient,
+    CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, GuardSwitches, HttpVersion,
+    IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, PolicyConfig, QuotaConfig,
+    RecordsConfig, Resolve, Shown, TlsFiles, Unapproved, UnknownModel, Unresolved, matches,
 };
