@@ -89,12 +89,11 @@ impl Approvals {
             return Err(format!("{} [{}] ({status})", text("message"), text("code")).into());
         }
         if self.json {
-            say(&serde_json::to_string_pretty(&answer)?);
-            return Ok(());
+            return print_document(&answer);
         }
         match &self.command {
             Command::List { .. } => tell_list(&answer),
-            Command::Show { .. } => say(&serde_json::to_string_pretty(&answer)?),
+            Command::Show { .. } => return print_document(&answer),
             Command::Approve { .. } | Command::Deny { .. } => tell_decision(&answer),
         }
         Ok(())
@@ -204,7 +203,42 @@ fn tell_decision(answer: &Value) {
     say(&format!("{} is {}{rest}", text("id"), text("state")));
 }
 
-/// A model wrote some of this: nothing of it may move the cursor of whoever decides.
+/// A model wrote some of this: nothing of it may move the cursor of whoever decides, or turn words around.
 fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+    text.chars().map(|character| if is_tricky(character) { '?' } else { character }).collect()
+}
+
+fn is_tricky(character: char) -> bool {
+    let unseen = matches!(
+        character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}'
+    );
+    character.is_control() || unseen
+}
+
+/// What is shown on several lines.
+fn print_document(document: &Value) -> Outcome {
+    let text = serde_json::to_string_pretty(document)?;
+    text.lines().for_each(|line| say(&printable(line)));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_turns_words_around() {
+        assert_eq!(printable("a\u{1b}[2Jb\u{202e}c\u{200b}d\te"), "a?[2Jb?c?d?e");
+        assert_eq!(printable("Zürich 東京"), "Zürich 東京");
+    }
+
+    #[test]
+    fn words_of_a_path_need_no_escape() {
+        for (word, is_plain) in
+            [("apr-1f", true), ("", false), ("../x", false), ("a?b", false), ("a b", false)]
+        {
+            assert_eq!(plain(word).is_ok(), is_plain, "{word}");
+        }
+    }
 }
