@@ -11,7 +11,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use pingora_core::protocols::http::ServerSession;
 use pingora_timeout::fast_timeout::fast_timeout;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -199,7 +199,9 @@ async fn said(session: &mut ServerSession) -> Result<Said, Refused> {
     if body.is_empty() {
         return Ok(Said::default());
     }
-    serde_json::from_slice(&body).map_err(|_| Refused::Body)
+    // An object, and no list that would do for one.
+    let members: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| Refused::Body)?;
+    serde_json::from_value(Value::Object(members)).map_err(|_| Refused::Body)
 }
 
 fn concerns(approval: &Approval, approver: &Approver) -> bool {
