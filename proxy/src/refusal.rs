@@ -107,7 +107,7 @@ pub enum Refusal {
     ApprovalsUnavailable,
     #[error("the caller left before anything was sent")]
     CallerLeft,
-    #[error("quota {} is used up", .0.limit)]
+    #[error("quota {} is used up", .0.name_told())]
     Quota(QuotaExceeded),
     #[error("the model's id hides which model it is")]
     HiddenModel,
@@ -277,6 +277,11 @@ impl Refusal {
                 later(E::ServiceUnavailable, "Hardpan cannot keep approvals at the moment.", 5000)
             }
             Refusal::CallerLeft => says(E::Validation, "The caller has left."),
+            Refusal::Quota(exceeded) if exceeded.gone => later(
+                E::ServiceUnavailable,
+                "How much is left of this Hardpan's limits is not known at the moment.",
+                exceeded.retry_after_ms.unwrap_or(1000),
+            ),
             Refusal::Quota(exceeded) if exceeded.hard => says(
                 E::ServiceQuotaExceeded,
                 format!(
@@ -381,6 +386,7 @@ impl Refusal {
             Refusal::ApprovalDenied(_) => "approval_denied",
             Refusal::ApprovalsUnavailable => "approvals_unavailable",
             Refusal::CallerLeft => "client_left",
+            Refusal::Quota(exceeded) if exceeded.gone => "quotas_unavailable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
             Refusal::HiddenModel => "hidden_model",
@@ -408,6 +414,7 @@ impl Refusal {
 
     pub fn blame(&self) -> Blame {
         match self {
+            Refusal::Quota(exceeded) if exceeded.gone => Blame::Hardpan,
             Refusal::Head
             | Refusal::Framing
             | Refusal::ContentEncoding

@@ -12,14 +12,15 @@ use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
-use hardpan_quotas::Ledger;
+use hardpan_quotas::{Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
 use hardpan_telemetry::lines::{LineError, LineLog, LineSettings};
+use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
 use crate::approvals::{Approvals, StoreError};
-use crate::config::{Config, DecisionLogConfig, OnFull, RecordsConfig};
+use crate::config::{Config, DecisionLogConfig, OnFull, OtlpConfig, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub decisions: Option<LineLog>,
     /// None: nobody can approve.
     pub approvals: Option<Approvals>,
+    /// None: nothing is sent to a collector.
+    pub otlp: Option<Otlp>,
     pub admission: Admission,
 }
 
@@ -78,8 +81,12 @@ pub enum StartError {
     Decisions(#[from] LineError),
     #[error("approvals cannot be kept: {0}")]
     Approvals(#[from] StoreError),
+    #[error("traces cannot be sent: {0}")]
+    Otlp(std::io::Error),
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    #[error(transparent)]
+    Quotas(#[from] LedgerError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -125,6 +132,18 @@ fn on_full(written: OnFull) -> hardpan_telemetry::audit::OnFull {
     }
 }
 
+fn otlp(otlp: &OtlpConfig) -> std::io::Result<Otlp> {
+    Otlp::start(OtlpSettings {
+        endpoint: otlp.endpoint.clone(),
+        headers: otlp.headers.clone(),
+        authorities: otlp.ca.as_ref().map(std::fs::read).transpose()?,
+        timeout: otlp.timeout,
+        sampling: otlp.sampling,
+        metrics_every: otlp.metrics_every,
+        service_name: otlp.service_name.clone(),
+    })
+}
+
 impl Parts {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
@@ -141,7 +160,11 @@ impl Parts {
         let mut config = config;
         let approvals = config.approvals.take().map(Approvals::open).transpose()?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
+        // Limits that policy sets are kept all the same.
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
+        // Another one with each start: what an earlier run had leased is not this one's.
+        let (replica, _) = uuid::Uuid::new_v4().as_u64_pair();
+        let ledger = Ledger::open(limits, config.quota.keeping.clone(), replica)?;
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
@@ -161,13 +184,14 @@ impl Parts {
                 None => RedactionKey::random(),
             },
             policies,
-            ledger: Ledger::new(limits),
+            ledger,
             cache,
             prices,
             schemas: SchemaCache::default(),
             records,
             decisions,
             approvals,
+            otlp: config.telemetry.otlp.as_ref().map(otlp).transpose().map_err(StartError::Otlp)?,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,
         }))

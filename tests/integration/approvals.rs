@@ -511,7 +511,7 @@ fn people_decide_with_the_command() {
     assert!(worked && text.contains(&id) && text.contains("get_weather") && text.contains("Oslo"), "{text}");
     let (worked, text) = told(&running.command(ALICE, &["show", &id]));
     assert!(worked && text.contains("side effects") && text.contains("orders-bot"), "{text}");
-    assert_eq!(told(&running.command("nobody", &["approve", &id])).0, false);
+    assert!(!told(&running.command("nobody", &["approve", &id])).0);
     let (worked, text) = told(&running.command(ALICE, &["approve", &id, "--note", "checked with ops"]));
     assert_eq!((worked, text), (true, format!("{id} is approved\n")));
     assert_eq!(running.converse(&weather("Oslo")).status, 200);
@@ -613,6 +613,22 @@ apply contains {"approval": {"approvers": ["security"]}} if {
     // Other models were not asked about.
     let claude = running.hardpan.post(&format!("/model/{CLAUDE}/converse"), body.to_string().as_bytes());
     assert_eq!(claude.status, 200);
+}
+
+#[test]
+fn a_request_and_a_call_in_its_answer_are_approved_once_each() {
+    let rules = format!(
+        "{WEATHER}\napply contains {{\"approval\": {{\"approvers\": [\"security\"]}}}} if input.action == \"model:invoke\""
+    );
+    let running = Running::with(&rules);
+    let mut asked = Vec::new();
+    for action in ["model:invoke", "tool:use"] {
+        assert_eq!(running.converse(&weather("Oslo")).status, 403);
+        assert_eq!(running.pending()["action"], action);
+        asked.push(running.approve());
+    }
+    assert_eq!(running.converse(&weather("Oslo")).status, 200);
+    assert_eq!((asked.len(), running.requests()), (2, 1));
 }
 
 #[test]

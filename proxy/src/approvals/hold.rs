@@ -29,7 +29,7 @@ use crate::record::Draft;
 use crate::refusal::{ApprovalNotice, Refusal};
 use crate::respond::until;
 use crate::snapshot::Snapshot;
-use crate::tools::{ProposedCall, ToolVerdict};
+use crate::tools::{Origin, ProposedCall, ToolVerdict};
 
 /// What an approver is shown of arguments, and of names a model made up.
 const ARGUMENTS_BYTES_MAX: usize = 4 << 10;
@@ -99,7 +99,13 @@ pub fn decide_call(
         );
     };
     let arguments = canonical(call.arguments);
-    let key = approvals.digest(&[b"tool", asker.session.key(), call.name.as_bytes(), arguments.as_bytes()]);
+    let key = approvals.digest(&[
+        b"tool",
+        asker.session.key(),
+        group_of(call).as_bytes(),
+        call.name.as_bytes(),
+        arguments.as_bytes(),
+    ]);
     let path = asker.target.path();
     let bound =
         approvals.digest(&[b"asking", call.id.as_bytes(), path.as_bytes(), asker.body_sha256.as_slice()]);
@@ -333,6 +339,14 @@ fn begun(asker: &Asker<'_>, about: &About<'_>, id: String, expires_unix: i64, su
     }
 }
 
+/// Agents have actions of one name in several groups.
+fn group_of<'c>(call: &ProposedCall<'c>) -> &'c str {
+    match call.origin {
+        Origin::Model => "",
+        Origin::Agent { group } => group,
+    }
+}
+
 fn call_subject(snapshot: &Snapshot, call: &ProposedCall<'_>, signals: &Signals) -> Subject {
     let shown = snapshot.approvals.as_ref().map_or(Shown::None, |approvals| approvals.config.arguments);
     let redacted = match shown {
@@ -341,7 +355,10 @@ fn call_subject(snapshot: &Snapshot, call: &ProposedCall<'_>, signals: &Signals)
     };
     let arguments = redacted.as_deref().map(|text| clip(text, ARGUMENTS_BYTES_MAX));
     Subject::Tool {
-        name: clip(call.name, NAME_BYTES_MAX),
+        name: match group_of(call) {
+            "" => clip(call.name, NAME_BYTES_MAX),
+            group => clip(&format!("{group}/{}", call.name), NAME_BYTES_MAX),
+        },
         id: clip(call.id, NAME_BYTES_MAX),
         cut: arguments.as_ref().map(String::len) != redacted.as_ref().map(String::len),
         arguments,

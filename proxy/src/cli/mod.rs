@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod keys;
 mod policy;
+mod prices;
 mod run;
 mod scan;
 mod simulate;
@@ -43,6 +44,8 @@ enum Command {
     Keys(keys::Keys),
     /// Make a local certificate authority and certificates for the listener and its callers.
     Ca(ca::Ca),
+    /// Show, compare and renew price books, and reconcile records with a bill.
+    Prices(prices::Prices),
     /// Run a local Bedrock that verifies signatures and answers.
     Simulate(simulate::Simulate),
     /// Simulator, sidecar and sample traffic, printed as a tour; keeps serving.
@@ -69,6 +72,7 @@ impl Cli {
             Command::Approvals(approvals) => approvals.run(),
             Command::Keys(keys) => keys.run(),
             Command::Ca(ca) => ca.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Simulate(simulate) => simulate.run(),
             Command::Demo(demo) => demo.run(),
         };

@@ -9,6 +9,7 @@ pub use problem::{ConfigError, Problem};
 pub use ready::{
     App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CredentialsClient,
     CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, GuardSwitches, HttpVersion,
-    IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, PolicyConfig, QuotaConfig,
-    RecordsConfig, Resolve, Shown, TlsFiles, Unapproved, UnknownModel, Unresolved, matches,
+    IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, OtlpConfig, PolicyConfig,
+    QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig, TlsFiles, Unapproved, UnknownModel,
+    Unresolved, matches,
 };
