@@ -130,6 +130,7 @@ impl Asker {
         let tool = ToolFacts {
             id: "tooluse_1",
             name: "db_query",
+            group: None,
             index: 1,
             of: 1,
             declared: true,

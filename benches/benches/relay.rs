@@ -132,6 +132,8 @@ fn relay(criterion: &mut Criterion) {
     let headers = HeaderMap::new();
     let asker = Asker {
         snapshot: &snapshot,
+        request_id: "",
+        body_sha256: [0; 32],
         operation: Operation::ConverseStream,
         target: &target,
         region: "us-east-1",
@@ -154,6 +156,7 @@ fn relay(criterion: &mut Criterion) {
         tools: &[],
         unreadable_tools: false,
         judged: false,
+        parking: None,
         deadline: None,
     };
     for (name, frame_bytes) in [("1 KB", 1 << 10), ("16 KB", 16 << 10)] {

@@ -133,6 +133,8 @@ pub struct Grant {
 /// What the proxy must do if the request goes on. Everything here only tightens.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Obligations {
+    /// People who have to let it go on.
+    pub approval: Option<ApprovalRule>,
     pub max_tokens: Option<u64>,
     pub redact: Option<Redact>,
     pub guardrail: Option<GuardrailRef>,
@@ -155,6 +157,30 @@ pub struct Obligations {
     pub timeout_ms: Option<u64>,
     /// How much content the record may hold; absent means the proxy's own default.
     pub log_content: Option<LogContent>,
+}
+
+/// A request or a call goes on once people have approved it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct ApprovalRule {
+    /// Groups, each of which has to approve.
+    pub approvers: BTreeSet<String>,
+    /// What rules say to those who approve.
+    pub reasons: BTreeSet<String>,
+    /// How long it can be approved, and the approval be used.
+    pub ttl_s: Option<u64>,
+    /// How long the caller is kept waiting for it.
+    pub wait_s: Option<u64>,
+}
+
+impl fmt::Debug for ApprovalRule {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ApprovalRule")
+            .field("approvers", &self.approvers)
+            .field("ttl_s", &self.ttl_s)
+            .field("wait_s", &self.wait_s)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The model that answers in place of the one that was asked for.

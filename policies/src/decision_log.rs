@@ -4,6 +4,7 @@
 //! written, both asked with the line as their input, as OPA asks them. Fails closed: where masking cannot be evaluated
 //! or asks for something unreadable, the line has no input at all. Where lines go is the caller's business.
 
+use regorus::unstable::{Module, Ref};
 use serde_json::{Map, Value, json};
 
 use crate::decision::Decision;
@@ -84,11 +85,10 @@ impl PolicySet {
                 Ok(Err(_)) | Err(_) => Err(()),
             }
         };
-        let has = |path: &str| self.has_rule(path);
-        if has(DROP) && ask(DROP)? == regorus::Value::Bool(true) {
+        if self.log_rules.drop && ask(DROP)? == regorus::Value::Bool(true) {
             return Ok(None);
         }
-        if !has(MASK) {
+        if !self.log_rules.mask {
             return Ok(Some(Vec::new()));
         }
         match ask(MASK)? {
@@ -101,24 +101,33 @@ impl PolicySet {
             _ => Err(()),
         }
     }
+}
 
-    /// The engine has no word for a rule that is not there but an error.
-    fn has_rule(&self, path: &str) -> bool {
-        let mut engine = self.engine(&regorus::Value::Undefined);
-        let modules = engine.get_modules();
-        modules.iter().any(|module| {
-            let package = crate::syntax::static_path(&module.package.refr);
-            module.policy.iter().any(|rule| {
-                let name = crate::syntax::static_path(crate::syntax::rule_head(rule));
-                let full: Vec<&str> = ["data"]
-                    .into_iter()
-                    .chain(package.iter().map(String::as_str))
-                    .chain(name.iter().take(1).map(String::as_str))
-                    .collect();
-                full.join(".") == path
-            })
-        })
+/// Which rules about the log there are: the engine has no word for one that is not there but an error.
+pub(crate) struct LogRules {
+    mask: bool,
+    drop: bool,
+}
+
+impl LogRules {
+    pub(crate) fn of(modules: &[Ref<Module>]) -> Self {
+        Self { mask: has_rule(modules, MASK), drop: has_rule(modules, DROP) }
     }
+}
+
+fn has_rule(modules: &[Ref<Module>], path: &str) -> bool {
+    modules.iter().any(|module| {
+        let package = crate::syntax::static_path(&module.package.refr);
+        module.policy.iter().any(|rule| {
+            let name = crate::syntax::static_path(crate::syntax::rule_head(rule));
+            let full: Vec<&str> = ["data"]
+                .into_iter()
+                .chain(package.iter().map(String::as_str))
+                .chain(name.iter().take(1).map(String::as_str))
+                .collect();
+            full.join(".") == path
+        })
+    })
 }
 
 struct Mask {

@@ -12,7 +12,7 @@ use hardpan_inference::principal::Principal;
 use regorus::Value;
 use serde_json::{Map, Value as Json, json};
 
-use crate::decision::{CacheRule, Decision, Grant, Obligations, QuotaKey, Reason, Redact};
+use crate::decision::{ApprovalRule, CacheRule, Decision, Grant, Obligations, QuotaKey, Reason, Redact};
 use crate::evaluate::{Mode, PolicySet};
 use crate::input::Action;
 
@@ -176,6 +176,7 @@ fn grant(grant: &Grant) -> Json {
 fn obligations(obligations: &Obligations) -> Map<String, Json> {
     // Named one by one, so that a new obligation cannot be left out unseen.
     let Obligations {
+        approval,
         max_tokens,
         redact,
         guardrail,
@@ -210,6 +211,7 @@ fn obligations(obligations: &Obligations) -> Map<String, Json> {
         retrieval.filters.iter().filter_map(|filter| serde_json::from_str(filter).ok()).collect();
     let quotas: Vec<Json> = quotas.iter().map(|(key, limit)| quota(key, *limit)).collect();
     let members = [
+        ("approval", approval.as_ref().map(approval_of)),
         ("max_tokens", max_tokens.map(|tokens| json!(tokens))),
         ("redact", redact.as_ref().map(redactions)),
         ("guardrail", guardrail),
@@ -227,6 +229,16 @@ fn obligations(obligations: &Obligations) -> Map<String, Json> {
         ("log", log_content.map(|content| json!({"content": content.name()}))),
     ];
     members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+fn approval_of(rule: &ApprovalRule) -> Json {
+    let ApprovalRule { approvers, reasons, ttl_s, wait_s } = rule;
+    let mut document = json!({"approvers": approvers, "reasons": reasons});
+    if let Some(members) = document.as_object_mut() {
+        members.extend(ttl_s.map(|ttl_s| ("ttl_s".to_owned(), json!(ttl_s))));
+        members.extend(wait_s.map(|wait_s| ("wait_s".to_owned(), json!(wait_s))));
+    }
+    document
 }
 
 fn range_of(range: &ParameterRange) -> Json {
@@ -329,6 +341,7 @@ mod tests {
             warn contains {\"code\": \"w\", \"msg\": \"careful\"}\n\
             apply contains {\"max_tokens\": 9}\n\
             apply contains {\"cache\": false}\n\
+            apply contains {\"approval\": {\"approvers\": [\"s\"], \"reason\": \"r\", \"ttl_s\": 60}}\n\
             apply contains {\"log\": {\"content\": \"none\"}}\n\
             apply contains {\"tags\": {\"a\": \"b\"}}\n\
             apply contains {\"drop_tools\": [\"t\"]}\n\
@@ -341,6 +354,7 @@ mod tests {
             "package": "policy.org.a", "layer": "org", "at": "org/a.rego:3"});
         assert_eq!(decision["warnings"], json!([warned]));
         let expected = json!({
+            "approval": {"approvers": ["s"], "reasons": ["r"], "ttl_s": 60},
             "max_tokens": 9, "cache": false, "log": {"content": "none"}, "tags": {"a": "b"}, "drop_tools": ["t"],
             "guardrail": {"id": "g", "version": "1"},
             "redact": [{"types": ["EMAIL"], "where": ["tool"], "mode": "drop", "restore": true}],

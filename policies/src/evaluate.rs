@@ -17,6 +17,7 @@ use regorus::{Engine, LimitError, Value};
 
 use crate::decision::{Decision, EvaluationError, Grant, Layer, Obligations, Reason, Severity, Verdict};
 use crate::decision_id;
+use crate::decision_log::LogRules;
 use crate::gates;
 use crate::input::{self, Action, FieldSet, Question};
 use crate::obligation::{self, Applied, Obligation};
@@ -73,6 +74,7 @@ pub struct PolicySet {
     read: FieldSet,
     /// Facts put before the rules.
     shown: FieldSet,
+    pub(crate) log_rules: LogRules,
     settings: Settings,
     revision: Arc<str>,
     memo: Option<Cache<[u8; 32], Arc<Decision>>>,
@@ -92,7 +94,9 @@ impl PolicySet {
             return Err(LoadError::Refused(problems));
         }
         let read = FieldSet::reading(syntax.reads());
+        let log_rules = LogRules::of(template.get_modules());
         Ok(PolicySet {
+            log_rules,
             template,
             plans,
             read,

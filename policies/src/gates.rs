@@ -476,7 +476,7 @@ mod tests {
             ("default allow := true", "`allow` must be written"),
             ("allow contains \"x\"\nallow if input.x", "a set and a value"),
             ("apply contains {\"max_token\": 1}", "`max_token` is not an obligation"),
-            ("apply contains {\"approval\": {}}", "`approval` is not an obligation"),
+            ("apply contains {\"approve\": {}}", "`approve` is not an obligation"),
             (
                 "apply contains {\"filter\": input.x} if input.action == \"model:invoke\"",
                 "`filter` means nothing for the actions",

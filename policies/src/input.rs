@@ -181,6 +181,8 @@ pub struct ApiFacts<'a> {
 pub struct ToolFacts<'a> {
     pub id: &'a str,
     pub name: &'a str,
+    /// The action group, where an agent returns control.
+    pub group: Option<&'a str>,
     /// Which call of the answer this is, from 1, and of how many.
     pub index: u64,
     pub of: u64,
@@ -376,6 +378,7 @@ fields! {
     RequestMetadata = "request" / "metadata",
     ToolId = "tool" / "id",
     ToolName = "tool" / "name",
+    ToolGroup = "tool" / "group",
     ToolIndex = "tool" / "index",
     ToolOf = "tool" / "of",
     ToolDeclared = "tool" / "declared",
@@ -708,6 +711,7 @@ fn api_facts<'q>(api: ApiFacts<'q>, list: &mut List<'_, 'q>) {
 fn tool_facts<'q>(tool: ToolFacts<'q>, list: &mut List<'_, 'q>) {
     list.put(Field::ToolId, Fact::Text(tool.id));
     list.put(Field::ToolName, Fact::Text(tool.name));
+    list.optional_text(Field::ToolGroup, tool.group);
     list.put(Field::ToolIndex, Fact::Count(tool.index));
     list.put(Field::ToolOf, Fact::Count(tool.of));
     list.put(Field::ToolDeclared, Fact::Flag(tool.declared));

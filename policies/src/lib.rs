@@ -33,8 +33,8 @@ pub use crate::capabilities::capabilities;
 pub use crate::check::{CheckReport, Matrix, check, source_of};
 pub use crate::coverage::{Coverage, FileCoverage};
 pub use crate::decision::{
-    CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent, Obligations,
-    QuotaKey, QuotaUnit, QuotaWindow, Reason, Redact, Route, Severity, Verdict,
+    ApprovalRule, CacheRule, CacheScope, Conflict, Decision, EvaluationError, Grant, Layer, LogContent,
+    Obligations, QuotaKey, QuotaUnit, QuotaWindow, Reason, Redact, Route, Severity, Verdict,
 };
 pub use crate::decision_log::LogContext;
 pub use crate::document::{DOCUMENT_BYTES_MAX, DocumentError, InputDocument};

@@ -12,13 +12,14 @@ use hardpan_inference::request::GuardrailRef;
 use regorus::Value;
 
 use crate::decision::{
-    CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, QuotaKey, QuotaUnit, QuotaWindow,
-    Redact, Route,
+    ApprovalRule, CacheRule, CacheScope, Conflict, Layer, LogContent, Obligations, QuotaKey, QuotaUnit,
+    QuotaWindow, Redact, Route,
 };
 use crate::input::Action;
 
 /// Every key there is. Others are refused at load where they are literal, and fail the evaluation where not.
 pub(crate) const KEYS: &[&str] = &[
+    "approval",
     "cache",
     "drop_tools",
     "filter",
@@ -43,6 +44,7 @@ pub(crate) fn takes(key: &str, action: Action) -> bool {
     match key {
         "filter" | "max_results" => action == Action::KbRetrieve,
         "route" => action == Action::ModelInvoke,
+        "approval" => is_request || action == Action::ToolUse,
         "params" | "quota" | "headers" | "timeout_ms" => is_request,
         _ => true,
     }
@@ -71,12 +73,22 @@ const FILTER_BYTES_MAX: usize = 16 << 10;
 const FILTER_DEPTH_MAX: usize = 4;
 /// Conjuncts of all rules together.
 const FILTERS_MAX: usize = 64;
+/// Groups that have to approve, their names, and what approvers are told.
+const APPROVERS_MAX: usize = 16;
+const APPROVER_BYTES_MAX: usize = 64;
+const REASONS_MAX: usize = 8;
+const REASON_BYTES_MAX: usize = 256;
+/// A week; nobody remembers what it was about after that.
+const APPROVAL_TTL_S_MAX: u64 = 7 * 24 * 3600;
+/// What a caller may be kept waiting for a person.
+const APPROVAL_WAIT_S_MAX: u64 = 600;
 /// Thirty days; longer is cut to it.
 const CACHE_TTL_S_MAX: u64 = 30 * 24 * 3600;
 
 /// One obligation from one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Obligation {
+    Approval(ApprovalRule),
     MaxTokens(u64),
     Redact(Box<Redact>),
     Guardrail {
@@ -120,6 +132,7 @@ impl Obligation {
     /// `None` for an unknown key or a value of the wrong shape.
     pub(crate) fn read(key: &str, value: &Value) -> Option<Obligation> {
         match key {
+            "approval" => approval(value).map(Obligation::Approval),
             "max_tokens" => positive(value).map(Obligation::MaxTokens),
             "redact" => redact(value).map(|redact| Obligation::Redact(Box::new(redact))),
             "guardrail" => guardrail(value),
@@ -138,6 +151,53 @@ impl Obligation {
             _ => None,
         }
     }
+}
+
+/// Without a group nobody could approve, so an empty list is none.
+fn approval(value: &Value) -> Option<ApprovalRule> {
+    let fields = Fields::read(value, &["approvers", "reason", "ttl_s", "wait_s"])?;
+    let approvers = names(fields.get("approvers")?)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'@');
+    let fits = |name: &String| (1..=APPROVER_BYTES_MAX).contains(&name.len()) && name.bytes().all(plain);
+    if approvers.is_empty() || approvers.len() > APPROVERS_MAX || !approvers.iter().all(fits) {
+        return None;
+    }
+    let reason = match fields.get("reason") {
+        None => None,
+        Some(reason) => Some(text(reason).filter(|reason| reason.len() <= REASON_BYTES_MAX)?.to_owned()),
+    };
+    let ttl_s = match fields.get("ttl_s") {
+        None => None,
+        Some(ttl_s) => Some(positive(ttl_s)?.min(APPROVAL_TTL_S_MAX)),
+    };
+    let wait_s = match fields.get("wait_s") {
+        None => None,
+        Some(wait_s @ Value::Number(_)) => Some(wait_s.as_u64().ok()?.min(APPROVAL_WAIT_S_MAX)),
+        Some(_) => return None,
+    };
+    Some(ApprovalRule { approvers, reasons: reason.into_iter().collect(), ttl_s, wait_s })
+}
+
+/// Whoever either asks for, and the shorter of both times.
+fn both_approve(one: Option<ApprovalRule>, two: Option<ApprovalRule>) -> Option<ApprovalRule> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(ApprovalRule {
+            approvers: one.approvers.into_iter().chain(two.approvers).collect(),
+            reasons: one.reasons.into_iter().chain(two.reasons).collect(),
+            ttl_s: tighter(one.ttl_s, two.ttl_s),
+            wait_s: tighter(one.wait_s, two.wait_s),
+        }),
+        (one, two) => one.or(two),
+    }
+}
+
+/// What more approvals are demanded of than can be kept track of.
+fn too_many_approvals(rule: Option<&ApprovalRule>) -> Option<&'static str> {
+    let rule = rule?;
+    if rule.approvers.len() > APPROVERS_MAX {
+        return Some("approvers");
+    }
+    (rule.reasons.len() > REASONS_MAX).then_some("reasons for approval")
 }
 
 fn redact(value: &Value) -> Option<Redact> {
@@ -425,6 +485,9 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
         let origin = Origin { layer, package, at };
         match obligation {
             Obligation::MaxTokens(limit) => merged.max_tokens = least(merged.max_tokens, limit),
+            Obligation::Approval(rule) => {
+                merged.approval = both_approve(merged.approval.take(), Some(rule));
+            }
             Obligation::Log(content) => merged.log_content = least(merged.log_content, content),
             Obligation::Redact(more) => merged.redact = stricter(merged.redact.take(), Some(*more)),
             Obligation::Cache(rule) => merged.cache = narrower(merged.cache, rule),
@@ -472,6 +535,10 @@ pub(crate) fn merge(applied: Vec<Applied>) -> Result<Obligations, RuleConflict> 
         }
     }
     for (what, is_over) in [
+        (
+            format!("rules demand more than {APPROVERS_MAX} approvers or {REASONS_MAX} reasons"),
+            too_many_approvals(merged.approval.as_ref()).is_some(),
+        ),
         (format!("rules set more than {TAGS_MAX} tags"), merged.tags.len() > TAGS_MAX),
         (format!("rules set more than {HEADERS_MAX} headers"), merged.headers.len() > HEADERS_MAX),
         (format!("rules set more than {QUOTAS_MAX} quotas"), merged.quotas.len() > QUOTAS_MAX),
@@ -495,7 +562,12 @@ impl Obligations {
             (CacheRule::Absent, _) | (_, CacheRule::Absent) => CacheRule::Absent,
             (one, two) => narrower(one, two),
         };
+        let approval = both_approve(self.approval, other.approval);
+        if let Some(what) = too_many_approvals(approval.as_ref()) {
+            return Err(Conflict { what: what.to_owned() });
+        }
         Ok(Obligations {
+            approval,
             max_tokens: tighter(self.max_tokens, other.max_tokens),
             redact: stricter(self.redact, other.redact),
             guardrail: agreed("guardrail", self.guardrail, other.guardrail)?,
@@ -737,6 +809,14 @@ mod tests {
             ("label", r#"[""]"#),
             ("timeout_ms", "-5"),
             ("approval", "{}"),
+            ("approval", r#"{"approvers": []}"#),
+            ("approval", r#"{"approvers": "security"}"#),
+            ("approval", r#"{"approvers": ["a group"]}"#),
+            ("approval", r#"{"approvers": ["security"], "ttl_s": 0}"#),
+            ("approval", r#"{"approvers": ["security"], "wait_s": -1}"#),
+            ("approval", r#"{"approvers": ["security"], "wait_s": "1"}"#),
+            ("approval", r#"{"approvers": ["security"], "reason": 5}"#),
+            ("approval", r#"{"approvers": ["security"], "quorum": 2}"#),
         ] {
             assert_eq!(read(key, json), None, "{key} {json}");
         }
@@ -760,6 +840,7 @@ mod tests {
             ("headers", r#"{"X-Hardpan-Policy-Class": "internal"}"#),
             ("label", r#"["untrusted_content"]"#),
             ("timeout_ms", "1500"),
+            ("approval", r#"{"approvers": ["security"], "reason": "r", "ttl_s": 60, "wait_s": 0}"#),
         ]);
         for key in KEYS {
             let json = texts.remove(key).unwrap();
@@ -889,6 +970,33 @@ mod tests {
     }
 
     #[test]
+    fn every_group_has_to_approve_and_the_shortest_times_hold() {
+        let merged = merge(applied(&[
+            (Layer::Org, "approval", r#"{"approvers": ["security"], "reason": "a", "ttl_s": 600}"#),
+            (
+                Layer::Team,
+                "approval",
+                r#"{"approvers": ["oncall"], "reason": "b", "ttl_s": 60, "wait_s": 5}"#,
+            ),
+            (Layer::App, "approval", r#"{"approvers": ["oncall"], "ttl_s": 99999999}"#),
+        ]))
+        .unwrap();
+        let rule = merged.approval.unwrap();
+        assert_eq!(rule.approvers, BTreeSet::from(["oncall".to_owned(), "security".to_owned()]));
+        assert_eq!(rule.reasons, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+        assert_eq!((rule.ttl_s, rule.wait_s), (Some(60), Some(5)));
+        assert!(!format!("{rule:?}").contains("\"a\""), "reasons are policy's words");
+        for (count, fits) in [(APPROVERS_MAX, true), (APPROVERS_MAX + 1, false)] {
+            let rules: Vec<String> =
+                (0..count).map(|index| format!(r#"{{"approvers": ["g{index}"]}}"#)).collect();
+            let entries: Vec<_> = rules.iter().map(|rule| (Layer::Org, "approval", rule.as_str())).collect();
+            assert_eq!(merge(applied(&entries)).is_ok(), fits);
+            let (first, rest) = entries.split_first().unwrap();
+            assert_eq!(both(&[*first], rest).is_ok(), fits);
+        }
+    }
+
+    #[test]
     fn what_cannot_all_hold_is_a_conflict() {
         for (key, one, two) in [
             ("params", r#"{"top_p": {"max": 0.2}}"#, r#"{"top_p": {"min": 0.5}}"#),
@@ -985,6 +1093,7 @@ mod tests {
             (Layer::Team, "drop_tools", r#"["b"]"#),
             (Layer::Team, "tags", r#"{"a": "1", "b": "2"}"#),
             (Layer::Team, "log", r#"{"content": "none"}"#),
+            (Layer::Team, "approval", r#"{"approvers": ["security"]}"#),
         ];
         let merged = both(&one, &two).unwrap();
         assert_eq!(merged, both(&two, &one).unwrap());

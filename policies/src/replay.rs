@@ -4,7 +4,7 @@
 //! guessed. Rules are functions of their input and time is one of them, so the same line gives the same answer
 //! whenever it is replayed. Nothing of the input is kept: counts, codes and request ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -237,6 +237,7 @@ fn one_obligation(key: &str, old: Option<&Value>, new: Option<&Value>) -> Change
     }
     match key {
         "max_tokens" => least(old.map(number), new.map(number)),
+        "approval" => approval(old, new),
         "log" => least(old.map(log_rank), new.map(log_rank)),
         // Without a word about it nothing is cached.
         "cache" => cache(old, new),
@@ -275,6 +276,20 @@ fn least(old: Option<u64>, new: Option<u64>) -> Change {
         std::cmp::Ordering::Equal => Change::Same,
         std::cmp::Ordering::Greater => Change::Looser,
     }
+}
+
+/// More groups and less time to approve in demand more. How long the caller is kept waiting changes nothing of that.
+fn approval(old: Option<&Value>, new: Option<&Value>) -> Change {
+    let read = |rule: Option<&Value>| {
+        let groups: BTreeSet<String> =
+            texts(rule.and_then(|rule| rule.get("approvers"))).into_iter().map(str::to_owned).collect();
+        (groups, rule.and_then(|rule| rule.get("ttl_s")).map_or(u64::MAX, number))
+    };
+    let ((old_groups, old_ttl), (new_groups, new_ttl)) = (read(old), read(new));
+    by_inclusion(
+        old_groups.is_superset(&new_groups) && old_ttl <= new_ttl,
+        new_groups.is_superset(&old_groups) && new_ttl <= old_ttl,
+    )
 }
 
 fn number(value: &Value) -> u64 {
@@ -400,6 +415,11 @@ mod tests {
             ("{}", "{\"max_tokens\": 5}"),
             ("{\"max_tokens\": 6}", "{\"max_tokens\": 5}"),
             ("{\"drop_tools\": [\"a\"]}", "{\"drop_tools\": [\"a\", \"b\"]}"),
+            ("{}", "{\"approval\": {\"approvers\": [\"a\"]}}"),
+            (
+                "{\"approval\": {\"approvers\": [\"a\"]}}",
+                "{\"approval\": {\"approvers\": [\"a\", \"b\"], \"ttl_s\": 60}}",
+            ),
             ("{}", "{\"guardrail\": {\"id\": \"g\", \"version\": \"1\"}}"),
             (
                 "{\"cache\": {\"scope\": \"team\", \"ttl_s\": 9}}",

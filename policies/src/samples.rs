@@ -236,6 +236,7 @@ impl Sample {
                 tool: ToolFacts {
                     id: "tooluse_1",
                     name: &self.tool_name,
+                    group: None,
                     index: 1,
                     of: 1,
                     declared: self.declared,

@@ -148,6 +148,7 @@ const FACTS: &[Fact] = &[
     maybe("request.routed_from", Text, Requests),
     fact("tool.id", Text, Tool),
     fact("tool.name", Text, Tool),
+    maybe("tool.group", Text, Tool),
     fact("tool.index", Whole, Tool),
     fact("tool.of", Whole, Tool),
     fact("tool.declared", Flag, Tool),

@@ -20,11 +20,15 @@ use hardpan_inference::operation::{Asks, BodyShape, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_policies::{
-    Action, ApiFacts, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts, Obligations, Question,
-    QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route, Subject, ToolFacts, ToolResultFacts, Verdict,
+    Action, ApiFacts, ApprovalRule, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts,
+    LogContext, Obligations, Question, QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route, Subject,
+    ToolFacts, ToolResultFacts, Verdict,
 };
 use hardpan_quotas::{ExtraLimit, Unit, Window, bound};
+use hardpan_telemetry::metrics;
 use http::HeaderMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::payload::Payload;
 use crate::record::Draft;
@@ -32,12 +36,18 @@ use crate::refusal::{Denial, Refusal};
 use crate::sessions::Session;
 use crate::snapshot::Snapshot;
 
+/// What the decision log calls the bundle.
+const BUNDLE_NAME: &str = "policy";
+
 /// Results of tools one request may hold and still be asked about, one by one.
 const TOOL_RESULTS_MAX: usize = 1024;
 
 /// Who asks what of whom: the same for every question of one request.
 pub struct Asker<'a> {
     pub snapshot: &'a Snapshot,
+    pub request_id: &'a str,
+    /// Of the body as the caller sent it.
+    pub body_sha256: [u8; 32],
     pub operation: Operation,
     pub target: &'a Target,
     pub region: &'a str,
@@ -172,6 +182,7 @@ impl Clearance {
         let obligations = &self.obligations;
         [
             ("route", obligations.route.is_some()),
+            ("approval", obligations.approval.is_some()),
             ("timeout_ms", obligations.timeout_ms.is_some()),
             ("params", !obligations.params.is_empty()),
         ]
@@ -195,6 +206,11 @@ impl Clearance {
         let treated = |channel, kind| treatment(wanted, channel, kind);
         redact(vault, request, inspection, treated)
             .map_err(|_| Refusal::Unenforceable { obligation: "redact" })
+    }
+
+    /// People who have to let it go on.
+    pub fn approval(&self) -> Option<&ApprovalRule> {
+        self.obligations.approval.as_ref()
     }
 
     pub fn cache(&self) -> CacheRule {
@@ -264,6 +280,8 @@ impl Asker<'_> {
             model_behind: ModelId::parse(model.base()).ok(),
             routed_from: Some(self.model.as_str()),
             snapshot: self.snapshot,
+            request_id: self.request_id,
+            body_sha256: self.body_sha256,
             operation: self.operation,
             region: self.region,
             principal: self.principal,
@@ -361,7 +379,7 @@ impl Asker<'_> {
         self.decide(Subject::ModelRespond { model: self.model_named(), response }, response.signals)
     }
 
-    fn model_named(&self) -> Option<&ModelId> {
+    pub fn model_named(&self) -> Option<&ModelId> {
         Some(self.model).filter(|model| model.kind() != ModelKind::None)
     }
 
@@ -442,9 +460,24 @@ impl Asker<'_> {
     fn decide(&self, subject: Subject<'_>, signals: &Signals) -> Option<Decision> {
         let policy = self.snapshot.policy.as_ref()?;
         let labels = self.session.labels();
-        let decision = policy.decide(&Question { common: self.common(signals, &labels), subject });
+        let question = Question { common: self.common(signals, &labels), subject };
+        let decision = policy.decide(&question);
+        self.log(&question, &decision);
         self.session.mark(&decision.obligations.labels);
         Some(decision)
+    }
+
+    /// Writes the decision down with what it was about, where that is wanted.
+    fn log(&self, question: &Question<'_>, decision: &Decision) {
+        let (Some(policy), Some(log)) = (&self.snapshot.policy, &self.snapshot.decisions) else { return };
+        let timestamp = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        let context = LogContext { request_id: self.request_id, timestamp: &timestamp, bundle: BUNDLE_NAME };
+        let Some(line) = policy.log_line(question, decision, &context) else {
+            metrics::decision_log_lines("dropped", 1);
+            return;
+        };
+        // What is lost is counted by the log itself; where nothing may be lost the next request is turned away.
+        let _ = log.submit(line.to_string().into_bytes());
     }
 
     /// Asks whether one proposed call may reach the caller. None where no policy is loaded.

@@ -33,7 +33,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome, add_own_headers};
 use crate::sessions::Session as Marks;
 use crate::snapshot::Snapshot;
-use crate::tools::{ProposedCall, ToolVerdict, decide};
+use crate::tools::{Origin, ProposedCall, ToolVerdict, decide};
 use crate::upstream::{Conversation, Said};
 use crate::{forward, models, settlement};
 
@@ -62,8 +62,11 @@ pub async fn exchange(
     let metadata = exchange::label(&mut principal, claim, downstream, &request, draft);
     let headers = forward::passing(target.operation.service(), downstream.headers());
     let conversation = uuid::Uuid::new_v4().to_string();
+    let request_id = draft.request_id.clone();
     let asker = Asker {
         snapshot,
+        request_id: &request_id,
+        body_sha256: [0; 32],
         operation: target.operation,
         target,
         region,
@@ -446,6 +449,7 @@ impl Session<'_> {
             tools: &self.tools,
             unreadable_tools: false,
             judged: self.judged,
+            parking: None,
             deadline: None,
         }
     }
@@ -474,18 +478,23 @@ impl Session<'_> {
         }
         let arguments = crate::answer::whole::restored_arguments(&context, &written);
         let index = (self.completion.tools_called.len() + self.completion.tools_denied.len()) as u64 + 1;
-        let proposed =
-            ProposedCall { id: &text("toolUseId"), name: &name, arguments: &arguments, index, of: index };
-        match decide(self.asker, &self.tools, &proposed) {
-            ToolVerdict::Release => {
-                self.completion.tools_called.push(name);
-                None
+        let origin = Origin::Model;
+        let id = text("toolUseId");
+        let proposed = ProposedCall { id: &id, name: &name, arguments: &arguments, index, of: index, origin };
+        let withheld = match decide(self.asker, &self.tools, &proposed, &mut self.completion.approvals) {
+            ToolVerdict::Release => None,
+            ToolVerdict::Replace(text) => Some(text),
+            // Speech does not wait. Once people have approved it, the model may propose it again.
+            ToolVerdict::Park(ticket) => {
+                let approvals = self.asker.snapshot.approvals.as_ref();
+                Some(approvals.map(|approvals| ticket.text(approvals)).unwrap_or_default())
             }
-            ToolVerdict::Replace(text) => {
-                self.completion.tools_denied.push(name);
-                Some(text)
-            }
+        };
+        match withheld {
+            None => self.completion.tools_called.push(name),
+            Some(_) => self.completion.tools_denied.push(name),
         }
+        withheld
     }
 }
 

@@ -13,10 +13,13 @@ use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::model_id::{ModelId, ModelKind};
 use hardpan_inference::operation::{self, Asks, RouteError, Service, Streams, Target};
 use hardpan_inference::principal::Principal;
+use hardpan_inference::request::Dialect;
 use hardpan_policies::{Action, CacheRule, CacheScope};
 use hardpan_quotas::{Demand, Reservation};
+use hardpan_telemetry::lines::LineLog;
 
 use crate::answer::{AnswerContext, Completion};
+use crate::approvals;
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools, session};
 use crate::config::{OpaqueBody, matches};
 use crate::downstream::Downstream;
@@ -65,8 +68,11 @@ pub async fn exchange(
     draft.stage("inspection");
 
     let headers = forward::passing(target.operation.service(), downstream.headers());
+    let request_id = draft.request_id.clone();
     let asker = Asker {
         snapshot,
+        request_id: &request_id,
+        body_sha256: payload.sha256,
         operation: target.operation,
         target: &target,
         region,
@@ -83,6 +89,16 @@ pub async fn exchange(
     };
     let clearance = asker.clear(&request, &inspection, draft)?;
     draft.stage("policy");
+    let pass = approvals::admit(
+        &asker,
+        &clearance,
+        &request.facts,
+        &inspection.signals,
+        &payload,
+        downstream,
+        draft,
+    )
+    .await?;
     let asked = Attempt {
         asker: &asker,
         clearance: &clearance,
@@ -92,10 +108,23 @@ pub async fn exchange(
         labels,
         may_pass_on: false,
     };
-    if clearance.route().is_some() {
-        return routed(asked, downstream, draft).await;
+    let outcome = if clearance.route().is_some() {
+        routed(asked, downstream, draft).await
+    } else {
+        attempt(asked, downstream, draft).await.map(|tried| tried.outcome)
+    };
+    if let Some(pass) = pass
+        && outcome.as_ref().map_or(true, |outcome| !uses_approval(outcome))
+    {
+        pass.give_back(snapshot);
     }
-    attempt(asked, downstream, draft).await?.outcome.into_result()
+    outcome?.into_result()
+}
+
+/// Whether what people approved has happened: the model was called, and its answer is not itself kept for people to
+/// approve. Such a request is sent again, and is then the same one.
+fn uses_approval(outcome: &Outcome) -> bool {
+    outcome.reached_model && !matches!(outcome.failure, Some(Refusal::ApprovalRequired(_)))
 }
 
 /// A request that policy let go on, to one model.
@@ -128,7 +157,7 @@ async fn routed(
     asked: Attempt<'_, '_>,
     downstream: &mut Downstream<'_>,
     draft: &mut Draft,
-) -> Result<(), Refusal> {
+) -> Result<Outcome, Refusal> {
     let Attempt { asker, clearance, payload, request, inspection, labels, .. } = asked;
     let candidates = route::candidates(asker, clearance.clone(), request, inspection, payload, draft).await?;
     let mut candidates = candidates.into_iter();
@@ -137,6 +166,17 @@ async fn routed(
         let asker = asker.of(&candidate.target, &candidate.model);
         let request = asker.parse(&candidate.payload)?;
         let inspection = inspect(asker.snapshot, &request, labels, candidate.payload.raw.len());
+        // What the question about this model demands beyond what was asked for already.
+        let demands_more = candidate.clearance.approval() != clearance.approval();
+        let pass = match demands_more {
+            true => {
+                let (facts, signals) = (&request.facts, &inspection.signals);
+                let clearance = &candidate.clearance;
+                approvals::admit(&asker, clearance, facts, signals, &candidate.payload, downstream, draft)
+                    .await?
+            }
+            false => None,
+        };
         let next = Attempt {
             asker: &asker,
             clearance: &candidate.clearance,
@@ -146,9 +186,15 @@ async fn routed(
             labels,
             may_pass_on: candidates.len() > 0,
         };
-        let tried = attempt(next, downstream, draft).await?;
+        let tried = attempt(next, downstream, draft).await;
+        if let Some(pass) = pass
+            && tried.as_ref().map_or(true, |tried| !uses_approval(&tried.outcome))
+        {
+            pass.give_back(asker.snapshot);
+        }
+        let tried = tried?;
         if !tried.passed_on {
-            return tried.outcome.into_result();
+            return Ok(tried.outcome);
         }
     }
     // The last one never passes on, so only a route to nobody comes here.
@@ -189,6 +235,8 @@ async fn attempt(
         tools: &tools,
         unreadable_tools,
         judged: asker.operation.generates() && asker.hears_of(Action::ModelRespond),
+        parking: approvals::parking_key(asker, &cleared)
+            .filter(|_| !tools.is_empty() || dialect == Dialect::Agent),
         deadline: clearance.deadline(draft.elapsed()),
     };
     let tried = answer(&context, clearance, &cleared, &reservation, may_pass_on, downstream, draft).await;
@@ -215,7 +263,7 @@ fn read_head(
     if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refusal::ContentEncoding);
     }
-    if snapshot.records.must_refuse() {
+    if snapshot.records.must_refuse() || snapshot.decisions.as_ref().is_some_and(LineLog::must_refuse) {
         return Err(Refusal::RecordsUnavailable);
     }
     let (identity, config) = (&snapshot.identity, &snapshot.config);
@@ -431,6 +479,11 @@ async fn answer(
             draft.cache = "exact";
             return respond::from_cache(context, &entry, downstream, draft).await.into();
         }
+    }
+    let parked = snapshot.approvals.as_ref().zip(context.parking);
+    if let Some(entry) = parked.and_then(|(approvals, key)| approvals.parked.get(&key)) {
+        draft.cache = "parked";
+        return respond::from_cache(context, &entry, downstream, draft).await.into();
     }
     draft.attempts = 1;
     let sent = tokio::select! {

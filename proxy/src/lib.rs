@@ -4,6 +4,7 @@ pub mod admin;
 pub mod alarms;
 pub mod allowance;
 pub mod answer;
+pub mod approvals;
 pub mod clearance;
 pub mod cli;
 pub mod config;

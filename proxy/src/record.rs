@@ -17,7 +17,7 @@ use hardpan_inference::usage::{TokenUsage, UsageSource};
 use hardpan_policies::{Decision, Verdict};
 use hardpan_pricing::Cost;
 use hardpan_telemetry::audit::{
-    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
+    AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
 };
 use hardpan_telemetry::metrics;
 use hardpan_telemetry::otlp::{FinishedRequest, Measured, Otlp};
@@ -72,6 +72,7 @@ pub struct Draft {
     pub guardrail_action: Option<&'static str>,
     pub tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
+    pub approvals: Vec<AuditApproval>,
     pub cache: &'static str,
     pub usage: TokenUsage,
     pub usage_source: UsageSource,
@@ -124,6 +125,7 @@ impl Draft {
             guardrail_action: None,
             tools_called: Vec::new(),
             tools_denied: Vec::new(),
+            approvals: Vec::new(),
             cache: "bypass",
             usage: TokenUsage::default(),
             usage_source: UsageSource::None,
@@ -402,6 +404,7 @@ impl Draft {
             guardrail_units: 0,
             agent_tools_called: self.tools_called.iter().map(|name| tool_name(name)).collect(),
             tools_denied: self.tools_denied.iter().map(|name| tool_name(name)).collect(),
+            approvals: self.approvals,
             retrieved_documents: 0,
             cache: AuditCache { result: self.cache, similarity: None },
             input_tokens: self.usage.input,

@@ -27,6 +27,34 @@ pub struct Denial {
     pub decision_id: String,
 }
 
+/// What a caller is told of an approval.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalNotice {
+    pub id: String,
+    /// Where approvers find it, as configured.
+    pub url: Option<String>,
+    pub decision_id: String,
+}
+
+impl ApprovalNotice {
+    /// `what` waits: the request, or a call.
+    pub fn required(&self, what: &str) -> String {
+        let at = self.url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+        format!(
+            "[approval_required] {what} waits for people to approve it: approval {}{at}. Send the same request again \
+             once it is approved (decision {}).",
+            self.id, self.decision_id
+        )
+    }
+
+    pub fn denied(&self, what: &str) -> String {
+        format!(
+            "[approval_denied] {what} was not approved: approval {} (decision {}).",
+            self.id, self.decision_id
+        )
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     #[error("the request head is malformed")]
@@ -71,6 +99,14 @@ pub enum Refusal {
     PolicyUnavailable { decision_id: String },
     #[error("the obligation {obligation} cannot be carried out on this body")]
     Unenforceable { obligation: &'static str },
+    #[error("approval {} is needed", .0.id)]
+    ApprovalRequired(Box<ApprovalNotice>),
+    #[error("approval {} was denied", .0.id)]
+    ApprovalDenied(Box<ApprovalNotice>),
+    #[error("approvals cannot be kept")]
+    ApprovalsUnavailable,
+    #[error("the caller left before anything was sent")]
+    CallerLeft,
     #[error("quota {} is used up", .0.name_told())]
     Quota(QuotaExceeded),
     #[error("the model's id hides which model it is")]
@@ -233,6 +269,14 @@ impl Refusal {
                      a token limit in the body, and leave guardContent and guardrail settings out."
                 ),
             ),
+            Refusal::ApprovalRequired(notice) => {
+                Answer { should_retry: Some(false), ..says(E::AccessDenied, notice.required("The request")) }
+            }
+            Refusal::ApprovalDenied(notice) => says(E::AccessDenied, notice.denied("The request")),
+            Refusal::ApprovalsUnavailable => {
+                later(E::ServiceUnavailable, "Hardpan cannot keep approvals at the moment.", 5000)
+            }
+            Refusal::CallerLeft => says(E::Validation, "The caller has left."),
             Refusal::Quota(exceeded) if exceeded.gone => later(
                 E::ServiceUnavailable,
                 "How much is left of this Hardpan's limits is not known at the moment.",
@@ -338,6 +382,10 @@ impl Refusal {
             Refusal::Policy(_) => "policy_denied",
             Refusal::PolicyUnavailable { .. } => "policy_unavailable",
             Refusal::Unenforceable { .. } => "obligation_unenforceable",
+            Refusal::ApprovalRequired(_) => "approval_required",
+            Refusal::ApprovalDenied(_) => "approval_denied",
+            Refusal::ApprovalsUnavailable => "approvals_unavailable",
+            Refusal::CallerLeft => "client_left",
             Refusal::Quota(exceeded) if exceeded.gone => "quotas_unavailable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
@@ -385,6 +433,9 @@ impl Refusal {
             | Refusal::Request(_)
             | Refusal::Policy(_)
             | Refusal::Unenforceable { .. }
+            | Refusal::ApprovalRequired(_)
+            | Refusal::ApprovalDenied(_)
+            | Refusal::CallerLeft
             | Refusal::Quota(_)
             | Refusal::HiddenModel
             | Refusal::NoModel
@@ -403,6 +454,7 @@ impl Refusal {
             Refusal::Overloaded
             | Refusal::ReplaysUnknown
             | Refusal::PolicyUnavailable { .. }
+            | Refusal::ApprovalsUnavailable
             | Refusal::Edits(_)
             | Refusal::Credentials
             | Refusal::Signing
@@ -429,7 +481,7 @@ impl Refusal {
 
     /// A caller whose transport is already broken gets no answer.
     pub fn has_nobody_to_tell(&self) -> bool {
-        matches!(self, Refusal::Body(BodyError::Broken))
+        matches!(self, Refusal::Body(BodyError::Broken) | Refusal::CallerLeft)
     }
 }
 

@@ -16,7 +16,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use pingora_timeout::fast_timeout::fast_timeout;
 
 use crate::answer::stream::StreamGovernor;
-use crate::answer::{AnswerContext, Completion, whole};
+use crate::answer::whole::{self, Verdicts};
+use crate::answer::{AnswerContext, Completion, Words};
+use crate::approvals::{PARKED_ANSWER_BYTES_MAX, Waiting};
+use crate::config::Unapproved;
 use crate::downstream::{Downstream, end_to_end, header};
 use crate::record::Draft;
 use crate::refusal::Refusal;
@@ -95,14 +98,20 @@ pub async fn from_upstream(
         draft.error = text_header(&headers, "x-amzn-errortype").map(|kind| error_name(&kind));
         return respond(downstream, draft, status, headers, body, Completion::default(), false).await;
     }
-    let (changed, mut completion, words) = match whole::process(context, &body) {
-        Ok(processed) => processed,
-        Err(failure) => {
+    let (changed, mut completion, words) = match processed(context, &body, downstream).await {
+        Processed::Done(done) => *done,
+        Processed::Left => return left(known_from_head(&headers), draft),
+        Processed::Failed(failure) => {
             return Outcome {
                 completion: known_from_head(&headers),
                 reached_model: true,
                 failure: Some(failure),
             };
+        }
+        Processed::Held(mut completion, ttl, failure) => {
+            completion.usage = completion.usage.or(known_from_head(&headers).usage);
+            park(context, status, &headers, &body, &completion, ttl);
+            return Outcome { completion: *completion, reached_model: true, failure: Some(failure) };
         }
     };
     let head = known_from_head(&headers);
@@ -115,6 +124,54 @@ pub async fn from_upstream(
     store(context, keep, status, &headers, &body, &completion);
     draft.stage("answer");
     respond(downstream, draft, status, headers, changed, completion, true).await
+}
+
+/// What came of reading a whole answer.
+enum Processed {
+    Done(Box<(Bytes, Completion, Words)>),
+    /// The caller left while people were asked.
+    Left,
+    Failed(Refusal),
+    /// Nobody has approved a call in it in time; how long it can be.
+    Held(Box<Completion>, Duration, Refusal),
+}
+
+/// Reads a whole answer, and waits for people where calls in it have to.
+async fn processed(context: &AnswerContext<'_>, body: &Bytes, downstream: &mut Downstream<'_>) -> Processed {
+    let mut verdicts = Verdicts::default();
+    let read = match whole::process(context, body, &mut verdicts) {
+        Ok(read) => read,
+        Err(failure) => return Processed::Failed(failure),
+    };
+    let approvals = context.asker.snapshot.approvals.as_ref();
+    let Some(approvals) = approvals.filter(|_| verdicts.parked().next().is_some()) else {
+        return Processed::Done(Box::new(read));
+    };
+    let wait = verdicts.parked().map(|ticket| ticket.wait(approvals)).min().unwrap_or_default();
+    let mut waiting = Waiting::begin(approvals, wait);
+    while !waiting.is_over() && verdicts.parked().next().is_some() {
+        tokio::select! {
+            biased;
+            () = downstream.left() => return Processed::Left,
+            () = until(context.deadline) => waiting.end(),
+            () = waiting.moved() => {}
+        }
+        verdicts.resume(context);
+    }
+    let held = verdicts.parked().next().map(|ticket| (ticket.ttl(approvals), ticket.notice(approvals)));
+    if let Some((ttl, notice)) = held {
+        match approvals.config.unapproved {
+            Unapproved::Replace => verdicts.give_up(approvals),
+            Unapproved::Refuse => {
+                let refusal = Refusal::ApprovalRequired(Box::new(notice));
+                return Processed::Held(Box::new(read.1), ttl, refusal);
+            }
+        }
+    }
+    match whole::process(context, body, &mut verdicts) {
+        Ok(read) => Processed::Done(Box::new(read)),
+        Err(failure) => Processed::Failed(failure),
+    }
 }
 
 /// Answers from the cache, through the same inspectors.
@@ -133,17 +190,19 @@ pub async fn from_cache(
         .collect();
     let (processed, completion) = if is_stream(context, &headers) {
         let mut governor = StreamGovernor::new(context, content_type(&headers));
-        let whole = match governor.push(&entry.body) {
-            Ok(first) => governor.finish().map(|rest| Bytes::from([first, rest].concat())),
-            Err(failure) => Err(failure),
+        let Some(whole) = kept_stream(&mut governor, &entry.body, context, downstream).await else {
+            return left_unread(draft);
         };
         (whole, governor.into_completion())
     } else {
-        match whole::process(context, &entry.body) {
-            Ok((body, mut completion, words)) => {
+        match processed(context, &entry.body, downstream).await {
+            Processed::Done(done) => {
+                let (body, mut completion, words) = *done;
                 (context.judge(&mut completion, &words).map_or(Ok(body), Err), completion)
             }
-            Err(failure) => (Err(failure), Completion::default()),
+            Processed::Left => return left_unread(draft),
+            Processed::Failed(failure) => (Err(failure), Completion::default()),
+            Processed::Held(completion, _, failure) => (Err(failure), *completion),
         }
     };
     draft.first_byte = Some(draft.elapsed());
@@ -152,6 +211,64 @@ pub async fn from_cache(
         Ok(body) => respond(downstream, draft, entry.status, headers, body, completion, false).await,
         Err(failure) => Outcome { completion, reached_model: false, failure: Some(failure) },
     }
+}
+
+/// A stream that is there as a whole. None where the caller left while people were asked.
+async fn kept_stream(
+    governor: &mut StreamGovernor<'_, '_>,
+    body: &Bytes,
+    context: &AnswerContext<'_>,
+    downstream: &mut Downstream<'_>,
+) -> Option<Result<Bytes, Refusal>> {
+    let mut out = Vec::new();
+    let mut step = governor.push(body).and_then(|ready| {
+        out.extend_from_slice(&ready);
+        governor.end()
+    });
+    let mut waiting = None;
+    while step.is_ok() && governor.is_parked() {
+        let own = waiting_for(&mut waiting, governor, context)?;
+        if own.is_over() {
+            if !replaces(context) {
+                break;
+            }
+        } else {
+            tokio::select! {
+                biased;
+                () = downstream.left() => return None,
+                () = until(context.deadline) => own.end(),
+                () = own.moved() => {}
+            }
+        }
+        let give_up = own.is_over() && replaces(context);
+        step = governor.resume(give_up).map(|ready| out.extend_from_slice(&ready));
+    }
+    Some(step.and_then(|()| governor.finish()).map(|rest| {
+        out.extend_from_slice(&rest);
+        Bytes::from(out)
+    }))
+}
+
+/// The wait for people, which begins with the first call of an answer that has to.
+fn waiting_for<'w, 'a>(
+    waiting: &'w mut Option<Waiting<'a>>,
+    governor: &StreamGovernor<'_, '_>,
+    context: &AnswerContext<'a>,
+) -> Option<&'w mut Waiting<'a>> {
+    let approvals = context.asker.snapshot.approvals.as_ref()?;
+    let wait = || governor.parked().map(|ticket| ticket.wait(approvals)).min().unwrap_or_default();
+    Some(waiting.get_or_insert_with(|| Waiting::begin(approvals, wait())))
+}
+
+/// Whether a call nobody has approved in time is replaced, rather than its answer refused.
+fn replaces(context: &AnswerContext<'_>) -> bool {
+    let approvals = context.asker.snapshot.approvals.as_ref();
+    approvals.is_some_and(|approvals| approvals.config.unapproved == Unapproved::Replace)
+}
+
+/// The caller left before anything was paid for.
+fn left_unread(draft: &mut Draft) -> Outcome {
+    Outcome { reached_model: false, ..left(Completion::default(), draft) }
 }
 
 async fn respond(
@@ -187,16 +304,48 @@ async fn streamed(
     }
     let mut governor = StreamGovernor::new(context, content_type(&headers));
     let mut copy = Copy::new(context, keep.is_some());
+    let mut waiting = None;
+    // All of it has come; calls in it may wait.
+    let mut is_read = false;
     loop {
+        if governor.is_parked() {
+            // Where nobody could wait the call would have been replaced.
+            let over = waiting_for(&mut waiting, &governor, context).is_none_or(|waiting| waiting.is_over());
+            if over && !replaces(context) && (is_read || !governor.has_room()) {
+                break;
+            }
+            if over && replaces(context) {
+                match go_on(&mut governor, true, downstream).await {
+                    Ok(true) => continue,
+                    Ok(false) => return drained(answer, governor, draft).await,
+                    Err(failure) => return broken(governor, failure, context, downstream, draft).await,
+                }
+            }
+        } else if is_read {
+            break;
+        }
         let piece = tokio::select! {
             biased;
-            piece = answer.read() => piece,
+            piece = answer.read(), if !is_read && governor.has_room() => piece,
             () = downstream.left() => return drained(answer, governor, draft).await,
             () = until(context.deadline) => Err(UpstreamError::Timeout),
+            () = decided(&mut waiting), if governor.is_parked() => {
+                match go_on(&mut governor, false, downstream).await {
+                    Ok(true) => continue,
+                    Ok(false) => return drained(answer, governor, draft).await,
+                    Err(failure) => return broken(governor, failure, context, downstream, draft).await,
+                }
+            }
         };
         let piece = match piece {
             Ok(Some(piece)) => piece,
-            Ok(None) => break,
+            Ok(None) => {
+                is_read = true;
+                match governor.end() {
+                    Ok(()) => continue,
+                    Err(failure) => return broken(governor, failure, context, downstream, draft).await,
+                }
+            }
             Err(error) => return broken(governor, error.into(), context, downstream, draft).await,
         };
         if draft.first_byte.is_none() {
@@ -213,6 +362,20 @@ async fn streamed(
             Err(failure) => return broken(governor, failure, context, downstream, draft).await,
         }
     }
+    let held = governor.refuse_parked();
+    if let Some(refusal) = held {
+        let ttl = context
+            .asker
+            .snapshot
+            .approvals
+            .as_ref()
+            .and_then(|approvals| governor.parked().map(|ticket| ticket.ttl(approvals)).min());
+        // Asked for again it is this answer that goes on: another one would be another call.
+        if let (true, Some(ttl), Some(body)) = (is_read, ttl, copy.take()) {
+            park(context, status, &headers, &body, &Completion::default(), ttl);
+        }
+        return broken(governor, refusal, context, downstream, draft).await;
+    }
     let rest = match governor.finish() {
         Ok(rest) => rest,
         Err(failure) => return broken(governor, failure, context, downstream, draft).await,
@@ -227,6 +390,24 @@ async fn streamed(
         return left(completion, draft);
     }
     Outcome::of(completion)
+}
+
+/// Hands on what calls that waited have come to. False where the caller is gone.
+async fn go_on(
+    governor: &mut StreamGovernor<'_, '_>,
+    give_up: bool,
+    downstream: &mut Downstream<'_>,
+) -> Result<bool, Refusal> {
+    let ready = governor.resume(give_up)?;
+    Ok(ready.is_empty() || downstream.write(ready).await.is_ok())
+}
+
+/// Somebody may have decided. For ever where nobody waits.
+async fn decided(waiting: &mut Option<Waiting<'_>>) {
+    match waiting {
+        Some(waiting) => waiting.moved().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The caller has gone. Dropping the upstream answer closes its connection.
@@ -327,6 +508,8 @@ pub async fn until(deadline: Option<Instant>) {
 
 /// A stream's bytes as AWS sent them, kept aside for the cache while they fit.
 struct Copy {
+    /// By the cache.
+    wanted: bool,
     bytes: Option<BytesMut>,
     bytes_max: usize,
 }
@@ -334,15 +517,20 @@ struct Copy {
 impl Copy {
     fn new(context: &AnswerContext<'_>, wanted: bool) -> Self {
         let cache = context.asker.snapshot.config.cache.as_ref();
-        let bytes_max = cache.map_or(0, |cache| cache.entry_bytes_max);
-        Self { bytes: wanted.then(BytesMut::new), bytes_max }
+        let of_cache = cache.filter(|_| wanted).map_or(0, |cache| cache.entry_bytes_max);
+        let of_parking = context.parking.map_or(0, |_| PARKED_ANSWER_BYTES_MAX);
+        let bytes_max = of_cache.max(of_parking);
+        Self { wanted, bytes: (bytes_max > 0).then(BytesMut::new), bytes_max }
     }
 
     fn add(&mut self, piece: &[u8]) {
         let Some(bytes) = &mut self.bytes else { return };
         if bytes.len() + piece.len() > self.bytes_max {
             self.bytes = None;
-            metrics::cache_result("too_large");
+            // Where it was kept for nobody to approve, that is not the cache's business.
+            if self.wanted {
+                metrics::cache_result("too_large");
+            }
         } else {
             bytes.extend_from_slice(piece);
         }
@@ -366,19 +554,46 @@ fn store(
     if !completion.complete || completion.guardrail_intervened {
         return;
     }
+    let entry = entry(context, status, headers, body, completion);
+    metrics::cache_result(if cache.put(key, entry, ttl) { "stored" } else { "too_large" });
+}
+
+/// Keeps an answer with calls nobody has approved yet, as AWS sent it, for when it is asked for again.
+fn park(
+    context: &AnswerContext<'_>,
+    status: u16,
+    headers: &HeaderMap,
+    body: &Bytes,
+    completion: &Completion,
+    ttl: Duration,
+) {
+    let approvals = context.asker.snapshot.approvals.as_ref();
+    if let (Some(approvals), Some(key)) = (approvals, context.parking)
+        && !approvals.parked.put(key, entry(context, status, headers, body, completion), ttl)
+    {
+        metrics::bound_hit("approvals_parked_bytes_max");
+    }
+}
+
+fn entry(
+    context: &AnswerContext<'_>,
+    status: u16,
+    headers: &HeaderMap,
+    body: &Bytes,
+    completion: &Completion,
+) -> Entry {
     let headers = headers
         .iter()
         .filter(|(name, _)| !matches!(name.as_str(), "x-amzn-requestid" | "date"))
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let entry = Entry {
+    Entry {
         status,
         headers,
         body: body.clone(),
         usage: completion.usage.unwrap_or_default(),
         stored_unix_ms: u64::try_from(context.asker.now_unix).unwrap_or(0).saturating_mul(1000),
-    };
-    metrics::cache_result(if cache.put(key, entry, ttl) { "stored" } else { "too_large" });
+    }
 }
 
 /// The headers every answer carries.

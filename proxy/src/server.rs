@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hardpan_telemetry::lines::LineLog;
 use hardpan_telemetry::metrics;
 use hardpan_telemetry::otlp::Otlp;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -15,8 +16,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
 use crate::alarms;
+use crate::approvals::Approvals;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
+use crate::identity::now_unix;
 use crate::prices::Watch;
 use crate::service::Edge;
 use crate::snapshot::Parts;
@@ -62,6 +65,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
+    snapshot.decisions.iter().for_each(LineLog::close);
     snapshot.ledger.close();
     snapshot.records.close();
     snapshot.otlp.iter().for_each(Otlp::close);
@@ -86,6 +90,7 @@ impl ShutdownSignalWatch for Signals {
         }
         tracing::info!("draining");
         self.snapshot.admission.begin_draining();
+        self.snapshot.approvals.iter().for_each(Approvals::stop_waiting);
         let drained = async {
             while self.snapshot.admission.requests() > 0 {
                 tokio::time::sleep(DRAIN_LOOK_EVERY).await;
@@ -125,6 +130,9 @@ impl BackgroundService for Upkeep {
                 metrics::quota_store_failures(ledger.store_failures());
                 metrics::quota_alarms_lost(ledger.alarms_lost());
                 self.snapshot.cache.iter().for_each(|cache| metrics::cache_bytes(cache.bytes()));
+                if let Some(approvals) = &self.snapshot.approvals {
+                    tokio::task::block_in_place(|| approvals.sweep(&self.snapshot.records, now_unix()));
+                }
             }
         };
         tokio::select! {

@@ -47,6 +47,11 @@ impl Session {
         Self { key: hash.finalize().into() }
     }
 
+    /// What tells it from all others.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
     /// In order.
     pub fn labels(&self) -> Labels {
         MARKS.get(&self.key).unwrap_or_default()

@@ -118,6 +118,7 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     draft.stop_reason.clone_from(&completion.stop_reason);
     draft.tools_called.clone_from(&completion.tools_called);
     draft.tools_denied.clone_from(&completion.tools_denied);
+    draft.approvals.extend(completion.approvals.iter().cloned());
     draft.answer(&completion.tally);
     draft.answer_injection_score = completion.injection_score;
     if outcome.reached_model && cleared.guardrail.is_some() {

@@ -16,9 +16,11 @@ use hardpan_quotas::{Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
+use hardpan_telemetry::lines::{LineError, LineLog, LineSettings};
 use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
-use crate::config::{Config, OnFull, OtlpConfig, RecordsConfig};
+use crate::approvals::{Approvals, StoreError};
+use crate::config::{Config, DecisionLogConfig, OnFull, OtlpConfig, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -54,6 +56,10 @@ pub struct Parts {
     pub prices: PriceBook,
     pub schemas: SchemaCache,
     pub records: AuditLog,
+    /// Where decisions are written with what they were about.
+    pub decisions: Option<LineLog>,
+    /// None: nobody can approve.
+    pub approvals: Option<Approvals>,
     /// None: nothing is sent to a collector.
     pub otlp: Option<Otlp>,
     pub admission: Admission,
@@ -71,6 +77,10 @@ pub enum StartError {
     PricesRead(std::io::Error),
     #[error("records cannot be written: {0}")]
     Records(#[from] AuditError),
+    #[error("the decision log cannot be written: {0}")]
+    Decisions(#[from] LineError),
+    #[error("approvals cannot be kept: {0}")]
+    Approvals(#[from] StoreError),
     #[error("traces cannot be sent: {0}")]
     Otlp(std::io::Error),
     #[error(transparent)]
@@ -94,10 +104,7 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
     AuditSettings {
         sink: records.path.clone().map_or(AuditSink::Stdout, AuditSink::File),
         form: records.form.clone(),
-        on_full: match records.on_full {
-            OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
-            OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
-        },
+        on_full: on_full(records.on_full),
         queue_records_max: RECORDS_QUEUED_MAX,
         rotation: records.rotation,
         checkpoints: records.checkpoints.as_ref().map(|checkpoints| CheckpointSettings {
@@ -106,6 +113,22 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
             every: checkpoints.every,
         }),
         ship: ship.collect(),
+    }
+}
+
+fn line_settings(log: &DecisionLogConfig) -> LineSettings {
+    LineSettings {
+        path: log.path.clone(),
+        rotation: log.rotation,
+        files_max: log.files_max,
+        on_full: on_full(log.on_full),
+    }
+}
+
+fn on_full(written: OnFull) -> hardpan_telemetry::audit::OnFull {
+    match written {
+        OnFull::Refuse => hardpan_telemetry::audit::OnFull::Refuse,
+        OnFull::DropAndCount => hardpan_telemetry::audit::OnFull::DropAndCount,
     }
 }
 
@@ -132,6 +155,10 @@ impl Parts {
         };
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
+        let decision_log = config.policy.as_ref().and_then(|policy| policy.decision_log.as_ref());
+        let decisions = decision_log.map(|log| LineLog::start(line_settings(log))).transpose()?;
+        let mut config = config;
+        let approvals = config.approvals.take().map(Approvals::open).transpose()?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
         // Limits that policy sets are kept all the same.
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
@@ -162,6 +189,8 @@ impl Parts {
             prices,
             schemas: SchemaCache::default(),
             records,
+            decisions,
+            approvals,
             otlp: config.telemetry.otlp.as_ref().map(otlp).transpose().map_err(StartError::Otlp)?,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,

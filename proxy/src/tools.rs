@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use hardpan_inference::request::Signals;
 use hardpan_policies::ToolFacts;
+use hardpan_telemetry::audit::AuditApproval;
 use jsonschema::{PatternOptions, Validator};
 use moka::sync::Cache;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::approvals::{self, Ticket};
 use crate::clearance::{Asker, DeclaredTool, first_reason, refusal_of};
 use crate::refusal::Refusal;
 
@@ -73,25 +75,47 @@ pub struct ProposedCall<'a> {
     /// Its place among the calls of this answer, from 1, and how many are known so far.
     pub index: u64,
     pub of: u64,
+    pub origin: Origin<'a>,
+}
+
+/// Who proposed a call, and so where its tool is declared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// The caller declared the tools.
+    Model,
+    /// An agent that returns control. Its actions are declared at the service, which proposes no other.
+    Agent { group: &'a str },
 }
 
 pub enum ToolVerdict {
     Release,
     /// The text that stands in the call's place.
     Replace(String),
+    /// People have to decide first.
+    Park(Box<Ticket>),
 }
 
-/// Decides one call.
-pub fn decide(asker: &Asker<'_>, declared: &[DeclaredTool], call: &ProposedCall<'_>) -> ToolVerdict {
+/// Decides one call. What people have to say to it is noted.
+pub fn decide(
+    asker: &Asker<'_>,
+    declared: &[DeclaredTool],
+    call: &ProposedCall<'_>,
+    notes: &mut Vec<AuditApproval>,
+) -> ToolVerdict {
     let tool = declared.iter().find(|tool| tool.name == call.name);
+    let group = match call.origin {
+        Origin::Model => None,
+        Origin::Agent { group } => Some(group),
+    };
     let errors = argument_errors(&asker.snapshot.schemas, tool, call.arguments);
     let signals: Signals = asker.snapshot.inspector.signals(call.arguments);
     let facts = ToolFacts {
         id: call.id,
         name: call.name,
+        group,
         index: call.index,
         of: call.of,
-        declared: tool.is_some(),
+        declared: tool.is_some() || group.is_some(),
         args_json: call.arguments,
         args_valid: errors.is_empty(),
         args_errors: &errors,
@@ -99,7 +123,7 @@ pub fn decide(asker: &Asker<'_>, declared: &[DeclaredTool], call: &ProposedCall<
     };
     let Some(decision) = asker.decide_tool(facts) else { return ToolVerdict::Release };
     match refusal_of(&decision) {
-        None => ToolVerdict::Release,
+        None => approvals::decide_call(asker, call, &decision, &signals, notes),
         Some(Refusal::PolicyUnavailable { decision_id }) => ToolVerdict::Replace(format!(
             "[policy_error] The tool call was withheld because policy could not decide (decision {decision_id})."
         )),

@@ -11,6 +11,7 @@
 mod adversarial;
 mod answers;
 mod answers_redacted;
+mod approvals;
 mod audit;
 mod bodies;
 mod configuration;

@@ -64,6 +64,23 @@ pub struct Hardpan {
     simulator: Option<Simulator>,
     runtime: tokio::runtime::Runtime,
     folder: PathBuf,
+    profile: bool,
+}
+
+/// The built binary with the configuration in a folder.
+fn run(folder: &Path, profile: bool) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_hardpan"))
+        .args(["run", "-c"])
+        .arg(folder.join("hardpan.yaml"))
+        .env_remove("AWS_ACCESS_KEY_ID")
+        .env_remove("AWS_SECRET_ACCESS_KEY")
+        .envs(upstream_credentials(folder, profile))
+        .env_remove("AWS_SESSION_TOKEN")
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 impl Hardpan {
@@ -102,21 +119,19 @@ impl Hardpan {
             setup.more,
         );
         std::fs::write(folder.join("hardpan.yaml"), config).unwrap();
-        let log = std::fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_hardpan"))
-            .args(["run", "-c"])
-            .arg(folder.join("hardpan.yaml"))
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("AWS_SECRET_ACCESS_KEY")
-            .envs(upstream_credentials(&folder, setup.profile))
-            .env_remove("AWS_SESSION_TOKEN")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let hardpan = Self { address, admin, child, simulator, runtime, folder };
+        let child = run(&folder, setup.profile);
+        let profile = setup.profile;
+        let hardpan = Self { address, admin, child, simulator, runtime, folder, profile };
         hardpan.await_ready();
         hardpan
+    }
+
+    /// Kills the process, without a word to it, and starts another with the same configuration.
+    pub fn restart(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.child = run(&self.folder, self.profile);
+        self.await_ready();
     }
 
     fn await_ready(&self) {

@@ -8,9 +8,9 @@
 mod chain;
 mod checkpoint;
 mod emf;
-mod files;
+pub(crate) mod files;
 mod log;
-mod output;
+pub(crate) mod output;
 #[cfg(feature = "query")]
 pub mod query;
 mod record;
@@ -23,7 +23,8 @@ pub use checkpoint::{CheckpointKey, CheckpointSettings, KeyError, PublicKey, Sta
 pub use log::{AuditError, AuditLog, AuditSettings, AuditSink, Full, LineForm, OnFull};
 pub use output::Rotation;
 pub use record::{
-    AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord, user_id_hash,
+    AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
+    user_id_hash,
 };
 pub use salt::UserSalt;
 pub use ship::{Destination, ShipSettings};

@@ -4,6 +4,7 @@
 
 pub mod audit;
 mod labels;
+pub mod lines;
 pub mod metrics;
 pub mod otlp;
 pub mod trace;

@@ -25,6 +25,10 @@ const REQUESTS_IN_FLIGHT: &str = "hardpan_requests_in_flight";
 const REFUSALS: &str = "hardpan_refusals_total";
 const DECISIONS: &str = "hardpan_decisions_total";
 const TOOLS_DENIED: &str = "hardpan_tools_denied_total";
+const APPROVALS: &str = "hardpan_approvals_total";
+const APPROVALS_PENDING: &str = "hardpan_approvals_pending";
+const APPROVAL_CALLS: &str = "hardpan_approval_calls_total";
+const DECISION_LOG_LINES: &str = "hardpan_decision_log_lines_total";
 const PII_FINDINGS: &str = "hardpan_pii_findings_total";
 const REDACTIONS: &str = "hardpan_redactions_total";
 const INJECTION_SCORE: &str = "hardpan_injection_score_ratio";
@@ -86,6 +90,7 @@ const STAGE: &str = "stage";
 const REASON: &str = "reason";
 const BOUND: &str = "bound";
 const REVISION: &str = "revision";
+const EVENT: &str = "event";
 const LABEL: &str = "label";
 const VERSION: &str = "version";
 const DESTINATION: &str = "destination";
@@ -148,6 +153,30 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[],
         help: "Proposed tool calls denied.",
+    },
+    Metric {
+        name: APPROVALS,
+        kind: MetricKind::Counter,
+        labels: &[EVENT],
+        help: "What became of approvals that policy asked people for.",
+    },
+    Metric {
+        name: APPROVALS_PENDING,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "Approvals nobody has decided yet.",
+    },
+    Metric {
+        name: APPROVAL_CALLS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Calls to the approvals interface of the admin port.",
+    },
+    Metric {
+        name: DECISION_LOG_LINES,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Lines of the decision log, by what became of them.",
     },
     Metric {
         name: PII_FINDINGS,
@@ -488,6 +517,25 @@ pub fn cache_result(result: &'static str) {
     counter!(CACHE_EVENTS, RESULT => result).increment(1);
 }
 
+/// `asked`, `approved`, `denied`, `used`, `expired`.
+pub fn approval(event: &'static str) {
+    counter!(APPROVALS, EVENT => event).increment(1);
+}
+
+pub fn approvals_pending(count: u64) {
+    gauge!(APPROVALS_PENDING).set(approximately(count));
+}
+
+/// `ok`, or why a call to the approvals interface was refused.
+pub fn approval_call(result: &'static str) {
+    counter!(APPROVAL_CALLS, RESULT => result).increment(1);
+}
+
+/// `written`, `dropped` by policy, `lost`, or `failed` for an attempt to write.
+pub fn decision_log_lines(result: &'static str, count: u64) {
+    counter!(DECISION_LOG_LINES, RESULT => result).increment(count);
+}
+
 pub fn cache_bytes(bytes: u64) {
     gauge!(CACHE_BYTES).set(approximately(bytes));
 }
@@ -752,6 +800,10 @@ mod tests {
         guardrail_action("none");
         cache_result("miss");
         cache_bytes(1024);
+        approval("asked");
+        approvals_pending(1);
+        approval_call("ok");
+        decision_log_lines("written", 1);
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
         unpriced(Operation::InvokeModel);

@@ -8,6 +8,7 @@ pub mod whole;
 
 use std::time::Instant;
 
+use hardpan_caches::CacheKey;
 use hardpan_filters::holdback::Lookout;
 use hardpan_filters::masking::{AnswerRedaction, Masker, Tally};
 use hardpan_filters::vault::Vault;
@@ -15,6 +16,7 @@ use hardpan_inference::finding::RedactPlace;
 use hardpan_inference::request::Dialect;
 use hardpan_inference::usage::TokenUsage;
 use hardpan_policies::{Decision, ResponseFacts};
+use hardpan_telemetry::audit::AuditApproval;
 
 use crate::clearance::{Asker, Clearance, DeclaredTool, refusal_of};
 use crate::refusal::Refusal;
@@ -31,6 +33,8 @@ pub struct AnswerContext<'a> {
     pub unreadable_tools: bool,
     /// Policy is asked about the answer.
     pub judged: bool,
+    /// Names the answer where calls in it may have to wait for people.
+    pub parking: Option<CacheKey>,
     /// When the answer has to be whole.
     pub deadline: Option<Instant>,
 }
@@ -173,6 +177,8 @@ pub struct Completion {
     /// Calls the caller was given.
     pub tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
+    /// What people were asked about calls.
+    pub approvals: Vec<AuditApproval>,
     /// What was found in the model's texts, where they were read.
     pub tally: Tally,
     /// Bytes of generated content seen, for an estimate where no usage came.

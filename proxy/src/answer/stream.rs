@@ -20,9 +20,10 @@ use hardpan_inference::usage::Tokens;
 use super::unit::{Content, Unit, Units};
 use super::whole::{arguments_changes, changed_arguments, restored_arguments};
 use super::{AnswerContext, Completion, Words, is_name_of_thing};
+use crate::approvals::{self, Ticket};
 use crate::config::Limits;
 use crate::refusal::Refusal;
-use crate::tools::{ProposedCall, ToolVerdict, decide};
+use crate::tools::{Origin, ProposedCall, ToolVerdict, decide};
 
 /// How much deeper than a request its answer may be.
 const ANSWER_DEPTH_MORE: usize = 16;
@@ -39,6 +40,11 @@ pub struct StreamGovernor<'c, 'a> {
     calls_seen: u64,
     /// What became of calls that have ended: some streams tell them again.
     decided: BTreeMap<u64, DecidedCall>,
+    /// Calls that wait for people, and what was said of them, or of all calls, meanwhile.
+    parked: Vec<ParkedCall>,
+    echoes: Vec<Echo>,
+    stops: Vec<(PieceId, String, ValueId)>,
+    ended: bool,
     saw_last: bool,
     /// The unit with which the model stops: it and all after it wait for what policy says of the answer.
     ending: Option<PieceId>,
@@ -53,6 +59,13 @@ struct Item {
     /// Where the lanes that go through this unit stand in its JSON; None for a text that is all of it.
     lanes: Vec<(Lane, Option<ValueId>)>,
     changes: Vec<Change>,
+}
+
+impl Item {
+    /// Stands where no unit is.
+    fn nothing() -> Self {
+        Self { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() }
+    }
 }
 
 enum Change {
@@ -96,10 +109,28 @@ enum DecidedCall {
     Refused(String),
 }
 
+/// A call whose arguments are whole, and that goes on once people have approved it.
+struct ParkedCall {
+    block: u64,
+    call: OpenCall,
+    ticket: Box<Ticket>,
+}
+
+/// A call that was told again before it was decided.
+struct Echo {
+    id: PieceId,
+    block: u64,
+    name: Option<String>,
+    arguments: String,
+    was_last: bool,
+}
+
 /// A tool call whose arguments are still coming.
 struct OpenCall {
     id: String,
     name: String,
+    /// Where an agent returns control.
+    group: Option<String>,
     start: PieceId,
     deltas: Vec<PieceId>,
     arguments: String,
@@ -120,6 +151,10 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             calls: BTreeMap::new(),
             calls_seen: 0,
             decided: BTreeMap::new(),
+            parked: Vec::new(),
+            echoes: Vec::new(),
+            stops: Vec::new(),
+            ended: false,
             saw_last: false,
             ending: None,
             words: Words::default(),
@@ -144,8 +179,66 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         Ok(out.freeze())
     }
 
-    /// The upstream has ended the stream: what waits leaves, unless the stream is not whole.
-    pub fn finish(&mut self) -> Result<Bytes, Refusal> {
+    /// Calls that wait for people.
+    pub fn parked(&self) -> impl Iterator<Item = &Ticket> {
+        self.parked.iter().map(|parked| &*parked.ticket)
+    }
+
+    pub fn is_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    /// Whether more can be taken in while calls wait.
+    pub fn has_room(&self) -> bool {
+        !self.is_parked() || self.held_bytes + self.units.buffered_bytes() <= self.bytes_max() / 2
+    }
+
+    /// Asks anew about calls that wait, and returns what may leave by now. With `give_up`, calls that still wait are
+    /// replaced.
+    pub fn resume(&mut self, give_up: bool) -> Result<Bytes, Refusal> {
+        let asker = self.context.asker;
+        let mut nothing = Item::nothing();
+        for parked in std::mem::take(&mut self.parked) {
+            let settled = approvals::resume(asker, &parked.ticket, &mut self.completion.approvals);
+            let given_up = || {
+                let approvals = asker.snapshot.approvals.as_ref().filter(|_| give_up)?;
+                Some(ToolVerdict::Replace(parked.ticket.text(approvals)))
+            };
+            match settled.or_else(given_up) {
+                None => self.parked.push(parked),
+                Some(verdict) => {
+                    let block = parked.block;
+                    self.conclude_call(&mut nothing, block, parked.call, verdict);
+                    self.settle_echoes(block)?;
+                }
+            }
+        }
+        if self.parked.is_empty() {
+            for (id, reason, value) in std::mem::take(&mut self.stops) {
+                if let Some(change) = self.true_reason(&reason, Some(value))
+                    && let Some(item) = self.queued(id)
+                {
+                    item.changes.push(change);
+                }
+            }
+        }
+        let mut out = BytesMut::new();
+        self.release(&mut out)?;
+        Ok(out.freeze())
+    }
+
+    /// Why the stream ends here where nobody has approved a call in time.
+    pub fn refuse_parked(&self) -> Option<Refusal> {
+        let approvals = self.context.asker.snapshot.approvals.as_ref()?;
+        let ticket = &self.parked.first()?.ticket;
+        Some(Refusal::ApprovalRequired(Box::new(ticket.notice(approvals))))
+    }
+
+    /// The upstream has ended the stream, whole or not: what is open will not be continued. Calls may wait after it.
+    pub fn end(&mut self) -> Result<(), Refusal> {
+        if std::mem::replace(&mut self.ended, true) {
+            return Ok(());
+        }
         let mut torn = false;
         while let Some(unit) = self.units.finish()? {
             torn |= unit.is_event();
@@ -160,6 +253,15 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             return Err(Refusal::StreamIncomplete);
         }
         self.settle_everything();
+        Ok(())
+    }
+
+    /// What waits leaves, unless the stream is not whole.
+    pub fn finish(&mut self) -> Result<Bytes, Refusal> {
+        self.end()?;
+        if let Some(refusal) = self.refuse_parked() {
+            return Err(refusal);
+        }
         let ended_well = self.completion.exception.is_none();
         // Of a protocol without a last event that is known, all there is has come.
         self.completion.complete = ended_well && (self.saw_last || !self.has_known_end());
@@ -177,8 +279,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     /// The stream ends before its time: texts that wait for more leave, as far as no undecided call stands before
     /// them.
     pub fn flush(&mut self) -> Bytes {
-        let mut nothing =
-            Item { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() };
+        let mut nothing = Item::nothing();
         self.settle_lanes(&mut nothing, |_| true);
         let mut out = BytesMut::new();
         // A unit that cannot be written ends what can be said.
@@ -229,7 +330,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         self.queue.push_back(item);
         let bytes_max = self.bytes_max();
         if self.held_bytes > bytes_max && self.settled_until() != PieceId::MAX {
-            return Err(Refusal::HeldTooMuch { bytes_max });
+            return Err(self.refuse_parked().unwrap_or(Refusal::HeldTooMuch { bytes_max }));
         }
         Ok(())
     }
@@ -237,7 +338,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     /// Units inside frames that go by whole: read for what they say of usage.
     fn overhear(&mut self) -> Result<(), Refusal> {
         while let Some(unit) = self.units.overheard() {
-            self.read(&mut Item { id: PieceId::MAX, unit, lanes: Vec::new(), changes: Vec::new() })?;
+            self.read(&mut Item { unit, ..Item::nothing() })?;
         }
         Ok(())
     }
@@ -303,6 +404,9 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                 }
                 EventKind::ToolInput { block, fragment } => self.extend_call(item, block, &fragment)?,
                 EventKind::BlockStop { block } => self.end_block(item, block),
+                EventKind::ReturnedCall { block, id, group, name, arguments } => {
+                    self.returned_call(item, block, id, group, name, arguments);
+                }
                 EventKind::ToolEcho { block, name, arguments } => {
                     self.echo(item, block, name.as_deref(), &arguments)?;
                 }
@@ -438,11 +542,36 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         }
         let index = self.calls_seen;
         let seeded = !arguments.is_empty();
-        let call = OpenCall { id, name, start: item.id, deltas: Vec::new(), arguments, seeded, index };
+        let (start, deltas) = (item.id, Vec::new());
+        let call = OpenCall { id, name, group: None, start, deltas, arguments, seeded, index };
         if let Some(unfinished) = self.calls.insert(block, call) {
             self.decide_call(item, block, unfinished);
         }
         Ok(())
+    }
+
+    /// An agent asks its caller to carry an action out: the call is whole in one event.
+    fn returned_call(
+        &mut self,
+        item: &mut Item,
+        block: u64,
+        id: String,
+        group: String,
+        name: String,
+        arguments: String,
+    ) {
+        self.calls_seen += 1;
+        if self.context.is_transparent() {
+            self.completion.tools_called.push(name);
+            return;
+        }
+        let (start, index, deltas) = (item.id, self.calls_seen, Vec::new());
+        let group = Some(group);
+        self.decide_call(
+            item,
+            block,
+            OpenCall { id, name, group, start, deltas, arguments, seeded: false, index },
+        );
     }
 
     /// Arguments of a call that never began, or has been decided, cannot be judged.
@@ -484,19 +613,50 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         if self.context.is_transparent() {
             return Ok(());
         }
+        let was_last = self.saw_last;
+        if self.parked.iter().any(|parked| parked.block == block) {
+            let (name, arguments) = (name.map(str::to_owned), arguments.to_owned());
+            self.echoes.push(Echo { id: item.id, block, name, arguments, was_last });
+            return Ok(());
+        }
+        item.changes.extend(self.echoed(block, name, arguments, was_last)?);
+        Ok(())
+    }
+
+    fn echoed(
+        &self,
+        block: u64,
+        name: Option<&str>,
+        arguments: &str,
+        was_last: bool,
+    ) -> Result<Option<Change>, Refusal> {
         match self.decided.get(&block) {
             Some(DecidedCall::Refused(text)) => {
-                let change = if self.saw_last { CallChange::Text(text.clone()) } else { CallChange::Gone };
-                item.changes.push(Change::Call { block, change });
-                Ok(())
+                let change = if was_last { CallChange::Text(text.clone()) } else { CallChange::Gone };
+                Ok(Some(Change::Call { block, change }))
             }
             Some(DecidedCall::Released { name: judged, arguments: of_judged })
                 if name.is_none_or(|name| name == judged) && same_json(arguments, of_judged) =>
             {
-                Ok(())
+                Ok(None)
             }
             _ => Err(Refusal::AnswerMalformed),
         }
+    }
+
+    /// What was told again of a call while it waited.
+    fn settle_echoes(&mut self, block: u64) -> Result<(), Refusal> {
+        let (own, others) =
+            std::mem::take(&mut self.echoes).into_iter().partition(|echo| echo.block == block);
+        self.echoes = others;
+        let own: Vec<Echo> = own;
+        for Echo { id, block, name, arguments, was_last } in own {
+            let change = self.echoed(block, name.as_deref(), &arguments, was_last)?;
+            if let (Some(change), Some(item)) = (change, self.queued(id)) {
+                item.changes.push(change);
+            }
+        }
+        Ok(())
     }
 
     fn stop(&mut self, item: &mut Item, reason: &str, value: Option<ValueId>, blocks: &RangeInclusive<u64>) {
@@ -504,25 +664,29 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
         if self.context.judged && item.id != PieceId::MAX {
             self.ending = self.ending.or(Some(item.id));
         }
-        let denied = self.completion.tools_denied.len() as u64;
-        let truth = match reason {
-            "tool_use" => Some("end_turn"),
-            "tool_calls" => Some("stop"),
-            _ => None,
-        };
-        if let (Some(truth), Some(_)) = (truth, value)
-            && denied > 0
-            && denied == self.calls_seen
-        {
-            item.changes.push(Change::Text { value, range: 0..reason.len(), text: truth.to_owned() });
+        match value {
+            // Whether any call is left is not known yet.
+            Some(value) if self.is_parked() => self.stops.push((item.id, reason.to_owned(), value)),
+            value => item.changes.extend(self.true_reason(reason, value)),
         }
         self.completion.stop_reason = Some(reason.to_owned());
     }
 
+    /// The change that keeps a stop reason true where every call was refused.
+    fn true_reason(&self, reason: &str, value: Option<ValueId>) -> Option<Change> {
+        let denied = self.completion.tools_denied.len() as u64;
+        let truth = match reason {
+            "tool_use" => "end_turn",
+            "tool_calls" => "stop",
+            _ => return None,
+        };
+        let value = Some(value.filter(|_| denied > 0 && denied == self.calls_seen)?);
+        Some(Change::Text { value, range: 0..reason.len(), text: truth.to_owned() })
+    }
+
     /// Whatever is still open will not be continued.
     fn settle_everything(&mut self) {
-        let mut nothing =
-            Item { id: PieceId::MAX, unit: Unit::empty(), lanes: Vec::new(), changes: Vec::new() };
+        let mut nothing = Item::nothing();
         self.settle_before(&mut nothing, &(0..=u64::MAX));
     }
 
@@ -548,12 +712,21 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
                 arguments: &arguments,
                 index: call.index,
                 of: self.calls_seen,
+                origin: call.group.as_deref().map_or(Origin::Model, |group| Origin::Agent { group }),
             };
-            decide(self.context.asker, self.context.tools, &proposed)
+            decide(self.context.asker, self.context.tools, &proposed, &mut self.completion.approvals)
         } else {
             ToolVerdict::Release
         };
+        self.conclude_call(current, block, call, verdict);
+    }
+
+    fn conclude_call(&mut self, current: &mut Item, block: u64, call: OpenCall, verdict: ToolVerdict) {
+        let written = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
         match verdict {
+            ToolVerdict::Park(ticket) => self.parked.push(ParkedCall { block, call, ticket }),
+            // What it says is put back and masked like the texts of any event.
+            ToolVerdict::Release if call.group.is_some() => self.completion.tools_called.push(call.name),
             ToolVerdict::Release => {
                 self.completion.tools_called.push(call.name.clone());
                 let released = changed_arguments(self.context, written, &mut self.completion.tally);
@@ -592,7 +765,8 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
     fn settled_until(&self) -> PieceId {
         let lanes = self.lanes.values().filter_map(|lane| lane.holdback.first_unsettled());
         let calls = self.calls.values().map(|call| call.start);
-        lanes.chain(calls).chain(self.ending).min().unwrap_or(PieceId::MAX)
+        let parked = self.parked.iter().map(|parked| parked.call.start);
+        lanes.chain(calls).chain(parked).chain(self.ending).min().unwrap_or(PieceId::MAX)
     }
 
     fn release(&mut self, out: &mut BytesMut) -> Result<(), Refusal> {

@@ -349,6 +349,13 @@ impl Unit {
                 let payload = format!("{{\"bytes\":{}}}", quote(&STANDARD.encode(json)));
                 event_stream::event("chunk", payload.as_bytes())
             }
+            // What is left of the actions an agent returns, or a text in their place.
+            Carrier::Frame(frame) if frame.header(":event-type") == Some("returnControl") => {
+                let document = Document::parse(json.as_bytes(), JsonLimits::default());
+                let is_text = document.is_ok_and(|document| document.get(document.root(), "bytes").is_some());
+                let kind = if is_text { "chunk" } else { "returnControl" };
+                event_stream::event(kind, json.as_bytes())
+            }
             Carrier::Frame(_) => event_stream::event("contentBlockDelta", json.as_bytes()),
             Carrier::Sse(event) => {
                 let named = !event.event_name().is_empty();

@@ -8,15 +8,59 @@ use hardpan_inference::codec::{Answer, Restorable};
 use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, Kind, ValueId};
 use hardpan_inference::operation::BodyShape;
+use hardpan_telemetry::audit::AuditApproval;
 
 use super::{AnswerContext, Completion, Words, is_name_of_thing};
+use crate::approvals::{self, Approvals, Ticket};
 use crate::payload::Payload;
 use crate::refusal::Refusal;
-use crate::tools::{ProposedCall, ToolVerdict, decide};
+use crate::tools::{Origin, ProposedCall, ToolVerdict, decide};
+
+/// What is said about the calls of one answer, in their order. Each is asked about once, however often the answer is
+/// read: people may take their time over one.
+#[derive(Default)]
+pub struct Verdicts {
+    calls: Vec<ToolVerdict>,
+    notes: Vec<AuditApproval>,
+}
+
+impl Verdicts {
+    /// Calls that wait for people.
+    pub fn parked(&self) -> impl Iterator<Item = &Ticket> {
+        self.calls.iter().filter_map(|verdict| match verdict {
+            ToolVerdict::Park(ticket) => Some(&**ticket),
+            ToolVerdict::Release | ToolVerdict::Replace(_) => None,
+        })
+    }
+
+    /// Asks anew about calls that wait.
+    pub fn resume(&mut self, context: &AnswerContext<'_>) {
+        for verdict in &mut self.calls {
+            if let ToolVerdict::Park(ticket) = verdict
+                && let Some(settled) = approvals::resume(context.asker, ticket, &mut self.notes)
+            {
+                *verdict = settled;
+            }
+        }
+    }
+
+    /// Calls that still wait are replaced.
+    pub fn give_up(&mut self, approvals: &Approvals) {
+        for verdict in &mut self.calls {
+            if let ToolVerdict::Park(ticket) = verdict {
+                *verdict = ToolVerdict::Replace(ticket.text(approvals));
+            }
+        }
+    }
+}
 
 /// Reads an answer of success and changes what must be changed. Bytes outside the changes stay as they came. The words
-/// are the model's own, where policy is asked about them.
-pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Completion, Words), Refusal> {
+/// are the model's own, where policy is asked about them. Where calls wait for people it is read again after them.
+pub fn process(
+    context: &AnswerContext<'_>,
+    body: &Bytes,
+    verdicts: &mut Verdicts,
+) -> Result<(Bytes, Completion, Words), Refusal> {
     let limits = context.asker.snapshot.config.limits.json;
     // Only containers and agents may answer with something else than JSON.
     let shape = context.asker.operation.body();
@@ -50,7 +94,7 @@ pub fn process(context: &AnswerContext<'_>, body: &Bytes) -> Result<(Bytes, Comp
         complete: true,
         ..Completion::default()
     };
-    let refused = refused_calls(context, &answer, &mut completion);
+    let refused = refused_calls(context, &answer, verdicts, &mut completion);
     let mut edits = answer.replace_calls(&refused);
     let mut words = Words::default();
     for text in answer.restorable() {
@@ -152,6 +196,7 @@ pub fn changed_arguments(context: &AnswerContext<'_>, arguments: &str, tally: &m
 fn refused_calls(
     context: &AnswerContext<'_>,
     answer: &Answer<'_>,
+    verdicts: &mut Verdicts,
     completion: &mut Completion,
 ) -> Vec<(ValueId, String)> {
     let mut refused = Vec::new();
@@ -161,23 +206,35 @@ fn refused_calls(
             completion.tools_called.push(call.name.clone());
             continue;
         }
-        let written = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
-        let arguments = restored_arguments(context, written);
-        let proposed = ProposedCall {
-            id: &call.id,
-            name: &call.name,
-            arguments: &arguments,
-            index: index as u64 + 1,
-            of,
+        if verdicts.calls.len() <= index {
+            let written = if call.arguments.trim().is_empty() { "{}" } else { call.arguments.as_str() };
+            let arguments = restored_arguments(context, written);
+            let proposed = ProposedCall {
+                id: &call.id,
+                name: &call.name,
+                arguments: &arguments,
+                index: index as u64 + 1,
+                of,
+                origin: Origin::Model,
+            };
+            let verdict = decide(context.asker, context.tools, &proposed, &mut verdicts.notes);
+            verdicts.calls.push(verdict);
+        }
+        let text = match verdicts.calls.get(index) {
+            Some(ToolVerdict::Release) => None,
+            Some(ToolVerdict::Replace(text)) => Some(text.clone()),
+            // What still waits is not given away.
+            Some(ToolVerdict::Park(_)) | None => Some(String::new()),
         };
-        match decide(context.asker, context.tools, &proposed) {
-            ToolVerdict::Release => completion.tools_called.push(call.name.clone()),
-            ToolVerdict::Replace(text) => {
+        match text {
+            None => completion.tools_called.push(call.name.clone()),
+            Some(text) => {
                 completion.tools_denied.push(call.name.clone());
                 refused.push((call.block, text));
             }
         }
     }
+    completion.approvals.clone_from(&verdicts.notes);
     refused
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod approvals;
 mod audit;
 mod ca;
 mod check;
@@ -37,6 +38,8 @@ enum Command {
     Scan(scan::Scan),
     /// Verify the log of records, and ask it questions.
     Audit(audit::Audit),
+    /// List what waits for people to approve it, and decide.
+    Approvals(approvals::Approvals),
     /// Issue, list and revoke callers' keys, and mint API keys from them.
     Keys(keys::Keys),
     /// Make a local certificate authority and certificates for the listener and its callers.
@@ -66,6 +69,7 @@ impl Cli {
             Command::Scan(scan) => return scan.run(),
             // It tells findings from failure by its exit status.
             Command::Audit(audit) => return audit.run(),
+            Command::Approvals(approvals) => approvals.run(),
             Command::Keys(keys) => keys.run(),
             Command::Ca(ca) => ca.run(),
             Command::Prices(prices) => prices.run(),

@@ -7,8 +7,9 @@ mod written;
 
 pub use problem::{ConfigError, Problem};
 pub use ready::{
-    App, CacheConfig, ClientCertificates, Config, CredentialsClient, CredentialsEndpointConfig,
-    EndpointConfig, Endpoints, GuardSwitches, HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig,
-    OnFull, OpaqueBody, OtlpConfig, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, TelemetryConfig,
-    TlsFiles, UnknownModel, Unresolved, matches,
+    App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CredentialsClient,
+    CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, GuardSwitches, HttpVersion,
+    IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, OtlpConfig, PolicyConfig,
+    QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig, TlsFiles, Unapproved, UnknownModel,
+    Unresolved, matches,
 };

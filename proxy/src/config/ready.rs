@@ -1,6 +1,7 @@
 //! The configuration as it runs: validated, with every default filled in and every path resolved. All mistakes are
 //! reported together.
 
+mod approvals;
 mod detection;
 mod identity;
 mod policy;
@@ -22,6 +23,7 @@ use hardpan_inference::operation::Service;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Settings, Verification};
 use hardpan_quotas::{Keeping, Limit};
+use hardpan_telemetry::audit::Rotation;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -62,6 +64,8 @@ pub struct Config {
     pub price_book: Option<PathBuf>,
     pub unknown_model: UnknownModel,
     pub records: RecordsConfig,
+    /// None: nobody can approve, so what needs it is refused.
+    pub approvals: Option<ApprovalsConfig>,
     pub telemetry: TelemetryConfig,
 }
 
@@ -111,6 +115,14 @@ pub struct PolicyConfig {
     pub poll: Duration,
     pub last_good: Option<PathBuf>,
     pub settings: Settings,
+    pub decision_log: Option<DecisionLogConfig>,
+}
+
+pub struct DecisionLogConfig {
+    pub path: PathBuf,
+    pub on_full: OnFull,
+    pub rotation: Rotation,
+    pub files_max: Option<usize>,
 }
 
 /// Where each service is.
@@ -170,10 +182,13 @@ pub struct CacheConfig {
 use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
+pub use approvals::{ApprovalsConfig, Approver};
 pub use records::RecordsConfig;
 pub use telemetry::{OtlpConfig, TelemetryConfig};
 
-pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
+pub use super::written::{
+    HttpVersion, OnFull, OpaqueBody, Resolve, Shown, Unapproved, UnknownModel, Unresolved,
+};
 
 impl Config {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
@@ -260,6 +275,8 @@ impl Builder<'_> {
         let book = written.prices.book.filter(|book| book.0 != "shipped");
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
+        let approvals =
+            written.approvals.and_then(|approvals| self.approvals(approvals, admin.flatten(), &keys));
         let records = self.records(written.records, &written.aws.region.0);
         let telemetry = self.telemetry(written.telemetry);
         Some(Config {
@@ -298,6 +315,7 @@ impl Builder<'_> {
             price_book,
             unknown_model: written.prices.unknown_model,
             records,
+            approvals,
             telemetry,
         })
     }

@@ -45,6 +45,64 @@ pub struct Written {
     pub records: Records,
     #[serde(default)]
     pub telemetry: Telemetry,
+    pub approvals: Option<Approvals>,
+}
+
+/// People who let requests and calls go on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approvals {
+    pub folder: Text,
+    pub approvers: Vec<ApproverEntry>,
+    pub ttl_s: Option<u64>,
+    pub wait_s: Option<u64>,
+    pub wait_s_max: Option<u64>,
+    pub waiting_max: Option<usize>,
+    pub kept_max: Option<usize>,
+    pub pending_per_app_max: Option<usize>,
+    #[serde(default)]
+    pub unapproved: Unapproved,
+    #[serde(default)]
+    pub arguments: Shown,
+    /// Where approvers find an approval; `{id}` stands for it.
+    pub url: Option<Text>,
+    /// Lets the admin port be another address than loopback.
+    #[serde(default)]
+    pub beyond_loopback: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproverEntry {
+    pub name: Text,
+    pub token: Text,
+    pub groups: Vec<Text>,
+    /// The end users they are, whose calls they cannot approve.
+    #[serde(default)]
+    pub users: Vec<Text>,
+    /// The apps they speak for, whose calls they cannot approve.
+    #[serde(default)]
+    pub apps: Vec<Text>,
+}
+
+/// What becomes of an answer with a call nobody has approved in time.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Unapproved {
+    /// It is refused, and kept for when it is asked for again.
+    #[default]
+    Refuse,
+    /// A text stands in the call's place.
+    Replace,
+}
+
+/// What approvers are shown of a call's arguments.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Shown {
+    #[default]
+    Redacted,
+    None,
 }
 
 #[derive(Deserialize)]
@@ -370,6 +428,26 @@ pub struct Policy {
     pub last_good: Option<Text>,
     pub evaluation_limit_ms: Option<u64>,
     pub memo_entries_max: Option<u64>,
+    pub decision_log: Option<DecisionLog>,
+}
+
+/// Where decisions are written with what they were about.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionLog {
+    pub path: Text,
+    #[serde(default)]
+    pub on_full: OnFull,
+    pub rotate: Option<DecisionLogRotate>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionLogRotate {
+    pub bytes_max: Option<u64>,
+    pub hours_max: Option<u32>,
+    /// Files put aside that are kept.
+    pub files_max: Option<usize>,
 }
 
 /// How a bundle that is not on this machine is fetched.

@@ -176,13 +176,17 @@ fn injection(session: &mut Session<'_>, sample: &Sample) -> Seen {
 }
 
 fn tools(session: &mut Session<'_>, sample: &Sample) -> Seen {
-    let response = session.ask(sample, r#"[sim:tool get_weather {"city":"Oslo"}]"#)?;
+    // An agent returns control for an action rather than call a tool.
+    let is_agent = matches!(sample.operation, Operation::InvokeAgent | Operation::InvokeInlineAgent);
+    let verb = if is_agent { "return" } else { "tool" };
+    let response = session.ask(sample, &format!(r#"[sim:{verb} get_weather {{"city":"Oslo"}}]"#))?;
     must(response.status < 300, || answers::complaint(&response))?;
     let strings = Strings::of(&response)?;
     must(strings.contain("get_weather") && strings.contain("Oslo"), || "a granted call is gone".to_owned())?;
     let record = session.next_record()?;
     must(record["agent_tools_called"] == serde_json::json!(["get_weather"]), || "not recorded".to_owned())?;
-    let response = session.ask(sample, r#"[sim:tool db_query {"query":"DROP TABLE users"}]"#)?;
+    let forbidden = format!(r#"[sim:{verb} db_query {{"query":"DROP TABLE users"}}]"#);
+    let response = session.ask(sample, &forbidden)?;
     must(response.status < 300, || answers::complaint(&response))?;
     let strings = Strings::of(&response)?;
     must(!strings.contain("DROP TABLE"), || "a forbidden call came through".to_owned())?;

@@ -106,10 +106,9 @@ fn without_calls(operation: Operation) -> Option<&'static str> {
         | Operation::Responses
         | Operation::MantleResponses
         | Operation::MantleMessages
+        | Operation::InvokeAgent
+        | Operation::InvokeInlineAgent
         | Operation::InvokeModelWithBidirectionalStream => None,
-        Operation::InvokeAgent | Operation::InvokeInlineAgent => Some(
-            "an agent's actions are declared on the server or run there; returned control is no tool call",
-        ),
         Operation::InvokeHarness => Some("the harness runs its tools itself"),
         Operation::InvokeCodeInterpreter
         | Operation::InvokeBrowser

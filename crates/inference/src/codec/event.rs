@@ -7,6 +7,8 @@
 use std::ops::RangeInclusive;
 
 use super::answer::{hour_writes, service_tier, usage};
+use super::returned::{RETURN_CONTROL, Returned, returned};
+use super::shape::list;
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::request::Dialect;
 use crate::usage::{TokenUsage, Tokens};
@@ -53,6 +55,14 @@ pub enum EventKind {
     ToolEcho {
         block: u64,
         name: Option<String>,
+        arguments: String,
+    },
+    /// An action an agent asks its caller to carry out, whole. `block` is its place in the event.
+    ReturnedCall {
+        block: u64,
+        id: String,
+        group: String,
+        name: String,
         arguments: String,
     },
     /// A call in a spelling nobody here can judge.
@@ -104,6 +114,7 @@ impl<'a> Event<'a> {
             Dialect::Anthropic => event.anthropic(root),
             Dialect::OpenAiChat => event.openai_chat(root),
             Dialect::OpenAiResponses => event.openai_responses(root),
+            Dialect::Agent if event_type == RETURN_CONTROL => event.return_control(root),
             Dialect::CohereChat
             | Dialect::Plain(_)
             | Dialect::Agent
@@ -361,6 +372,25 @@ impl<'a> Event<'a> {
         // The status is no stop reason that a refused call could make untrue.
         let blocks = 0..=u64::MAX;
         self.kinds.extend(reason.map(|reason| EventKind::Stop { reason, value: None, blocks }));
+    }
+
+    /// What an agent hands back to its caller: actions to carry out, all of them at once.
+    fn return_control(&mut self, root: ValueId) {
+        let id = self.document.string_at(root, &["invocationId"]).unwrap_or_default().into_owned();
+        let inputs = list(&self.document, root, "invocationInputs");
+        for (place, input) in inputs.iter().enumerate() {
+            let kind = match returned(&self.document, *input) {
+                Some(Returned { group, name, arguments }) => {
+                    EventKind::ReturnedCall { block: place as u64, id: id.clone(), group, name, arguments }
+                }
+                None => EventKind::UnreadableCall,
+            };
+            self.kinds.push(kind);
+        }
+        match self.document.get(root, "invocationInputs") {
+            Some(inputs) if self.document.kind(inputs) == Kind::Array => self.arguments(inputs),
+            _ => self.kinds.push(EventKind::UnreadableCall),
+        }
     }
 
     fn opaque(&mut self, root: ValueId) {

@@ -3,7 +3,13 @@
 //! Where the stream's protocol gives a call events of its own, they are replaced by others; where calls travel inside
 //! shared events, their part of the JSON is.
 
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::event::chat_block;
+use super::{cut, returned};
 use crate::edit::Edit;
 use crate::json::{Document, JsonLimits, ValueId, quote};
 use crate::request::Dialect;
@@ -38,6 +44,7 @@ pub fn change_event(
     match dialect {
         Dialect::OpenAiChat => ChangedEvent::Edited(chat(document, calls, edits)),
         Dialect::OpenAiResponses => responses(document, calls, edits),
+        Dialect::Agent => actions(document, calls, edits),
         _ => match calls.first() {
             None => ChangedEvent::Edited(edits),
             Some((block, change)) => ChangedEvent::Replaced(match change {
@@ -47,6 +54,33 @@ pub fn change_event(
             }),
         },
     }
+}
+
+/// Refused actions go, and a text of the agent's stands before those that are left.
+fn actions(document: &Document<'_>, calls: &[(u64, CallChange)], edits: Vec<Edit>) -> ChangedEvent {
+    let inputs = returned::inputs(document);
+    let mut texts = Vec::new();
+    let mut gone = HashSet::new();
+    for (block, change) in calls {
+        if let CallChange::Text(text) = change {
+            texts.push(text.as_str());
+            gone.extend(usize::try_from(*block).ok().and_then(|place| inputs.get(place)).copied());
+        }
+    }
+    if texts.is_empty() {
+        return ChangedEvent::Edited(edits);
+    }
+    let text = format!("{{\"bytes\":{}}}", quote(&STANDARD.encode(texts.join("\n"))));
+    let list = document.get(document.root(), "invocationInputs").filter(|_| gone.len() < inputs.len());
+    let Some(list) = list else { return ChangedEvent::Replaced(vec![text]) };
+    let outside = edits.into_iter().filter(|edit| {
+        !gone.iter().any(|input| {
+            let range = document.range(*input);
+            range.start <= edit.range.start && edit.range.end <= range.end
+        })
+    });
+    let edits: Vec<Edit> = cut::elements(document, list, &gone).into_iter().chain(outside).collect();
+    ChangedEvent::Replaced(vec![text, edited(document, document.root(), &edits)])
 }
 
 /// A choice whose calls change has its delta written anew; all others are edited in place.

@@ -103,7 +103,7 @@ pub(super) fn tools_unreadable(dialect: Dialect, document: &Document<'_>, root: 
         Dialect::OpenAiResponses => openai::responses_tools_unreadable(document, root),
         Dialect::CohereChat => cohere::tools_unreadable(document, root),
         // An agent's tools run at the service. Those of an action group that returns control come to the caller in
-        // `returnControl` events, which pass as they came: their schemas belong to the agent, not to the body.
+        // `returnControl` events, which are decided: their schemas belong to the agent, not to the body.
         Dialect::Agent => false,
         Dialect::Converse | Dialect::Nova => {
             let more = document.get(root, "additionalModelRequestFields");

@@ -20,6 +20,7 @@ mod reasoning;
 mod request;
 mod results;
 mod retrieval;
+mod returned;
 mod rewrite;
 mod shape;
 #[cfg(test)]

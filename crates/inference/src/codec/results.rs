@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::request::Request;
+use super::returned::api_name;
 use super::shape::{list, word};
 use crate::json::{Document, Kind, ValueId};
 use crate::request::Dialect;
@@ -141,10 +142,10 @@ impl Found<'_, '_> {
                     .into_iter()
                     .find_map(|name| document.get(result, name))
                     .unwrap_or(result);
-                let name = ["function", "apiPath", "actionGroup"]
-                    .into_iter()
-                    .find_map(|name| document.string_at(inner, &[name]))
-                    .map(|name| name.into_owned());
+                let api = document.string_at(inner, &["apiPath"]);
+                let api = api.map(|path| api_name(&word(document, inner, "httpMethod"), &path));
+                let named = |name| document.string_at(inner, &[name]).map(|name| name.into_owned());
+                let name = named("function").or(api).or_else(|| named("actionGroup"));
                 let failed = word(document, inner, "responseState") == "FAILURE";
                 self.add(result, "", name, failed);
             }

@@ -13,7 +13,7 @@ const DIGITS_MAX: usize = 12;
 const FILES_MAX: usize = 100_000;
 
 /// The name of a file that was rotated away.
-pub(super) fn rotated_path(log: &Path, number: u64) -> PathBuf {
+pub(crate) fn rotated_path(log: &Path, number: u64) -> PathBuf {
     suffixed(log, &format!("{number:0DIGITS_MIN$}"))
 }
 
@@ -32,7 +32,7 @@ pub(super) fn shipped_path(log: &Path, name: &str) -> PathBuf {
     suffixed(log, &format!("shipped-{name}"))
 }
 
-pub(super) fn suffixed(log: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn suffixed(log: &Path, suffix: &str) -> PathBuf {
     let mut name = log.file_name().map(OsString::from).unwrap_or_default();
     name.push(".");
     name.push(suffix);
@@ -40,7 +40,7 @@ pub(super) fn suffixed(log: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The files that were rotated away, oldest first, by their numbers.
-pub(super) fn rotated(log: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+pub(crate) fn rotated(log: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     let Some(name) = log.file_name() else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder(log))? {
@@ -75,11 +75,11 @@ fn split_number(name: &str) -> Option<(&str, u64)> {
 }
 
 /// Makes renames in the log's folder durable.
-pub(super) fn sync_folder(log: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(log: &Path) -> io::Result<()> {
     File::open(folder(log))?.sync_all()
 }
 
-pub(super) fn folder(log: &Path) -> &Path {
+pub(crate) fn folder(log: &Path) -> &Path {
     log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -27,7 +27,7 @@ pub(super) enum Output {
 }
 
 /// Why a file was not opened as a log.
-pub(super) enum OpenFault {
+pub(crate) enum OpenFault {
     Io(io::Error),
     /// It holds something else; it is left as it is.
     NotALog,
@@ -173,7 +173,7 @@ impl LogFile {
 }
 
 /// Opens for appending, readable by the owner alone, and for this process alone.
-fn open_locked(path: &Path) -> Result<File, OpenFault> {
+pub(crate) fn open_locked(path: &Path) -> Result<File, OpenFault> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

@@ -64,6 +64,7 @@ pub const COLUMNS: [(&str, &str); 52] = [
     ("guardrail_action", "TEXT"),
     ("tools_called", "TEXT"),
     ("tools_denied", "TEXT"),
+    ("approvals", "TEXT"),
     ("cache", "TEXT"),
     ("input_tokens", "INTEGER"),
     ("output_tokens", "INTEGER"),
@@ -309,6 +310,8 @@ struct Row<'a> {
     #[serde(borrow, default)]
     tools_denied: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    approvals: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     cache: Option<Cache<'a>>,
     #[serde(default)]
     input_tokens: Option<u64>,
@@ -434,6 +437,7 @@ impl Row<'_> {
             &self.guardrail_action.as_deref(),
             &raw(self.agent_tools_called),
             &raw(self.tools_denied),
+            &raw(self.approvals),
             &self.cache.as_ref().and_then(|cache| cache.result.as_deref()),
             &count(self.input_tokens),
             &count(self.output_tokens),

@@ -52,6 +52,8 @@ pub struct AuditRecord {
     pub guardrail_units: u64,
     pub agent_tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
+    /// What people were asked about, and what they said.
+    pub approvals: Vec<AuditApproval>,
     pub retrieved_documents: u64,
     pub cache: AuditCache,
     pub input_tokens: Tokens,
@@ -95,6 +97,17 @@ pub struct AuditDecision {
     pub bundle_revision: Option<String>,
     /// Rules that would have acted, were they enforced.
     pub shadow: Vec<String>,
+}
+
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct AuditApproval {
+    pub id: String,
+    /// The question it is about.
+    pub action: String,
+    /// `pending`, `granted`, `denied` or `expired` as a request met it; `approved` or `denied` where somebody decided.
+    pub state: &'static str,
+    /// Who decided, as configured. `None` in the record of a request.
+    pub by: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -158,7 +171,7 @@ mod tests {
             keys(&written).join(" "),
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
              inspected content_elsewhere model_requested model_served region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
-             guardrail_units agent_tools_called tools_denied retrieved_documents cache input_tokens \
+             guardrail_units agent_tools_called tools_denied approvals retrieved_documents cache input_tokens \
              output_tokens cache_read_tokens cache_write_tokens usage_source estimated_cost_usd \
              cost_breakdown price_as_of latency_ms time_to_first_token_ms overhead_us stop_reason status \
              error user_feedback"

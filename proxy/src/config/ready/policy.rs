@@ -4,14 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use hardpan_policies::{KeyError, Mode, Settings, Source, Verification};
+use hardpan_telemetry::audit::Rotation;
 use zeroize::Zeroizing;
 
 use super::super::text::Text;
 use super::super::written;
-use super::{Builder, PolicyConfig};
+use super::{Builder, DecisionLogConfig, PolicyConfig};
 use crate::reload::{Access, Address, BundleSource, Remote};
 
 const POLL_S: u64 = 60;
+const ROTATE_BYTES_MIN: u64 = 1 << 20;
 const POLL_S_MAX: u64 = 86_400;
 
 impl Builder<'_> {
@@ -47,7 +49,42 @@ impl Builder<'_> {
             memo_entries_max: written.memo_entries_max.unwrap_or(10_000),
         };
         let poll = Duration::from_secs(poll_s);
-        Some(PolicyConfig { source: source?, data, verification, poll, last_good, settings })
+        let decision_log = written.decision_log.map(|log| self.decision_log(log));
+        Some(PolicyConfig { source: source?, data, verification, poll, last_good, settings, decision_log })
+    }
+
+    fn decision_log(&mut self, written: written::DecisionLog) -> DecisionLogConfig {
+        let path = self.folder_path(&written.path.0);
+        if written.path.0.is_empty() || written.path.0 == "stdout" {
+            self.problem("policy.decision_log.path", "not a file", "name a file in a folder that exists");
+        }
+        let rotate = written.rotate;
+        let place = |member: &str| format!("policy.decision_log.rotate.{member}");
+        if let Some(rotate) = &rotate {
+            if rotate.bytes_max.is_some_and(|bytes| bytes < ROTATE_BYTES_MIN) {
+                self.problem(place("bytes_max"), "under 1 MiB", "write at least 1048576");
+            }
+            if rotate.hours_max == Some(0) {
+                self.problem(place("hours_max"), "zero", "write at least 1, or leave it out");
+            }
+            if rotate.files_max == Some(0) {
+                self.problem(place("files_max"), "zero", "write at least 1, or leave it out to keep all");
+            }
+            if rotate.bytes_max.is_none() && rotate.hours_max.is_none() {
+                let fix = "write bytes_max, hours_max or both";
+                self.problem("policy.decision_log.rotate", "says not when", fix);
+            }
+        }
+        let hours = |hours: u32| Duration::from_secs(u64::from(hours) * 3600);
+        DecisionLogConfig {
+            path,
+            on_full: written.on_full,
+            rotation: Rotation {
+                bytes_max: rotate.as_ref().and_then(|rotate| rotate.bytes_max),
+                age_max: rotate.as_ref().and_then(|rotate| rotate.hours_max).map(hours),
+            },
+            files_max: rotate.and_then(|rotate| rotate.files_max),
+        }
     }
 
     /// None where a problem was noted.
