@@ -86,9 +86,10 @@ pub async fn exchange(
     }
     let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
     draft.stage("policy");
-    let reservation = reserve(&asker, &cleared, draft)?;
+    let reservation = reserve(&asker, &clearance, &cleared, draft).await?;
     let mut session = Session {
         asker: &asker,
+        begun: &clearance,
         max_tokens: cleared.max_tokens,
         chain,
         vault: Vault::new(asker.redaction_keys(&conversation)),
@@ -149,6 +150,8 @@ impl End {
 
 struct Session<'a> {
     asker: &'a Asker<'a>,
+    /// What policy said when it began.
+    begun: &'a Clearance,
     /// How long one answer may be: written into the session's start.
     max_tokens: u64,
     chain: ChainVerifier,
@@ -173,10 +176,13 @@ impl Session<'_> {
         let snapshot = self.asker.snapshot;
         downstream.be_patient(snapshot.config.limits.upstream_read_timeout);
         draft.attempts = 1;
-        let opened = forward::open(self.asker, clearance, cleared).await;
+        let opened = forward::open(self.asker, clearance, cleared, draft).await;
         let (mut upstream, mut signer) = match opened {
             Ok(opened) => opened,
-            Err(refusal) => return End::Refused(refusal),
+            Err(refusal) => {
+                draft.call_failed(&refusal);
+                return End::Refused(refusal);
+            }
         };
         let (mut said, mut heard) = (FrameDecoder::default(), FrameDecoder::default());
         let mut speaking = true;
@@ -185,6 +191,7 @@ impl Session<'_> {
                 biased;
                 piece = upstream.next() => match piece {
                     Ok(Said::Head { status, headers }) if status == 200 => {
+                        draft.call_answered(status, 1);
                         let mut headers = end_to_end(&headers);
                         add_own_headers(&mut headers, draft);
                         draft.status = status;
@@ -193,6 +200,7 @@ impl Session<'_> {
                         }
                     }
                     Ok(Said::Head { status, headers }) => {
+                        draft.call_answered(status, 1);
                         return self.turned_away(status, &headers, upstream, downstream, draft).await;
                     }
                     Ok(Said::Piece(piece)) => {
@@ -313,7 +321,7 @@ impl Session<'_> {
         if !inspection.signals.findings.is_empty() || inspection.signals.injection > 0.0 {
             draft.inspection(&inspection, snapshot.config.guards.injection);
             let clearance = self.asker.clear(&request, &inspection, draft)?;
-            if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens) {
+            if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens, self.begun) {
                 return Err(Refusal::Unenforceable { obligation });
             }
             self.redaction.merge(crate::answer::redaction(&clearance));

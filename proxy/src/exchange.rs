@@ -20,6 +20,7 @@ use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools, session};
 use crate::config::{OpaqueBody, matches};
 use crate::downstream::Downstream;
+use crate::forward::Prepared;
 use crate::identity::{self, Claim, SignedBody};
 use crate::payload::Payload;
 use crate::record::Draft;
@@ -27,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
-use crate::{duplex, forward, models, route, settlement};
+use crate::{allowance, duplex, forward, models, route, settlement};
 
 /// What a model says that does not answer: another one may.
 const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
@@ -176,7 +177,7 @@ async fn attempt(
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
 
-    let reservation = reserve(asker, &cleared, draft)?;
+    let reservation = reserve(asker, clearance, &cleared, draft).await?;
     let unreadable_tools = request.facts.tools_unreadable;
     let dialect = cleared.dialect;
     let redaction = crate::answer::redaction(clearance);
@@ -375,17 +376,39 @@ fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
     tools.map(|tool| DeclaredTool { name: tool.name.clone(), schema: tool.schema.map(schema) }).collect()
 }
 
-/// Takes what the request may use at most out of every limit that applies.
-pub fn reserve(asker: &Asker<'_>, cleared: &ClearedRequest, draft: &Draft) -> Result<Reservation, Refusal> {
+/// Takes what the request may use at most out of every limit that applies, and notes what is left for the caller.
+pub async fn reserve(
+    asker: &Asker<'_>,
+    clearance: &Clearance,
+    cleared: &ClearedRequest,
+    draft: &mut Draft,
+) -> Result<Reservation, Refusal> {
     let worst = settlement::worst_case(asker, cleared)?;
+    // Each model of a route is paid for by itself.
+    draft.reservations += 1;
+    let request = format!("{} {}", draft.request_id, draft.reservations);
     let demand = Demand {
         principal: asker.principal,
         model: asker.model,
         tokens: worst.tokens,
         nano_usd: worst.nano_usd,
+        request: &request,
+        extra: &clearance.limits(),
     };
-    asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).map_err(|exceeded| {
-        hardpan_telemetry::metrics::quota_denied(&exceeded.limit, exceeded.unit.name());
+    let reserved = asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).await;
+    if asker.snapshot.config.quota.tells_callers {
+        let limits = match &reserved {
+            Ok(reservation) => reservation.left(),
+            Err(exceeded) => exceeded.status.iter().cloned().collect(),
+        };
+        draft
+            .headers
+            .extend(allowance::headers(&limits).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    reserved.map_err(|exceeded| {
+        if !exceeded.gone {
+            hardpan_telemetry::metrics::quota_denied(exceeded.name_told(), exceeded.unit.name());
+        }
         Refusal::Quota(exceeded)
     })
 }
@@ -412,7 +435,7 @@ async fn answer(
     draft.attempts = 1;
     let sent = tokio::select! {
         biased;
-        sent = send(context.asker, clearance, cleared, reservation) => sent,
+        sent = send(context.asker, clearance, cleared, reservation, draft) => sent,
         () = downstream.left() => return respond::left(Completion::default(), draft).into(),
         () = respond::until(context.deadline) => {
             return Outcome::unanswered(Refusal::Upstream(UpstreamError::Timeout)).into();
@@ -423,7 +446,11 @@ async fn answer(
             let outcome = Outcome { completion: Completion::default(), reached_model: false, failure: None };
             Tried { outcome, passed_on: true }
         }
-        Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await.into(),
+        Ok(answer) => {
+            let outcome = respond::from_upstream(context, answer, key, downstream, draft).await;
+            draft.call_ended();
+            outcome.into()
+        }
         Err(refusal) => {
             let passed_on = may_pass_on && matches!(refusal, Refusal::Upstream(_));
             Tried { outcome: Outcome::unanswered(refusal), passed_on }
@@ -437,20 +464,33 @@ async fn send(
     clearance: &Clearance,
     cleared: &ClearedRequest,
     reservation: &Reservation,
+    draft: &mut Draft,
 ) -> Result<UpstreamAnswer, Refusal> {
     let snapshot = asker.snapshot;
     let prepare = || {
         forward::prepare(snapshot, asker.target, asker.region, asker.headers, clearance, cleared, reservation)
     };
-    let prepared = prepare()?;
-    let answer = forward::send(snapshot, &prepared).await?;
+    let mut prepared = prepare()?;
+    let answer = traced(snapshot, &mut prepared, draft).await?;
     if !forward::repaired(snapshot, prepared.signed(), &answer).await {
         return Ok(answer);
     }
     let attempts = answer.attempts;
     drop(answer);
-    let mut answer = forward::send(snapshot, &prepare()?).await?;
+    let mut answer = traced(snapshot, &mut prepare()?, draft).await?;
     answer.attempts += attempts;
+    Ok(answer)
+}
+
+/// Sends under a span of its own.
+async fn traced(
+    snapshot: &Snapshot,
+    prepared: &mut Prepared,
+    draft: &mut Draft,
+) -> Result<UpstreamAnswer, Refusal> {
+    prepared.carry(draft.call_began(&prepared.address(snapshot)?));
+    let answer = forward::send(snapshot, prepared).await.inspect_err(|refusal| draft.call_failed(refusal))?;
+    draft.call_answered(answer.status, answer.attempts);
     Ok(answer)
 }
 

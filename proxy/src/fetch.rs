@@ -1,5 +1,5 @@
-//! One bounded GET of something the configuration names: a bundle of policies, a set of keys. Over TLS, or in the clear
-//! from this machine only.
+//! One bounded GET of something the configuration names (a bundle of policies, a set of keys), or one POST of a message
+//! to operators. Over TLS, or in the clear from this machine only.
 //!
 //! No redirect is followed, since it would lead a token or a signature elsewhere. Nothing is kept: whoever asks decides
 //! when, with which headers, and what becomes of the answer.
@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Uri;
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
@@ -22,7 +23,7 @@ const ERROR_BYTES_MAX: usize = 64 << 10;
 const ETAG_BYTES_MAX: usize = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum GetError {
+pub enum CallError {
     #[error("{0}")]
     Unreachable(&'static str),
     #[error("the answer is too large")]
@@ -80,13 +81,13 @@ impl Address {
 }
 
 /// What is asked for, and how much of it is taken.
-pub struct Get<'g> {
-    pub address: &'g Address,
+pub struct Call<'c> {
+    pub address: &'c Address,
     /// The CA of the address, where it is a private one.
-    pub ca: Option<&'g Path>,
+    pub ca: Option<&'c Path>,
     /// The media types that are taken.
     pub accept: &'static str,
-    pub headers: &'g [(String, String)],
+    pub headers: &'c [(String, String)],
     pub body_bytes_max: usize,
     /// From the first look for the host to the last byte of the answer.
     pub within: Duration,
@@ -112,17 +113,27 @@ pub fn is_authority(path: &Path) -> bool {
     only && certificates.is_some_and(usable)
 }
 
-impl Get<'_> {
-    pub async fn send(&self) -> Result<Answer, GetError> {
-        let answer = tokio::time::timeout(self.within, self.ask()).await;
-        answer.map_err(|_| GetError::Unreachable("it took too long"))?
+impl Call<'_> {
+    pub async fn get(&self) -> Result<Answer, CallError> {
+        self.timed(None).await
     }
 
-    async fn ask(&self) -> Result<Answer, GetError> {
+    /// Posts a message, and tells the answer's status.
+    pub async fn post(&self, body: Bytes) -> Result<u16, CallError> {
+        self.timed(Some(body)).await.map(|answer| answer.status)
+    }
+
+    async fn timed(&self, body: Option<Bytes>) -> Result<Answer, CallError> {
+        let answer = tokio::time::timeout(self.within, self.ask(body)).await;
+        answer.map_err(|_| CallError::Unreachable("it took too long"))?
+    }
+
+    /// With a body it is a POST, whose answer is not read.
+    async fn ask(&self, body: Option<Bytes>) -> Result<Answer, CallError> {
         let address = self.address;
         let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await.ok();
         let found = found.and_then(|mut addresses| addresses.next());
-        let found = found.ok_or(GetError::Unreachable("the host has no address"))?;
+        let found = found.ok_or(CallError::Unreachable("the host has no address"))?;
         let mut options = ConnectorOptions::new(1);
         options.ca_file = self.authority_file().await?;
         let connector: Connector = Connector::new(Some(options));
@@ -130,39 +141,47 @@ impl Get<'_> {
         peer.options.alpn = ALPN::H1;
         peer.options.total_connection_timeout = Some(self.within);
         let connected = connector.get_http_session(&peer).await;
-        let unreachable = |_| GetError::Unreachable("the host could not be reached");
+        let unreachable = |_| CallError::Unreachable("the host could not be reached");
         let (mut session, _) = connected.map_err(unreachable)?;
-        let broken = |_| GetError::Unreachable("the connection broke");
+        let broken = |_| CallError::Unreachable("the connection broke");
         let own = [
             ("host", address.authority.as_str()),
             ("accept", self.accept),
             ("accept-encoding", "identity"),
             ("connection", "close"),
         ];
-        let count = Some(own.len() + self.headers.len());
-        let mut head = RequestHeader::build("GET", address.path.as_bytes(), count).map_err(broken)?;
+        let count = Some(own.len() + self.headers.len() + 1);
+        let method = if body.is_some() { "POST" } else { "GET" };
+        let mut head = RequestHeader::build(method, address.path.as_bytes(), count).map_err(broken)?;
         let given = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.into_iter().chain(given.filter(|(name, _)| *name != "host")) {
             head.append_header(name.to_owned(), value).map_err(broken)?;
         }
         session.set_read_timeout(Some(self.within));
         session.set_write_timeout(Some(self.within));
+        if let Some(body) = &body {
+            head.append_header("content-length", body.len().to_string()).map_err(broken)?;
+        }
         session.write_request_header(Box::new(head)).await.map_err(broken)?;
+        let is_post = body.is_some();
+        if let Some(body) = body {
+            session.write_request_body(body, true).await.map_err(broken)?;
+        }
         session.finish_request_body().await.map_err(broken)?;
         session.read_response_header().await.map_err(broken)?;
-        let head = session.response_header().ok_or(GetError::Unreachable("the connection broke"))?;
+        let head = session.response_header().ok_or(CallError::Unreachable("the connection broke"))?;
         let status = head.status.as_u16();
         let text =
             |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let etag = text("etag").filter(|etag| etag.len() <= ETAG_BYTES_MAX);
         let mut answer = Answer { status, etag, date: text("date").unwrap_or_default(), body: Vec::new() };
-        if status == 304 {
+        if status == 304 || is_post {
             return Ok(answer);
         }
         // An end before the declared length is an error: half of something never gets further than here.
         while let Some(piece) = session.read_response_body().await.map_err(broken)? {
             if status == 200 && answer.body.len() + piece.len() > self.body_bytes_max {
-                return Err(GetError::TooLarge);
+                return Err(CallError::TooLarge);
             }
             answer.body.extend_from_slice(&piece);
             if status != 200 && answer.body.len() > ERROR_BYTES_MAX {
@@ -173,12 +192,12 @@ impl Get<'_> {
     }
 
     /// The file may have changed since the start, and the connector panics where it holds no certificate.
-    async fn authority_file(&self) -> Result<Option<String>, GetError> {
+    async fn authority_file(&self) -> Result<Option<String>, CallError> {
         let Some(path) = self.ca.map(PathBuf::from) else { return Ok(None) };
         let name = path.to_string_lossy().into_owned();
         match tokio::task::spawn_blocking(move || is_authority(&path)).await {
             Ok(true) => Ok(Some(name)),
-            Ok(false) | Err(_) => Err(GetError::Unreachable("the file of its CA holds no certificates")),
+            Ok(false) | Err(_) => Err(CallError::Unreachable("the file of its CA holds no certificates")),
         }
     }
 }
@@ -211,7 +230,7 @@ mod tests {
         let address = Address::parse("https://127.0.0.1:1/x").unwrap();
         for text in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
             std::fs::write(&file, text).unwrap();
-            let get = Get {
+            let call = Call {
                 address: &address,
                 ca: Some(&file),
                 accept: "*/*",
@@ -219,8 +238,8 @@ mod tests {
                 body_bytes_max: 1,
                 within: Duration::from_secs(5),
             };
-            let error = get.send().await.err().unwrap();
-            assert_eq!(error, GetError::Unreachable("the file of its CA holds no certificates"), "{text}");
+            let error = call.get().await.err().unwrap();
+            assert_eq!(error, CallError::Unreachable("the file of its CA holds no certificates"), "{text}");
         }
         std::fs::remove_file(file).unwrap();
     }

@@ -1,6 +1,8 @@
 //! Hardpan: the policy enforcement point in front of Amazon Bedrock. Start reading at [`exchange`].
 
 pub mod admin;
+pub mod alarms;
+pub mod allowance;
 pub mod answer;
 pub mod clearance;
 pub mod cli;
@@ -15,6 +17,7 @@ pub mod identity;
 pub mod keys;
 pub mod models;
 pub mod payload;
+pub mod prices;
 pub mod record;
 pub mod refusal;
 pub mod reload;
@@ -26,4 +29,5 @@ pub mod sessions;
 pub mod settlement;
 pub mod snapshot;
 pub mod tools;
+pub mod trace;
 pub mod upstream;

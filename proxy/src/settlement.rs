@@ -2,7 +2,7 @@
 
 use hardpan_inference::operation::{Asks, Streams};
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
-use hardpan_pricing::{Tier, cost};
+use hardpan_pricing::{Cost, Tier, cost};
 use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
 use hardpan_telemetry::metrics;
 
@@ -21,10 +21,11 @@ pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, 
     if !asker.operation.generates() {
         return Ok(Spend { tokens: Tokens(0), nano_usd: 0 });
     }
-    let tokens = reservation_tokens_max(cleared.est_input_tokens, cleared.max_tokens, burndown(asker.model));
+    let output = longest_output(asker, cleared.max_tokens);
+    let tokens = reservation_tokens_max(cleared.est_input_tokens, output, burndown(asker.model));
     let worst = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
-        output: Tokens(cleared.max_tokens),
+        output: Tokens(output),
         ..TokenUsage::default()
     };
     let price = asker.snapshot.prices.price_in(asker.model, Tier::Standard, asker.region);
@@ -35,6 +36,15 @@ pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, 
         (None, _) if asker.operation.asks() == Asks::EndpointInvoke => Ok(Spend { tokens, nano_usd: 0 }),
         (None, UnknownModel::Refuse) => Err(Refusal::UnpricedModel),
     }
+}
+
+/// The bound the request goes out with, or the one that answers to this app have kept to so far.
+fn longest_output(asker: &Asker<'_>, max_tokens: u64) -> u64 {
+    let Asker { snapshot, principal, model, .. } = asker;
+    if !snapshot.config.quota.learns_output {
+        return max_tokens;
+    }
+    snapshot.ledger.outputs.bound(&principal.team, &principal.app, model.base(), max_tokens)
 }
 
 /// Settles the reservation by what was used, and notes it. Always reached, however the exchange ended.
@@ -55,8 +65,12 @@ pub fn settle(
     if let Some(decision) = &completion.judged {
         draft.aside(decision);
     }
+    let quota = &asker.snapshot.config.quota;
     if !outcome.reached_model {
-        ledger.release(reservation);
+        match kept_answer(asker, outcome, draft) {
+            Some(spend) if quota.charges_cache_hits => ledger.settle(reservation, spend),
+            _ => ledger.release(reservation),
+        }
         return;
     }
     if !asker.operation.generates() {
@@ -67,21 +81,37 @@ pub fn settle(
     let (usage, source) = usage_of(completion, cleared, counts_as_it_goes);
     draft.usage = usage;
     draft.usage_source = source;
+    draft.cost = price_of(asker, completion, &usage);
+    if draft.cost.is_none() {
+        metrics::unpriced(asker.operation);
+    }
+    ledger.settle(reservation, spend_of(asker, &usage, draft.cost.as_ref()));
+    let learns = quota.learns_output || quota.opens_by_what_was_learnt;
+    if learns && source == UsageSource::Reported {
+        let (team, app) = (&asker.principal.team, &asker.principal.app);
+        ledger.outputs.observe(team, app, asker.model.base(), usage.output.0);
+    }
+}
+
+fn price_of(asker: &Asker<'_>, completion: &Completion, usage: &TokenUsage) -> Option<Cost> {
     let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
     let prices = &asker.snapshot.prices;
     // A tier the book does not list costs something all the same.
     let price = prices
         .price_in(asker.model, tier, asker.region)
         .or_else(|| prices.price_in(asker.model, Tier::Standard, asker.region));
-    draft.cost = price.map(|price| cost(price, &usage));
-    if price.is_none() {
-        metrics::unpriced(asker.operation);
-    }
-    let spend = Spend {
-        tokens: usage.quota_tokens(burndown(asker.model)),
-        nano_usd: draft.cost.as_ref().map_or(0, |cost| cost.total.0),
-    };
-    ledger.settle(reservation, spend);
+    price.map(|price| cost(price, usage))
+}
+
+fn spend_of(asker: &Asker<'_>, usage: &TokenUsage, cost: Option<&Cost>) -> Spend {
+    Spend { tokens: usage.quota_tokens(burndown(asker.model)), nano_usd: cost.map_or(0, |cost| cost.total.0) }
+}
+
+/// What a kept answer cost when it was made: AWS is paid nothing for it now, and record and bill say so.
+fn kept_answer(asker: &Asker<'_>, outcome: &Outcome, draft: &Draft) -> Option<Spend> {
+    let is_kept = draft.cache == "exact" && outcome.failure.is_none();
+    let usage = outcome.completion.usage.filter(|_| is_kept)?;
+    Some(spend_of(asker, &usage, price_of(asker, &outcome.completion, &usage).as_ref()))
 }
 
 fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {

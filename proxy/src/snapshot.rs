@@ -12,12 +12,13 @@ use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
-use hardpan_quotas::Ledger;
+use hardpan_quotas::{Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
+use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
-use crate::config::{Config, OnFull, RecordsConfig};
+use crate::config::{Config, OnFull, OtlpConfig, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub prices: PriceBook,
     pub schemas: SchemaCache,
     pub records: AuditLog,
+    /// None: nothing is sent to a collector.
+    pub otlp: Option<Otlp>,
     pub admission: Admission,
 }
 
@@ -68,8 +71,12 @@ pub enum StartError {
     PricesRead(std::io::Error),
     #[error("records cannot be written: {0}")]
     Records(#[from] AuditError),
+    #[error("traces cannot be sent: {0}")]
+    Otlp(std::io::Error),
     #[error(transparent)]
     Credentials(#[from] CredentialError),
+    #[error(transparent)]
+    Quotas(#[from] LedgerError),
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
@@ -102,6 +109,18 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
     }
 }
 
+fn otlp(otlp: &OtlpConfig) -> std::io::Result<Otlp> {
+    Otlp::start(OtlpSettings {
+        endpoint: otlp.endpoint.clone(),
+        headers: otlp.headers.clone(),
+        authorities: otlp.ca.as_ref().map(std::fs::read).transpose()?,
+        timeout: otlp.timeout,
+        sampling: otlp.sampling,
+        metrics_every: otlp.metrics_every,
+        service_name: otlp.service_name.clone(),
+    })
+}
+
 impl Parts {
     /// Builds all parts. Fails rather than start with a guard that does not work.
     pub async fn build(config: Config) -> Result<Arc<Self>, StartError> {
@@ -114,7 +133,11 @@ impl Parts {
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
+        // Limits that policy sets are kept all the same.
         let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
+        // Another one with each start: what an earlier run had leased is not this one's.
+        let (replica, _) = uuid::Uuid::new_v4().as_u64_pair();
+        let ledger = Ledger::open(limits, config.quota.keeping.clone(), replica)?;
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
@@ -134,11 +157,12 @@ impl Parts {
                 None => RedactionKey::random(),
             },
             policies,
-            ledger: Ledger::new(limits),
+            ledger,
             cache,
             prices,
             schemas: SchemaCache::default(),
             records,
+            otlp: config.telemetry.otlp.as_ref().map(otlp).transpose().map_err(StartError::Otlp)?,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,
         }))

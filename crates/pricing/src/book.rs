@@ -1,29 +1,42 @@
-//! The price book: what a million tokens of each class cost, per model, scope and tier, read from JSON.
+//! The price book: what a million tokens of each class cost, per model, scope and tier; what pictures, speech and
+//! queries cost beside them; and what services cost by the piece.
 //!
 //! A cell that is not listed has no price. Nothing is multiplied up from a neighbouring scope or tier, as
 //! the published exceptions make any such rule wrong for some model; the caller decides what an unpriced
 //! call is. Only a cache class missing from a listed row is filled, see [`Rates`].
 
-use std::collections::HashMap;
+mod figures;
+mod written;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::usage::Tokens;
-use serde::Deserialize;
 
+use crate::day::{Day, InvalidDay};
 use crate::money::{InvalidUsd, NanoUsd};
+use crate::services::ServiceUnit;
+use written::WrittenBook;
+
+pub use figures::{Cell, Class};
 
 /// Largest price book that is read.
 pub const PRICE_BOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Days after which a book is called stale.
+pub const PRICE_BOOK_FRESH_DAYS: i64 = 7;
+/// Steps of one row; no model has more than one so far.
+const STEPS_MAX: usize = 8;
 
-const SCHEMA: &str = "hardpan_prices/1";
 const SHIPPED: &str = include_str!("../data/prices.json");
 
 /// Prices as they were on one day.
 #[derive(Debug, Clone)]
 pub struct PriceBook {
-    as_of: String,
-    source: String,
+    written: WrittenBook,
+    day: Day,
     models: HashMap<String, HashMap<Scope, ScopePrices>>,
+    services: BTreeMap<ServiceUnit, NanoUsd>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -32,14 +45,63 @@ pub enum PriceBookError {
     TooLarge,
     #[error("the price book is not JSON of the expected shape: {0}")]
     Shape(#[from] serde_json::Error),
-    #[error("the price book has schema {found:?}; this version reads {:?}", SCHEMA)]
+    #[error("the price book has schema {found:?}; this version reads {}", written::SCHEMAS.join(" and "))]
     Schema { found: String },
+    #[error("the price book's as_of: {0}")]
+    AsOf(#[from] InvalidDay),
     #[error("{model}, {scope}: no such scope")]
     Scope { model: String, scope: String },
     #[error("{model}, {scope}: {source}")]
     Rate { model: String, scope: String, source: InvalidUsd },
     #[error("{model}, {scope}: a row is two to five figures, the first two (input, output) not null")]
     Row { model: String, scope: String },
+    #[error(
+        "{model}, {scope}: long-context steps rise, are at most 8, and have figures for a tier of the row"
+    )]
+    Step { model: String, scope: String },
+    #[error("{model}, {scope}: {name:?} is nothing that is metered")]
+    Meter { model: String, scope: String, name: String },
+    #[error("services, {name:?}: no such service, or its usd is no amount")]
+    Service { name: String },
+}
+
+/// Why a call has no price. Never to be taken for a price of zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Unpriced {
+    #[error("the price book does not have the model")]
+    Model,
+    #[error("the price book has the model, and no price for where the call may be served")]
+    Scope,
+    #[error("the price book has the model there, and no price for the service tier")]
+    Tier,
+    #[error("the price book has no price for a kind of content the model counted apart from text")]
+    Meter,
+    #[error("the price book has no price for pictures of that form")]
+    Image,
+    #[error("the price book has no price for the service")]
+    Service,
+}
+
+impl Unpriced {
+    /// A closed set, fit for metric labels.
+    pub fn code(self) -> &'static str {
+        match self {
+            Unpriced::Model => "model",
+            Unpriced::Scope => "scope",
+            Unpriced::Tier => "tier",
+            Unpriced::Meter => "meter",
+            Unpriced::Image => "image",
+            Unpriced::Service => "service",
+        }
+    }
+}
+
+/// A price, and the cell it stands in.
+#[derive(Debug, Clone, Copy)]
+pub struct Quote<'book> {
+    pub price: &'book Price,
+    pub scope: &'book Scope,
+    pub tier: Tier,
 }
 
 impl PriceBook {
@@ -48,36 +110,44 @@ impl PriceBook {
         PriceBook::parse(SHIPPED)
     }
 
+    /// Reads a book of this schema or the one before.
     pub fn parse(json: &str) -> Result<PriceBook, PriceBookError> {
         if json.len() > PRICE_BOOK_BYTES_MAX {
             return Err(PriceBookError::TooLarge);
         }
-        let written: WrittenBook = serde_json::from_str(json)?;
-        if written.schema != SCHEMA {
-            return Err(PriceBookError::Schema { found: written.schema.chars().take(64).collect() });
-        }
-        let mut models = HashMap::with_capacity(written.models.len());
-        for (model, scopes) in written.models {
-            let mut prices = HashMap::with_capacity(scopes.len());
-            for (scope, row) in scopes {
-                let Some(key) = Scope::from_name(&scope) else {
-                    return Err(PriceBookError::Scope { model, scope });
-                };
-                let row = ScopePrices::from_written(&row).map_err(|fault| fault.at(&model, &scope))?;
-                prices.insert(key, row);
-            }
-            models.insert(model, prices);
-        }
-        Ok(PriceBook { as_of: written.as_of, source: written.source, models })
+        PriceBook::from_written(WrittenBook::parse(json)?)
+    }
+
+    fn from_written(written: WrittenBook) -> Result<PriceBook, PriceBookError> {
+        let day = Day::parse(&written.as_of)?;
+        Ok(PriceBook { models: written.prices()?, services: written.service_prices()?, day, written })
+    }
+
+    fn written(&self) -> &WrittenBook {
+        &self.written
+    }
+
+    /// The book as a file of the newest schema, rows and members in order, so that two books can be compared by line.
+    pub fn to_json(&self) -> Result<String, PriceBookError> {
+        self.written.to_json()
     }
 
     /// The day these prices were taken, `2026-11-13`.
     pub fn as_of(&self) -> &str {
-        &self.as_of
+        &self.written.as_of
+    }
+
+    pub fn day(&self) -> Day {
+        self.day
     }
 
     pub fn source(&self) -> &str {
-        &self.source
+        &self.written.source
+    }
+
+    /// Whether the book is older than a week, or dated after today: a wrong date must not make a book look fresh.
+    pub fn is_stale(&self, today: Day) -> bool {
+        !(0..=PRICE_BOOK_FRESH_DAYS).contains(&today.days_since(self.day))
     }
 
     /// Base ids of all models with a price, in no order. A closed set, fit for metric labels.
@@ -90,36 +160,56 @@ impl PriceBook {
         self.models.contains_key(model.base())
     }
 
-    /// The price of a call by this id. `None` for an unknown model, scope or tier: never priced at zero. The
-    /// region is the ARN's, where the id is one.
+    /// The price of a call by this id, text being all it uses. `None` for an unknown model, scope or tier, and for a
+    /// model that charges for more than text, whose cost [`quote`](Self::quote) and [`bill`](crate::bill) tell:
+    /// never priced at zero. The region is the ARN's, where the id is one.
     pub fn price(&self, model: &ModelId, tier: Tier) -> Option<&Price> {
-        self.find(model, tier, model.region())
+        let quote = self.find(model, tier, model.region()).ok()?;
+        Some(quote.price).filter(|price| price.is_for_text_alone())
     }
 
     /// The same for a call sent to a known region: some in-region figures differ by region.
     pub fn price_in(&self, model: &ModelId, tier: Tier, region: &str) -> Option<&Price> {
+        let quote = self.quote(model, tier, region).ok()?;
+        Some(quote.price).filter(|price| price.is_for_text_alone())
+    }
+
+    /// The same, with the cell it was found in, or why there is none.
+    pub fn quote(&self, model: &ModelId, tier: Tier, region: &str) -> Result<Quote<'_>, Unpriced> {
         self.find(model, tier, model.region().or(Some(region)))
     }
 
-    fn find(&self, model: &ModelId, tier: Tier, region: Option<&str>) -> Option<&Price> {
-        let scopes = self.models.get(model.base())?;
-        let cell = |scope: &Scope| scopes.get(scope).and_then(|prices| prices.tier(tier));
-        match model.scope() {
-            Some("global") => cell(&Scope::Global),
-            Some(prefix) => cell(&Scope::Geographic(prefix.to_owned())),
-            None => region
-                .and_then(|region| cell(&Scope::Region(region.to_owned())))
-                .or_else(|| cell(&Scope::InRegion)),
+    /// What a piece of a service costs.
+    pub fn service(&self, unit: ServiceUnit) -> Option<NanoUsd> {
+        self.services.get(&unit).copied()
+    }
+
+    fn find(&self, model: &ModelId, tier: Tier, region: Option<&str>) -> Result<Quote<'_>, Unpriced> {
+        let scopes = self.models.get(model.base()).ok_or(Unpriced::Model)?;
+        let candidates = match model.scope() {
+            Some("global") => [Some(Scope::Global), None],
+            Some(prefix) => [Some(Scope::Geographic(prefix.to_owned())), None],
+            None => [region.map(|region| Scope::Region(region.to_owned())), Some(Scope::InRegion)],
+        };
+        let mut is_served = false;
+        for scope in candidates.into_iter().flatten() {
+            let Some((scope, prices)) = scopes.get_key_value(&scope) else { continue };
+            is_served = true;
+            if let Some(price) = prices.tier(tier) {
+                return Ok(Quote { price, scope, tier });
+            }
         }
+        Err(if is_served { Unpriced::Tier } else { Unpriced::Scope })
     }
 }
 
 /// The service tier a call was made in. The one really used is in the answer: bill by that.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
     Standard,
     Priority,
     Flex,
+    Ultrafast,
     /// Capacity bought ahead has no price per token; its calls are valued at the standard rate, so that they
     /// still count against a budget.
     Reserved,
@@ -127,12 +217,16 @@ pub enum Tier {
 }
 
 impl Tier {
+    /// Tiers that have figures of their own.
+    pub const PRICED: [Tier; 5] = [Tier::Standard, Tier::Priority, Tier::Flex, Tier::Ultrafast, Tier::Batch];
+
     /// Reads the service's names; `batch` is ours, as a batch job has no tier.
     pub fn from_name(name: &str) -> Option<Tier> {
         match name {
             "default" => Some(Tier::Standard),
             "priority" => Some(Tier::Priority),
             "flex" => Some(Tier::Flex),
+            "ultrafast" => Some(Tier::Ultrafast),
             "reserved" => Some(Tier::Reserved),
             "batch" => Some(Tier::Batch),
             _ => None,
@@ -144,6 +238,7 @@ impl Tier {
             Tier::Standard => "default",
             Tier::Priority => "priority",
             Tier::Flex => "flex",
+            Tier::Ultrafast => "ultrafast",
             Tier::Reserved => "reserved",
             Tier::Batch => "batch",
         }
@@ -151,20 +246,32 @@ impl Tier {
 }
 
 /// One cell of the book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
     pub rates: Rates,
-    /// Rates of a prompt above a size, where the model has such a step.
-    pub long_context: Option<LongContext>,
+    /// Rates of a prompt above a size, by rising size, where the model has such steps.
+    pub steps: Vec<LongContext>,
+    /// Nano-dollars per million tokens of speech, per picture, per query.
+    pub meters: BTreeMap<Meter, NanoUsd>,
+    /// Nano-dollars per picture made, by the form the service prices: `1024x1024/standard`.
+    pub images: BTreeMap<String, NanoUsd>,
 }
 
 impl Price {
+    /// A price of text alone, the same for every size of prompt.
+    pub fn flat(rates: Rates) -> Price {
+        Price { rates, steps: Vec::new(), meters: BTreeMap::new(), images: BTreeMap::new() }
+    }
+
+    /// Whether nothing but text is charged for: else text's tokens tell a part of the cost.
+    pub fn is_for_text_alone(&self) -> bool {
+        self.meters.is_empty() && self.images.is_empty()
+    }
+
     /// The rates for a prompt of this many tokens, cached ones included.
     pub fn rates_for(&self, prompt: Tokens) -> &Rates {
-        match &self.long_context {
-            Some(step) if prompt.0 > step.above_input_tokens => &step.rates,
-            _ => &self.rates,
-        }
+        let reached = self.steps.iter().rev().find(|step| prompt.0 > step.above_input_tokens);
+        reached.map_or(&self.rates, |step| &step.rates)
     }
 }
 
@@ -172,6 +279,45 @@ impl Price {
 pub struct LongContext {
     pub above_input_tokens: u64,
     pub rates: Rates,
+}
+
+/// Content that is counted apart from text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Meter {
+    /// Tokens of speech heard, priced per million.
+    AudioInput,
+    /// Tokens of speech spoken, priced per million.
+    AudioOutput,
+    /// Tokens of pictures read, priced per million, where a model prices them apart.
+    ImageTokens,
+    /// Pictures read, priced each.
+    ImageInput,
+    /// Queries of a reranking, priced each (Bedrock: up to 100 documents a query).
+    Query,
+}
+
+impl Meter {
+    pub const ALL: [Meter; 5] =
+        [Meter::AudioInput, Meter::AudioOutput, Meter::ImageTokens, Meter::ImageInput, Meter::Query];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Meter::AudioInput => "audio_input",
+            Meter::AudioOutput => "audio_output",
+            Meter::ImageTokens => "image_tokens",
+            Meter::ImageInput => "image_input",
+            Meter::Query => "query",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Meter> {
+        Self::ALL.into_iter().find(|meter| meter.name() == name)
+    }
+
+    /// Whether its figure is for a million, as tokens' are.
+    pub fn is_per_million(self) -> bool {
+        matches!(self, Meter::AudioInput | Meter::AudioOutput | Meter::ImageTokens)
+    }
 }
 
 /// Nano-dollars per 1,000,000 tokens. A cache class the row does not list is charged as plain input, except
@@ -186,35 +332,9 @@ pub struct Rates {
     pub cache_write_1h: u64,
 }
 
-impl Rates {
-    fn from_written(figures: &[Option<String>]) -> Result<Rates, Fault> {
-        if !(2..=5).contains(&figures.len()) {
-            return Err(Fault::Row);
-        }
-        let figure = |class: usize| -> Result<Option<u64>, Fault> {
-            match figures.get(class) {
-                Some(Some(text)) => Ok(Some(text.parse::<NanoUsd>().map_err(Fault::Rate)?.0)),
-                _ => Ok(None),
-            }
-        };
-        let input = figure(0)?.ok_or(Fault::Row)?;
-        let output = figure(1)?.ok_or(Fault::Row)?;
-        let cache_read = figure(2)?.unwrap_or(input);
-        let write_5m = figure(3)?;
-        let write_1h = figure(4)?.unwrap_or(if write_5m.is_some() { input.saturating_mul(2) } else { input });
-        Ok(Rates {
-            input,
-            output,
-            cache_read,
-            cache_write_5m: write_5m.unwrap_or(input),
-            cache_write_1h: write_1h,
-        })
-    }
-}
-
 /// Where a call may be served, as its id says.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Scope {
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
     /// A bare id.
     InRegion,
     /// A bare id in a region with its own figures.
@@ -225,7 +345,7 @@ enum Scope {
 }
 
 impl Scope {
-    fn from_name(name: &str) -> Option<Scope> {
+    pub fn from_name(name: &str) -> Option<Scope> {
         match (name, name.split_once(':')) {
             ("in_region", _) => Some(Scope::InRegion),
             ("global", _) => Some(Scope::Global),
@@ -236,89 +356,24 @@ impl Scope {
     }
 }
 
-#[derive(Debug, Clone, Default)]
-struct ScopePrices {
-    standard: Option<Price>,
-    priority: Option<Price>,
-    flex: Option<Price>,
-    batch: Option<Price>,
+impl fmt::Display for Scope {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::InRegion => formatter.write_str("in_region"),
+            Scope::Region(region) => write!(formatter, "region:{region}"),
+            Scope::Geographic(prefix) => write!(formatter, "geo:{prefix}"),
+            Scope::Global => formatter.write_str("global"),
+        }
+    }
 }
+
+#[derive(Debug, Clone, Default)]
+struct ScopePrices(BTreeMap<Tier, Price>);
 
 impl ScopePrices {
     fn tier(&self, tier: Tier) -> Option<&Price> {
-        match tier {
-            Tier::Standard | Tier::Reserved => self.standard.as_ref(),
-            Tier::Priority => self.priority.as_ref(),
-            Tier::Flex => self.flex.as_ref(),
-            Tier::Batch => self.batch.as_ref(),
-        }
+        self.0.get(if tier == Tier::Reserved { &Tier::Standard } else { &tier })
     }
-
-    fn from_written(row: &WrittenScope) -> Result<ScopePrices, Fault> {
-        let long_context = match &row.long_context {
-            Some(step) => Some(LongContext {
-                above_input_tokens: step.above_input_tokens,
-                rates: Rates::from_written(&step.standard)?,
-            }),
-            None => None,
-        };
-        let cell = |figures: &Option<Vec<Option<String>>>, long_context: Option<LongContext>| match figures {
-            Some(figures) => Rates::from_written(figures).map(|rates| Some(Price { rates, long_context })),
-            None => Ok(None),
-        };
-        Ok(ScopePrices {
-            standard: cell(&row.standard, long_context)?,
-            priority: cell(&row.priority, None)?,
-            flex: cell(&row.flex, None)?,
-            batch: cell(&row.batch, None)?,
-        })
-    }
-}
-
-/// What is wrong with a row, before its place is known.
-enum Fault {
-    Row,
-    Rate(InvalidUsd),
-}
-
-impl Fault {
-    fn at(self, model: &str, scope: &str) -> PriceBookError {
-        let (model, scope) = (model.to_owned(), scope.to_owned());
-        match self {
-            Fault::Row => PriceBookError::Row { model, scope },
-            Fault::Rate(source) => PriceBookError::Rate { model, scope, source },
-        }
-    }
-}
-
-/// The file as written. Figures are strings, so that a decimal is read exactly.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenBook {
-    schema: String,
-    as_of: String,
-    source: String,
-    /// For the reader of the file; the schema fixes it.
-    #[serde(rename = "unit")]
-    _unit: String,
-    models: HashMap<String, HashMap<String, WrittenScope>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenScope {
-    standard: Option<Vec<Option<String>>>,
-    priority: Option<Vec<Option<String>>>,
-    flex: Option<Vec<Option<String>>>,
-    batch: Option<Vec<Option<String>>>,
-    long_context: Option<WrittenLongContext>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenLongContext {
-    above_input_tokens: u64,
-    standard: Vec<Option<String>>,
 }
 
 #[cfg(test)]
@@ -405,16 +460,12 @@ mod tests {
     fn no_chat_model_of_the_shipped_book_is_free() {
         let book = PriceBook::shipped().unwrap();
         for (id, scopes) in &book.models {
-            for prices in scopes.values() {
-                for price in
-                    [&prices.standard, &prices.priority, &prices.flex, &prices.batch].into_iter().flatten()
-                {
-                    let rates = &price.rates;
-                    assert!(rates.input > 0 && rates.cache_read > 0, "{id}");
-                    assert!(rates.output > 0 || id.contains("embed"), "{id}");
-                    assert!(rates.cache_write_5m >= rates.input, "{id}");
-                    assert!(rates.cache_write_1h >= rates.cache_write_5m, "{id}");
-                }
+            for price in scopes.values().flat_map(|prices| prices.0.values()) {
+                let rates = &price.rates;
+                assert!(rates.input > 0 && rates.cache_read > 0, "{id}");
+                assert!(rates.output > 0 || id.contains("embed"), "{id}");
+                assert!(rates.cache_write_5m >= rates.input, "{id}");
+                assert!(rates.cache_write_1h >= rates.cache_write_5m, "{id}");
             }
         }
         assert!(book.models().count() > 60);
@@ -463,13 +514,36 @@ mod tests {
             (r#"{"a.b": {"global": {"standard": ["1e9", "2"]}}}"#, "rate"),
             (r#"{"a.b": {"global": {"standard": [1, 2]}}}"#, "shape"),
             (r#"{"a.b": {"global": {"standart": ["1", "2"]}}}"#, "shape"),
+            (r#"{"a.b": {"global": {"standard": ["1", "2"], "meters": {"smell": "1"}}}}"#, "meter"),
+            (r#"{"a.b": {"global": {"standard": ["1", "2"], "meters": {"query": "x"}}}}"#, "rate"),
+            (r#"{"a.b": {"global": {"standard": ["1", "2"], "images": {"big": "-1"}}}}"#, "rate"),
+            (r#"{"a.b": {"global": {"flex": ["1", "2"], "images": {"big": "1"}}}}"#, "row"),
+            (
+                r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5, "flex": ["1", "2"]}]}}}"#,
+                "step",
+            ),
+            (
+                r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [{"above_input_tokens": 5}]}}}"#,
+                "step",
+            ),
+            (
+                r#"{"a.b": {"global": {"standard": ["1", "2"], "long_context": [
+                    {"above_input_tokens": 5, "standard": ["1", "2"]},
+                    {"above_input_tokens": 5, "standard": ["3", "4"]}]}}}"#,
+                "step",
+            ),
         ] {
             let found = match book(models).unwrap_err() {
                 PriceBookError::Scope { .. } => "scope",
                 PriceBookError::Row { .. } => "row",
                 PriceBookError::Rate { .. } => "rate",
                 PriceBookError::Shape(_) => "shape",
-                PriceBookError::Schema { .. } | PriceBookError::TooLarge => "other",
+                PriceBookError::Step { .. } => "step",
+                PriceBookError::Meter { .. } => "meter",
+                PriceBookError::AsOf(_)
+                | PriceBookError::Service { .. }
+                | PriceBookError::Schema { .. }
+                | PriceBookError::TooLarge => "other",
             };
             assert_eq!(found, what, "{models}");
         }
@@ -477,7 +551,144 @@ mod tests {
             PriceBook::parse(&" ".repeat(PRICE_BOOK_BYTES_MAX + 1)),
             Err(PriceBookError::TooLarge)
         ));
+        for (as_of, is_read) in [("2026-01-01", true), ("2026-1-1", false), ("", false)] {
+            let dated = format!(
+                r#"{{"schema":"hardpan_prices/1","as_of":"{as_of}","source":"","unit":"","models":{{}}}}"#
+            );
+            assert_eq!(PriceBook::parse(&dated).is_ok(), is_read, "{as_of:?}");
+        }
+        for services in [r#"{"guardrail.smell":{"usd":"1"}}"#, r#"{"guardrail.word":{"usd":"free"}}"#] {
+            let json = format!(
+                r#"{{"schema":"hardpan_prices/2","as_of":"2026-01-01","source":"","unit":"","models":{{}},"services":{services}}}"#
+            );
+            assert!(matches!(PriceBook::parse(&json), Err(PriceBookError::Service { .. })), "{services}");
+        }
         let other = r#"{"schema":"x/2","as_of":"","source":"","unit":"","models":{}}"#;
         assert!(matches!(PriceBook::parse(other), Err(PriceBookError::Schema { .. })));
+    }
+
+    #[test]
+    fn the_schema_before_is_still_read() {
+        let old = r#"{"a.b": {"global": {"standard": ["1", "2"], "flex": ["0.5", "1"],
+            "long_context": {"above_input_tokens": 200000, "standard": ["2", "3"]}}}}"#;
+        let book = book(old).unwrap();
+        let id = model("global.a.b");
+        let standard = book.price(&id, Tier::Standard).unwrap();
+        assert_eq!(standard.rates_for(Tokens(200_000)).input, 1_000_000_000);
+        assert_eq!(standard.rates_for(Tokens(200_001)).input, 2_000_000_000);
+        // The step names no figure for flex; its price is what the row says.
+        assert_eq!(book.price(&id, Tier::Flex).unwrap().rates_for(Tokens(200_001)).input, 500_000_000);
+        let json = book.to_json().unwrap();
+        assert!(json.contains(r#""schema": "hardpan_prices/2""#));
+        let again = PriceBook::parse(&json).unwrap();
+        assert_eq!(again.price(&id, Tier::Standard), Some(standard));
+    }
+
+    #[test]
+    fn several_steps_are_climbed_one_by_one() {
+        let book = book(
+            r#"{"a.b": {"global": {"standard": ["1", "1"], "priority": ["2", "2"], "long_context": [
+                {"above_input_tokens": 100, "standard": ["3", "3"], "priority": ["6", "6"]},
+                {"above_input_tokens": 1000, "standard": ["5", "5"]}]}}}"#,
+        )
+        .unwrap();
+        let input =
+            |tier, prompt| book.price(&model("global.a.b"), tier).unwrap().rates_for(Tokens(prompt)).input;
+        for (tier, prompt, usd) in [
+            (Tier::Standard, 0, 1),
+            (Tier::Standard, 100, 1),
+            (Tier::Standard, 101, 3),
+            (Tier::Standard, 1_000, 3),
+            (Tier::Standard, 1_001, 5),
+            (Tier::Standard, u64::MAX, 5),
+            (Tier::Priority, 100, 2),
+            (Tier::Priority, 1_001, 6),
+        ] {
+            assert_eq!(input(tier, prompt), usd * 1_000_000_000, "{tier:?} {prompt}");
+        }
+    }
+
+    #[test]
+    fn why_there_is_no_price_is_told() {
+        let book = book(r#"{"a.b": {"geo:eu": {"standard": ["1", "2"]}}}"#).unwrap();
+        for (id, tier, why) in [
+            ("a.c", Tier::Standard, Unpriced::Model),
+            ("a.b", Tier::Standard, Unpriced::Scope),
+            ("global.a.b", Tier::Standard, Unpriced::Scope),
+            ("eu.a.b", Tier::Flex, Unpriced::Tier),
+            ("eu.a.b", Tier::Ultrafast, Unpriced::Tier),
+        ] {
+            assert_eq!(book.quote(&model(id), tier, "eu-west-1").unwrap_err(), why, "{id}");
+        }
+        let quote = book.quote(&model("eu.a.b"), Tier::Reserved, "eu-west-1").unwrap();
+        assert_eq!((quote.scope.to_string().as_str(), quote.tier), ("geo:eu", Tier::Reserved));
+    }
+
+    #[test]
+    fn a_model_that_charges_for_more_than_text_has_no_price_of_text_alone() {
+        let book = book(
+            r#"{"a.speech": {"in_region": {"standard": ["1", "2"], "meters": {"audio_input": "3", "audio_output": "12"}}},
+                "a.rank": {"in_region": {"standard": ["0", "0"], "meters": {"query": "0.001"}}},
+                "a.paint": {"in_region": {"standard": ["0", "0"], "images": {"any": "0.04"}}}}"#,
+        )
+        .unwrap();
+        for (id, meter, usd) in [
+            ("a.speech", Some(Meter::AudioInput), "3"),
+            ("a.speech", Some(Meter::AudioOutput), "12"),
+            ("a.rank", Some(Meter::Query), "0.001"),
+            ("a.paint", None, "0.04"),
+        ] {
+            let id = model(id);
+            assert_eq!(book.price(&id, Tier::Standard), None);
+            assert_eq!(book.price_in(&id, Tier::Standard, "us-east-1"), None);
+            let price = book.quote(&id, Tier::Standard, "us-east-1").unwrap().price;
+            let figure = meter.map_or_else(|| price.images.get("any"), |meter| price.meters.get(&meter));
+            assert_eq!(figure.map(|usd| usd.to_string()).as_deref(), Some(usd), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn every_model_of_the_shipped_book_is_priced_somewhere() {
+        let book = PriceBook::shipped().unwrap();
+        let cells = book.cells();
+        for id in book.models() {
+            let is_priced = cells.iter().any(|(cell, usd)| cell.model == id && usd.0 > 0)
+                || book
+                    .quote(&model(id), Tier::Standard, "us-east-1")
+                    .is_ok_and(|quote| quote.price.meters.values().any(|usd| usd.0 > 0));
+            assert!(is_priced, "{id} would be free");
+        }
+        for unit in ServiceUnit::ALL {
+            let is_listed = book.service(unit).is_some();
+            assert_eq!(is_listed, unit != ServiceUnit::FlowNodeTransition, "{unit:?}");
+        }
+    }
+
+    #[test]
+    fn a_book_is_stale_after_a_week_and_when_it_is_of_tomorrow() {
+        let book = book("{}").unwrap();
+        for (today, stale) in [
+            ("2025-12-31", true),
+            ("2026-01-01", false),
+            ("2026-01-08", false),
+            ("2026-01-09", true),
+            ("2030-01-01", true),
+        ] {
+            assert_eq!(book.is_stale(Day::parse(today).unwrap()), stale, "{today}");
+        }
+    }
+
+    #[test]
+    fn names_of_tiers_scopes_and_meters_are_read_back() {
+        for tier in Tier::PRICED.into_iter().chain([Tier::Reserved]) {
+            assert_eq!(Tier::from_name(tier.name()), Some(tier));
+        }
+        assert_eq!(Tier::from_name("Flex"), None);
+        for scope in ["in_region", "global", "geo:us-gov", "region:eu-west-1"] {
+            assert_eq!(Scope::from_name(scope).unwrap().to_string(), scope);
+        }
+        for meter in Meter::ALL {
+            assert_eq!(Meter::from_name(meter.name()), Some(meter));
+        }
     }
 }

@@ -1,10 +1,28 @@
-//! What a model call costs: integer money, a price book that is data, and the arithmetic between them.
+//! What a model call costs: integer money, a price book that is data, and the arithmetic between them; and how a book
+//! is renewed from AWS's Price List and a bill compared with what was recorded.
 //!
-//! Nothing here knows who pays or how much is left (that is `quotas`), and nothing here fetches prices: the
-//! shipped book is a snapshot with its date, and a newer one is read with [`PriceBook::parse`].
+//! Nothing here knows who pays or how much is left (that is `quotas`), and nothing here fetches prices or opens files:
+//! the shipped book is a snapshot with its date, and a newer one is read with [`PriceBook::parse`].
 
 mod book;
+mod day;
+mod decimal;
+pub mod diff;
 mod money;
+mod names;
+pub mod price_list;
+pub mod reconcile;
+mod services;
+mod usage_type;
 
-pub use book::{LongContext, PRICE_BOOK_BYTES_MAX, Price, PriceBook, PriceBookError, Rates, Tier};
-pub use money::{Cost, InvalidUsd, NanoUsd, cost};
+pub use book::{
+    Cell, Class, LongContext, Meter, PRICE_BOOK_BYTES_MAX, PRICE_BOOK_FRESH_DAYS, Price, PriceBook,
+    PriceBookError, Quote, Rates, Scope, Tier, Unpriced,
+};
+pub use day::{Day, InvalidDay};
+pub use money::{Bill, Cost, InvalidUsd, Metered, NanoUsd, bill, cost};
+pub use services::{
+    CHARACTERS_PER_TEXT_UNIT, EndpointRate, Estimate, GuardrailUnits, ServiceUnit, Throughput, service_cost,
+    text_units,
+};
+pub use usage_type::NotText;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 use hardpan_inference::usage::{TokenUsage, Tokens};
 use serde::{Serialize, Serializer};
 
-use crate::book::Price;
+use crate::book::{Meter, Price, Unpriced};
 
 const NANOS_PER_USD: u64 = 1_000_000_000;
 const DECIMALS: usize = 9;
@@ -116,6 +116,50 @@ pub fn cost(price: &Price, usage: &TokenUsage) -> Cost {
     Cost { total: input + output + cache_read + cache_write, input, output, cache_read, cache_write }
 }
 
+/// What a call used beside text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metered {
+    pub tokens: TokenUsage,
+    pub meters: Vec<(Meter, u64)>,
+    /// Pictures made, by the form the service prices.
+    pub images: Vec<(String, u64)>,
+}
+
+/// What a call cost that used more than text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Bill {
+    pub total: NanoUsd,
+    pub tokens: Cost,
+    pub meters: NanoUsd,
+    pub images: NanoUsd,
+}
+
+/// Prices text and everything else. What was used and has no price makes the whole bill unknown: a sum that leaves
+/// something out would be taken for the cost.
+pub fn bill(price: &Price, usage: &Metered) -> Result<Bill, Unpriced> {
+    let tokens = cost(price, &usage.tokens);
+    let mut meters = NanoUsd(0);
+    for (meter, quantity) in usage.meters.iter().filter(|(_, quantity)| *quantity > 0) {
+        let rate = price.meters.get(meter).ok_or(Unpriced::Meter)?;
+        meters += if meter.is_per_million() {
+            charge(rate.0, Tokens(*quantity))
+        } else {
+            charge_units(rate.0, *quantity)
+        };
+    }
+    let mut images = NanoUsd(0);
+    for (form, quantity) in usage.images.iter().filter(|(_, quantity)| *quantity > 0) {
+        let rate = price.images.get(form).ok_or(Unpriced::Image)?;
+        images += charge_units(rate.0, *quantity);
+    }
+    Ok(Bill { total: tokens.total + meters + images, tokens, meters, images })
+}
+
+/// Pieces at a price each.
+pub(crate) fn charge_units(nano_usd_each: u64, quantity: u64) -> NanoUsd {
+    NanoUsd(nano_usd_each.saturating_mul(quantity))
+}
+
 fn charge(nano_usd_per_million: u64, tokens: Tokens) -> NanoUsd {
     let exact = u128::from(nano_usd_per_million) * u128::from(tokens.0);
     let rounded = exact.saturating_add(TOKENS_PER_RATE / 2) / TOKENS_PER_RATE;
@@ -198,7 +242,7 @@ mod tests {
     #[test]
     fn every_class_is_priced_at_its_own_rate() {
         // 3 USD in, 15 USD out per million: the figures of Claude Sonnet.
-        let price = Price { rates: rates(3_000_000_000, 15_000_000_000), long_context: None };
+        let price = Price::flat(rates(3_000_000_000, 15_000_000_000));
         let cost = cost(&price, &usage(1_000, 200, 10_000, 400, 50));
         assert_eq!(cost.input.to_usd_string(), "0.003");
         assert_eq!(cost.output.to_usd_string(), "0.003");
@@ -210,7 +254,7 @@ mod tests {
 
     #[test]
     fn each_class_rounds_half_up_to_the_nano_dollar() {
-        let price = |input| Price { rates: rates(input, 0), long_context: None };
+        let price = |input| Price::flat(rates(input, 0));
         for (rate, tokens, nanos) in [(499_999, 1, 0), (500_000, 1, 1), (1_500_000, 1, 2), (1_499_999, 1, 1)]
         {
             assert_eq!(cost(&price(rate), &usage(tokens, 0, 0, 0, 0)).input, NanoUsd(nanos), "{rate}");
@@ -220,11 +264,11 @@ mod tests {
     #[test]
     fn a_prompt_above_the_step_is_charged_at_the_steps_rates_in_full() {
         let price = Price {
-            rates: rates(3_000_000_000, 15_000_000_000),
-            long_context: Some(LongContext {
+            steps: vec![LongContext {
                 above_input_tokens: 200_000,
                 rates: rates(6_000_000_000, 22_500_000_000),
-            }),
+            }],
+            ..Price::flat(rates(3_000_000_000, 15_000_000_000))
         };
         let at = cost(&price, &usage(150_000, 1_000, 50_000, 0, 0));
         assert_eq!(
@@ -238,8 +282,37 @@ mod tests {
 
     #[test]
     fn absurd_counts_saturate() {
-        let price = Price { rates: rates(u64::MAX / 2, 0), long_context: None };
+        let price = Price::flat(rates(u64::MAX / 2, 0));
         assert_eq!(cost(&price, &usage(u64::MAX, 0, 0, 0, 0)).total, NanoUsd(u64::MAX));
+    }
+
+    #[test]
+    fn what_is_not_text_is_billed_beside_it_or_not_at_all() {
+        let price = Price {
+            meters: [(Meter::AudioInput, NanoUsd(3_000_000_000)), (Meter::Query, NanoUsd(2_000_000))].into(),
+            images: [("1024x1024".to_owned(), NanoUsd(40_000_000))].into(),
+            ..Price::flat(rates(1_000_000_000, 2_000_000_000))
+        };
+        let used = |meters: &[(Meter, u64)], images: &[(&str, u64)]| Metered {
+            tokens: usage(1_000, 0, 0, 0, 0),
+            meters: meters.to_vec(),
+            images: images.iter().map(|(form, count)| ((*form).to_owned(), *count)).collect(),
+        };
+        let all = used(&[(Meter::AudioInput, 500), (Meter::Query, 3)], &[("1024x1024", 2)]);
+        let bill_of_all = bill(&price, &all).unwrap();
+        // 1,000 x 1 / 1e6; 500 x 3 / 1e6 + 3 x 0.002; 2 x 0.04
+        assert_eq!(bill_of_all.tokens.total.to_usd_string(), "0.001");
+        assert_eq!(bill_of_all.meters.to_usd_string(), "0.0075");
+        assert_eq!(bill_of_all.images.to_usd_string(), "0.08");
+        assert_eq!(bill_of_all.total.to_usd_string(), "0.0885");
+        for (usage, outcome) in [
+            (used(&[(Meter::AudioOutput, 1)], &[]), Err(Unpriced::Meter)),
+            (used(&[], &[("2048x2048", 1)]), Err(Unpriced::Image)),
+            (used(&[(Meter::AudioOutput, 0)], &[("2048x2048", 0)]), Ok(NanoUsd(1_000_000))),
+            (used(&[(Meter::Query, u64::MAX)], &[]), Ok(NanoUsd(u64::MAX))),
+        ] {
+            assert_eq!(bill(&price, &usage).map(|bill| bill.total), outcome);
+        }
     }
 
     #[test]

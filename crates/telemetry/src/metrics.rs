@@ -14,6 +14,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use crate::labels;
+
 /// The value of a label whose true value is not in the closed set, such as a model without a price.
 pub const OTHER: &str = "other";
 
@@ -32,8 +34,14 @@ const CACHE_BYTES: &str = "hardpan_cache_bytes";
 const TOKENS: &str = "hardpan_tokens_total";
 const COST: &str = "hardpan_cost_nano_usd_total";
 const UNPRICED: &str = "hardpan_unpriced_requests_total";
+const PRICE_BOOK_AS_OF: &str = "hardpan_price_book_as_of_timestamp_seconds";
+const PRICE_BOOK_STALE: &str = "hardpan_price_book_stale";
 const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
 const QUOTA_OVERSHOOTS: &str = "hardpan_quota_overshoots_total";
+const QUOTA_STORE_FAILURES: &str = "hardpan_quota_store_failures_total";
+const QUOTA_ALARMS: &str = "hardpan_quota_alarms_total";
+const QUOTA_ALARMS_LOST: &str = "hardpan_quota_alarms_lost_total";
+const QUOTA_ALARM_MESSAGES: &str = "hardpan_quota_alarm_messages_total";
 const TIME_TO_FIRST_TOKEN: &str = "hardpan_time_to_first_token_seconds";
 const OVERHEAD: &str = "hardpan_overhead_seconds";
 const UPSTREAM_RESPONSES: &str = "hardpan_upstream_responses_total";
@@ -43,6 +51,13 @@ const RECORDS_DROPPED: &str = "hardpan_audit_records_dropped_total";
 const RECORD_WRITE_ERRORS: &str = "hardpan_audit_write_errors_total";
 const BOUND_HITS: &str = "hardpan_bound_hits_total";
 const CONFIGURATION_LOADS: &str = "hardpan_configuration_loads_total";
+const LABEL_OVERFLOWS: &str = "hardpan_label_overflows_total";
+const BUILD_INFO: &str = "hardpan_build_info";
+const SHIPPED_BYTES: &str = "hardpan_audit_shipped_bytes_total";
+const SHIP_FAILURES: &str = "hardpan_audit_ship_failures_total";
+const SHIP_BACKLOG: &str = "hardpan_audit_ship_backlog_bytes";
+const OTLP_SPANS: &str = "hardpan_otlp_spans_total";
+const OTLP_FAILURES: &str = "hardpan_otlp_export_failures_total";
 
 const BUNDLE_INFO: &str = "hardpan_policy_bundle_info";
 const BUNDLE_LOADS: &str = "hardpan_policy_bundle_loads_total";
@@ -66,10 +81,15 @@ const RESULT: &str = "result";
 const CLASS: &str = "class";
 const LIMIT: &str = "limit";
 const UNIT: &str = "unit";
+const PERCENT: &str = "percent";
 const STAGE: &str = "stage";
 const REASON: &str = "reason";
 const BOUND: &str = "bound";
 const REVISION: &str = "revision";
+const LABEL: &str = "label";
+const VERSION: &str = "version";
+const DESTINATION: &str = "destination";
+const SIGNAL: &str = "signal";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
@@ -174,6 +194,18 @@ pub const ALL: &[Metric] = &[
         help: "Requests to a model, scope or tier without a price; their cost is in no total.",
     },
     Metric {
+        name: PRICE_BOOK_AS_OF,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "The day of the price book in use. It is stale after seven days.",
+    },
+    Metric {
+        name: PRICE_BOOK_STALE,
+        kind: MetricKind::Gauge,
+        labels: &[],
+        help: "1 while the price book is older than seven days, or dated after today.",
+    },
+    Metric {
         name: QUOTA_DENIALS,
         kind: MetricKind::Counter,
         labels: &[LIMIT, UNIT],
@@ -184,6 +216,30 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[],
         help: "Requests that used more than was reserved for them.",
+    },
+    Metric {
+        name: QUOTA_STORE_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Times the shared store of quotas, or their journal, did not answer.",
+    },
+    Metric {
+        name: QUOTA_ALARMS,
+        kind: MetricKind::Counter,
+        labels: &[LIMIT, PERCENT],
+        help: "Limits of one member and window that were used up to 50, 80 or 100 percent.",
+    },
+    Metric {
+        name: QUOTA_ALARMS_LOST,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Alarms of limits that came faster than they were told.",
+    },
+    Metric {
+        name: QUOTA_ALARM_MESSAGES,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Alarms of limits posted to the webhook, by what became of them.",
     },
     Metric {
         name: TIME_TO_FIRST_TOKEN,
@@ -235,6 +291,48 @@ pub const ALL: &[Metric] = &[
         help: "Attempts to load the configuration.",
     },
     Metric {
+        name: LABEL_OVERFLOWS,
+        kind: MetricKind::Counter,
+        labels: &[LABEL],
+        help: "Values counted under other, because so many had been named before them.",
+    },
+    Metric {
+        name: BUILD_INFO,
+        kind: MetricKind::Gauge,
+        labels: &[VERSION],
+        help: "1, with the version that serves.",
+    },
+    Metric {
+        name: SHIPPED_BYTES,
+        kind: MetricKind::Counter,
+        labels: &[DESTINATION],
+        help: "Bytes of audit records that arrived where they are shipped to.",
+    },
+    Metric {
+        name: SHIP_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[DESTINATION],
+        help: "Attempts to ship audit records that failed.",
+    },
+    Metric {
+        name: SHIP_BACKLOG,
+        kind: MetricKind::Gauge,
+        labels: &[DESTINATION],
+        help: "Bytes of audit records that wait to be shipped.",
+    },
+    Metric {
+        name: OTLP_SPANS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Spans for the OTLP collector, by what became of them.",
+    },
+    Metric {
+        name: OTLP_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[SIGNAL],
+        help: "Attempts to send to the OTLP collector that failed.",
+    },
+    Metric {
         name: BUNDLE_INFO,
         kind: MetricKind::Gauge,
         labels: &[REVISION],
@@ -279,6 +377,7 @@ pub fn install() -> Result<PrometheusHandle, InstallError> {
     let handle = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
     describe();
+    build_info();
     Ok(handle)
 }
 
@@ -310,7 +409,11 @@ fn describe() {
     }
 }
 
-/// Who called, as configured.
+fn build_info() {
+    gauge!(BUILD_INFO, VERSION => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Who called, as configured, or as the claims of a token say.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub team: &'a str,
@@ -326,12 +429,13 @@ pub fn request_finished(
     duration: Duration,
 ) {
     let operation = operation.map_or(OTHER, Operation::name);
+    let (team, app) = labels::caller(caller.team, caller.app);
     counter!(
         REQUESTS,
-        TEAM => caller.team.to_owned(),
-        APP => caller.app.to_owned(),
+        TEAM => team,
+        APP => app,
         OPERATION => operation,
-        MODEL => model.to_owned(),
+        MODEL => labels::model(model),
         STATUS => status_class(status)
     )
     .increment(1);
@@ -390,6 +494,8 @@ pub fn cache_bytes(bytes: u64) {
 
 /// Tokens of one answer. `model` as in [`request_finished`].
 pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
+    let (team, app) = labels::caller(caller.team, caller.app);
+    let model = labels::model(model);
     for (class, tokens) in [
         ("input", usage.input),
         ("output", usage.output),
@@ -400,9 +506,9 @@ pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
         if tokens.0 > 0 {
             counter!(
                 TOKENS,
-                TEAM => caller.team.to_owned(),
-                APP => caller.app.to_owned(),
-                MODEL => model.to_owned(),
+                TEAM => team.clone(),
+                APP => app.clone(),
+                MODEL => model.clone(),
                 CLASS => class
             )
             .increment(tokens.0);
@@ -412,17 +518,18 @@ pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
 
 /// Cost of one answer. `model` as in [`request_finished`].
 pub fn cost(caller: Caller<'_>, model: &str, nano_usd: u64) {
-    counter!(
-        COST,
-        TEAM => caller.team.to_owned(),
-        APP => caller.app.to_owned(),
-        MODEL => model.to_owned()
-    )
-    .increment(nano_usd);
+    let (team, app) = labels::caller(caller.team, caller.app);
+    counter!(COST, TEAM => team, APP => app, MODEL => labels::model(model)).increment(nano_usd);
 }
 
 pub fn unpriced(operation: Operation) {
     counter!(UNPRICED, OPERATION => operation.name()).increment(1);
+}
+
+/// The day of the price book that was loaded, in Unix seconds, and whether it is stale by now.
+pub fn price_book(unix_seconds: i64, is_stale: bool) {
+    gauge!(PRICE_BOOK_AS_OF).set(approximately(u64::try_from(unix_seconds).unwrap_or(0)));
+    gauge!(PRICE_BOOK_STALE).set(if is_stale { 1.0 } else { 0.0 });
 }
 
 /// `limit` is its configured name.
@@ -433,6 +540,31 @@ pub fn quota_denied(limit: &str, unit: &'static str) {
 /// Takes the ledger's running total.
 pub fn quota_overshoots(total: u64) {
     counter!(QUOTA_OVERSHOOTS).absolute(total);
+}
+
+/// Takes the ledger's running total.
+pub fn quota_store_failures(total: u64) {
+    counter!(QUOTA_STORE_FAILURES).absolute(total);
+}
+
+/// `limit` is its configured name, or `policy`.
+pub fn quota_alarm(limit: &str, percent: u64) {
+    let percent = match percent {
+        ..80 => "50",
+        80..100 => "80",
+        _ => "100",
+    };
+    counter!(QUOTA_ALARMS, LIMIT => limit.to_owned(), PERCENT => percent).increment(1);
+}
+
+/// Takes the ledger's running total.
+pub fn quota_alarms_lost(total: u64) {
+    counter!(QUOTA_ALARMS_LOST).absolute(total);
+}
+
+/// `result`: `sent`, `failed` or `dropped`.
+pub fn quota_alarm_message(result: &'static str) {
+    counter!(QUOTA_ALARM_MESSAGES, RESULT => result).increment(1);
 }
 
 pub fn time_to_first_token(operation: Operation, duration: Duration) {
@@ -473,6 +605,36 @@ pub fn bound_hit(bound: &'static str) {
 /// `loaded` or `refused`.
 pub fn configuration_loaded(result: &'static str) {
     counter!(CONFIGURATION_LOADS, RESULT => result).increment(1);
+}
+
+/// `label` is `caller` or `model`.
+pub(crate) fn label_overflowed(label: &'static str) {
+    counter!(LABEL_OVERFLOWS, LABEL => label).increment(1);
+}
+
+/// `destination` is its configured name.
+pub(crate) fn audit_shipped(destination: &str, bytes: u64) {
+    counter!(SHIPPED_BYTES, DESTINATION => destination.to_owned()).increment(bytes);
+}
+
+pub(crate) fn audit_ship_failed(destination: &str) {
+    counter!(SHIP_FAILURES, DESTINATION => destination.to_owned()).increment(1);
+}
+
+pub(crate) fn audit_ship_backlog(destination: &str, bytes: u64) {
+    gauge!(SHIP_BACKLOG, DESTINATION => destination.to_owned()).set(approximately(bytes));
+}
+
+/// `sent`, `refused` by the collector, or `dropped`: the queue was full, or the collector gone.
+pub(crate) fn spans_exported(result: &'static str, count: u64) {
+    if count > 0 {
+        counter!(OTLP_SPANS, RESULT => result).increment(count);
+    }
+}
+
+/// `signal` is `traces` or `metrics`.
+pub(crate) fn otlp_export_failed(signal: &'static str) {
+    counter!(OTLP_FAILURES, SIGNAL => signal).increment(1);
 }
 
 /// Revisions come from whoever publishes bundles, and a series never goes away: after this many they share one.
@@ -593,8 +755,13 @@ mod tests {
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
         unpriced(Operation::InvokeModel);
+        price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);
+        quota_store_failures(3);
+        quota_alarm("tpm", 80);
+        quota_alarms_lost(0);
+        quota_alarm_message("sent");
         time_to_first_token(Operation::ConverseStream, Duration::from_millis(300));
         overhead("policy", Duration::from_micros(80));
         upstream_status(503);
@@ -604,6 +771,13 @@ mod tests {
         record_write_failed();
         bound_hit("body_bytes_max");
         configuration_loaded("loaded");
+        label_overflowed("model");
+        build_info();
+        audit_shipped("s3-logs", 10);
+        audit_ship_failed("s3-logs");
+        audit_ship_backlog("s3-logs", 5);
+        spans_exported("sent", 2);
+        otlp_export_failed("traces");
         ServedRevision::new().is("v1", 1_795_356_000);
         policy_bundle_loaded("activated");
         policy_bundle_failed("signature");
@@ -625,6 +799,39 @@ mod tests {
         assert_eq!(series.len(), REVISIONS_NAMED_MAX + 1);
         let served: Vec<&&str> = series.iter().filter(|line| line.ends_with("} 1")).collect();
         assert_eq!(served, [&r#"hardpan_policy_bundle_info{revision="v3"} 1"#]);
+    }
+
+    /// Everything in a text but values.
+    fn series(text: &str) -> BTreeSet<&str> {
+        let samples = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        samples.filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect()
+    }
+
+    #[test]
+    fn a_million_callers_and_models_leave_a_constant_number_of_series() {
+        let usage = TokenUsage { input: Tokens(1), ..TokenUsage::default() };
+        let one = |number: usize| {
+            let (team, app) = (format!("team-{number}"), format!("app-{number}"));
+            let caller = Caller { team: &team, app: &app };
+            let model = format!("made.up-{number}");
+            request_finished(caller, Some(Operation::Converse), &model, 200, Duration::from_millis(1));
+            tokens(caller, &model, &usage);
+            cost(caller, &model, 1);
+        };
+        let recorder = recorder().unwrap();
+        ::metrics::with_local_recorder(&recorder, || {
+            describe();
+            (0..2_000).for_each(one);
+            let before = recorder.handle().render();
+            (2_000..1_000_000).for_each(one);
+            let after = recorder.handle().render();
+            assert_eq!(series(&before), series(&after));
+            assert!(series(&after).len() < 2_000);
+            // Nothing is lost from the sums.
+            let costs = after.lines().filter(|line| line.starts_with("hardpan_cost_nano_usd_total{"));
+            let sum: u64 = costs.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
+            assert_eq!(sum, 1_000_000);
+        });
     }
 
     #[test]

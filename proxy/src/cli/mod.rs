@@ -6,6 +6,7 @@ mod check;
 mod demo;
 mod keys;
 mod policy;
+mod prices;
 mod run;
 mod scan;
 mod simulate;
@@ -40,6 +41,8 @@ enum Command {
     Keys(keys::Keys),
     /// Make a local certificate authority and certificates for the listener and its callers.
     Ca(ca::Ca),
+    /// Show, compare and renew price books, and reconcile records with a bill.
+    Prices(prices::Prices),
     /// Run a local Bedrock that verifies signatures and answers.
     Simulate(simulate::Simulate),
     /// Simulator, sidecar and sample traffic, printed as a tour; keeps serving.
@@ -65,6 +68,7 @@ impl Cli {
             Command::Audit(audit) => return audit.run(),
             Command::Keys(keys) => keys.run(),
             Command::Ca(ca) => ca.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Simulate(simulate) => simulate.run(),
             Command::Demo(demo) => demo.run(),
         };

@@ -4,7 +4,9 @@
 mod detection;
 mod identity;
 mod policy;
+mod quota;
 mod records;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -19,12 +21,13 @@ use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Service;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Settings, Verification};
-use hardpan_quotas::{Limit, Scope, Unit, Window};
+use hardpan_quotas::{Keeping, Limit};
 use zeroize::Zeroizing;
 
 use super::problem::{ConfigError, Problem};
 use super::text::Text;
 use super::written::{self, Written};
+use crate::alarms::Webhook;
 use crate::fetch::is_authority;
 use crate::reload::BundleSource;
 use crate::upstream::Endpoint;
@@ -57,6 +60,7 @@ pub struct Config {
     pub price_book: Option<PathBuf>,
     pub unknown_model: UnknownModel,
     pub records: RecordsConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 pub struct TlsFiles {
@@ -142,6 +146,17 @@ pub struct QuotaConfig {
     pub on: bool,
     /// Reserved, and written, where neither caller nor policy set a limit.
     pub default_max_tokens: u64,
+    /// Reserve what answers turned out to need, not what they may.
+    pub learns_output: bool,
+    /// Write, where nobody set a limit, less than the default once answers have turned out shorter.
+    pub opens_by_what_was_learnt: bool,
+    /// Count answers from the cache as if they had been made anew.
+    pub charges_cache_hits: bool,
+    /// Say on answers what is left.
+    pub tells_callers: bool,
+    /// Where alarms go beside metrics and log.
+    pub webhook: Option<Webhook>,
+    pub keeping: Keeping,
     pub limits: Vec<Limit>,
 }
 
@@ -154,6 +169,7 @@ use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
 pub use records::RecordsConfig;
+pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
@@ -243,6 +259,7 @@ impl Builder<'_> {
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
         let records = self.records(written.records, &written.aws.region.0);
+        let telemetry = self.telemetry(written.telemetry);
         Some(Config {
             listen: listen?,
             admin: admin.flatten(),
@@ -279,6 +296,7 @@ impl Builder<'_> {
             price_book,
             unknown_model: written.prices.unknown_model,
             records,
+            telemetry,
         })
     }
 
@@ -481,45 +499,5 @@ impl Builder<'_> {
             self.problem("limits.in_flight_max", "zero", "allow at least one request");
         }
         limits
-    }
-
-    fn quota(&mut self, written: written::Quota) -> QuotaConfig {
-        let mut names = BTreeSet::new();
-        let mut limits = Vec::with_capacity(written.limits.len());
-        for (index, limit) in written.limits.into_iter().enumerate() {
-            if limit.name.0.is_empty() || !names.insert(limit.name.0.clone()) {
-                let fix = "give each limit its own name";
-                self.problem(format!("quota.limits[{index}].name"), "empty or already used", fix);
-            }
-            limits.push(Limit {
-                name: limit.name.0,
-                scope: match limit.scope {
-                    written::QuotaScope::Org => Scope::Org,
-                    written::QuotaScope::Team => Scope::Team,
-                    written::QuotaScope::App => Scope::App,
-                    written::QuotaScope::User => Scope::User,
-                },
-                of: limit.of.map(|of| of.0),
-                model: limit.model.map(|model| model.0),
-                unit: match limit.unit {
-                    written::QuotaUnit::Requests => Unit::Requests,
-                    written::QuotaUnit::Tokens => Unit::Tokens,
-                    written::QuotaUnit::NanoUsd => Unit::NanoUsd,
-                },
-                window: match limit.window {
-                    written::QuotaWindow::Minute => Window::Minute,
-                    written::QuotaWindow::Hour => Window::Hour,
-                    written::QuotaWindow::Day => Window::Day,
-                    written::QuotaWindow::Month => Window::Month,
-                    written::QuotaWindow::Total => Window::Total,
-                },
-                limit: limit.limit,
-            });
-        }
-        let default_max_tokens = written.default_max_tokens.unwrap_or(4096);
-        if default_max_tokens == 0 {
-            self.problem("quota.default_max_tokens", "zero", "leave it out for 4096");
-        }
-        QuotaConfig { on: written.mode == written::Switch::On, default_max_tokens, limits }
     }
 }

@@ -43,6 +43,8 @@ pub struct Written {
     #[serde(default)]
     pub prices: Prices,
     pub records: Records,
+    #[serde(default)]
+    pub telemetry: Telemetry,
 }
 
 #[derive(Deserialize)]
@@ -401,7 +403,93 @@ pub struct BundleSignature {
 pub struct Quota {
     pub mode: Switch,
     pub default_max_tokens: Option<u64>,
+    pub output: QuotaBound,
+    pub open_max_tokens: QuotaOpen,
+    pub cache_hits: QuotaCacheHits,
+    pub headers: Switch,
+    pub alarms: QuotaAlarms,
+    pub journal: Option<QuotaJournal>,
+    pub shared: Option<QuotaShared>,
     pub limits: Vec<QuotaLimit>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaBound {
+    #[default]
+    Hard,
+    Learnt,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaOpen {
+    #[default]
+    Default,
+    Learnt,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaCacheHits {
+    #[default]
+    Free,
+    Charged,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaAlarms {
+    pub webhook: Option<QuotaWebhook>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaWebhook {
+    pub url: Text,
+    /// The value of the header.
+    pub authorization: Option<Text>,
+    pub ca: Option<Text>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaJournal {
+    pub directory: Text,
+    #[serde(default)]
+    pub fsync: QuotaFsync,
+    pub fsync_every_ms: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaFsync {
+    #[default]
+    Always,
+    Every,
+    Never,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaShared {
+    pub urls: Vec<Text>,
+    pub namespace: Option<Text>,
+    pub timeout_ms: Option<u64>,
+    pub lease_s: Option<u64>,
+    #[serde(default)]
+    pub confirmations: u32,
+    #[serde(default)]
+    pub when_gone: QuotaGone,
+    pub local_share_percent: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaGone {
+    #[default]
+    Deny,
+    LocalShare,
 }
 
 #[derive(Deserialize)]
@@ -548,4 +636,36 @@ pub enum OnFull {
     #[default]
     Refuse,
     DropAndCount,
+}
+
+/// Traces and metrics for others.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    pub trace_context: TraceContext,
+    pub otlp: Option<Otlp>,
+}
+
+/// What becomes of a caller's `traceparent` and `tracestate`.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceContext {
+    #[default]
+    Pass,
+    /// AWS gets none of it.
+    Stop,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// `http://HOST:PORT`, without the paths of the signals.
+    pub endpoint: Text,
+    #[serde(default)]
+    pub headers: BTreeMap<String, Text>,
+    pub ca: Option<Text>,
+    pub timeout_ms: Option<u64>,
+    pub sampling: Option<f64>,
+    pub metrics_every_s: Option<u64>,
+    pub service_name: Option<Text>,
 }

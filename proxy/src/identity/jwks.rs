@@ -9,7 +9,7 @@ use std::time::Duration;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
-use crate::fetch::{Address, Get, GetError};
+use crate::fetch::{Address, Call, CallError};
 
 const SET_BYTES_MAX: usize = 1 << 20;
 const KEYS_MAX: usize = 256;
@@ -122,7 +122,7 @@ async fn read(path: &Path) -> Result<Vec<u8>, JwksError> {
 }
 
 async fn fetch(address: &Address, ca: Option<&Path>) -> Result<Vec<u8>, JwksError> {
-    let get = Get {
+    let call = Call {
         address,
         ca,
         accept: "application/jwk-set+json, application/json",
@@ -130,9 +130,9 @@ async fn fetch(address: &Address, ca: Option<&Path>) -> Result<Vec<u8>, JwksErro
         body_bytes_max: SET_BYTES_MAX,
         within: FETCH_WITHIN,
     };
-    let answer = get.send().await.map_err(|error| match error {
-        GetError::Unreachable(why) => JwksError::Fetch(why),
-        GetError::TooLarge => JwksError::TooLarge,
+    let answer = call.get().await.map_err(|error| match error {
+        CallError::Unreachable(why) => JwksError::Fetch(why),
+        CallError::TooLarge => JwksError::TooLarge,
     })?;
     if answer.status == 200 { Ok(answer.body) } else { Err(JwksError::Fetch("the answer was not 200")) }
 }

@@ -14,7 +14,7 @@ use hardpan_policies::bundle::ARCHIVE_BYTES_MAX;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::fetch::{Address, Answer, Get, GetError};
+use crate::fetch::{Address, Answer, Call, CallError};
 
 /// The whole of one fetch.
 const FETCH_WITHIN: Duration = Duration::from_secs(30);
@@ -139,7 +139,7 @@ impl Remote {
 
 impl Remote {
     async fn get(&self, headers: &[(String, String)]) -> Result<Answer, FetchError> {
-        let get = Get {
+        let call = Call {
             address: &self.address,
             ca: self.ca.as_deref(),
             accept: "application/gzip, application/octet-stream, */*",
@@ -147,9 +147,9 @@ impl Remote {
             body_bytes_max: usize::try_from(ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX),
             within: FETCH_WITHIN,
         };
-        get.send().await.map_err(|error| match error {
-            GetError::Unreachable(why) => FetchError::Unreachable(why),
-            GetError::TooLarge => FetchError::TooLarge,
+        call.get().await.map_err(|error| match error {
+            CallError::Unreachable(why) => FetchError::Unreachable(why),
+            CallError::TooLarge => FetchError::TooLarge,
         })
     }
 }
