@@ -22,11 +22,24 @@ const COPIES_MAX: f64 = 24.0;
 const FACTORS_MAX: f64 = 12.0;
 /// Values around one another, beside those of input and data: JSON is read 128 deep.
 const HEIGHT_MAX: u32 = 384;
+/// Names that stand for one another, and rules that call one another, are followed by calls: hundreds, as `gates` permits.
+const STACK_BYTES: usize = 32 << 20;
 /// Rounds of a loop over something that is known only later, as a power of two.
 const ROUNDS: f64 = 5.0;
 
 /// Rules that make too much. What calls itself is for others to find: here it counts as nothing.
 pub(crate) fn problems(modules: &[Ref<Module>]) -> Vec<Problem> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let judged = thread.spawn_scoped(scope, || judged(modules)).map(|thread| thread.join());
+        match judged {
+            Ok(Ok(found)) => found,
+            Ok(Err(_)) | Err(_) => vec![Problem::new("policy", "what the rules make could not be judged")],
+        }
+    })
+}
+
+fn judged(modules: &[Ref<Module>]) -> Vec<Problem> {
     let mut judge = Judge::new(modules);
     let mut found = Vec::new();
     for index in 0..judge.rules.len() {

@@ -364,6 +364,7 @@ fn hostile_policies_are_refused_or_bounded_and_the_process_stays_up() {
     ] {
         let before = failures();
         folder.put("rules/org/hostile.rego", format!("{package}{rules}").as_bytes());
+        hang_up(&hardpan);
         wait_for(&hardpan, name, || failures() > before);
         assert_eq!((revision(&hardpan), hardpan.converse(name).status), (good.clone(), 200), "{name}");
     }
@@ -383,6 +384,7 @@ fn hostile_policies_are_refused_or_bounded_and_the_process_stays_up() {
             "{package}deny contains \"x\" if {{ input.principal.app; input.request.stream; {condition} }}"
         );
         folder.put("rules/org/hostile.rego", rules.as_bytes());
+        hang_up(&hardpan);
         wait_for(&hardpan, name, || revision(&hardpan) != served);
         served = revision(&hardpan);
         assert_eq!(hardpan.converse_stream(name).error(), (503, "ServiceUnavailableException"), "{name}");
