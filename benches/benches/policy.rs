@@ -1,9 +1,12 @@
 //! Asking the shipped library, with the data of ten thousand teams: one evaluation, and one remembered
-//! answer.
+//! answer. Criterion tells how long one takes; before that each kind is asked in turn, evaluated and from the memo, and
+//! the medians and 99th percentiles of that one run are printed beside one another.
 #![allow(clippy::expect_used, reason = "a bench whose set-up fails has nothing to measure")]
+#![allow(clippy::print_stdout, reason = "percentiles are not among what criterion prints")]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use hardpan_inference::model_id::ModelId;
@@ -22,6 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const TEAMS: usize = 10_000;
 /// Teams that ask in turn, so that no rule finds the same data warm each time.
 const TEAMS_ASKING: usize = 64;
+/// Of each kind of question, evaluated and remembered.
+const SAMPLES: usize = 20_000;
 
 fn data() -> Value {
     let team = |number: usize| {
@@ -143,14 +148,54 @@ impl Asker {
     }
 }
 
+type Ask = fn(&Asker, usize) -> Question<'_>;
+
+const KINDS: [(&str, Ask); 2] = [("model:invoke", Asker::may_invoke), ("tool:use", Asker::may_use_tool)];
+
+/// In turns, so that what the machine does beside hits all of them.
+fn percentiles(_: &mut Criterion) {
+    let asker = Asker::new();
+    let ways = [("evaluated", policy(0)), ("remembered", policy(16_384))];
+    let mut taken: BTreeMap<(&str, &str), Vec<Duration>> = BTreeMap::new();
+    for turn in 0..SAMPLES + TEAMS_ASKING {
+        for (name, question) in KINDS {
+            for (how, policy) in &ways {
+                let started = Instant::now();
+                black_box(policy.decide(&question(&asker, turn)).verdict);
+                let took = started.elapsed();
+                // The first round fills the memo.
+                if turn >= TEAMS_ASKING {
+                    taken.entry((name, how)).or_default().push(took);
+                }
+            }
+        }
+    }
+    let started = Instant::now();
+    (0..SAMPLES).for_each(|_| {
+        black_box(Instant::now().elapsed());
+    });
+    let clock = started.elapsed() / u32::try_from(SAMPLES).expect("few");
+    println!(
+        "policy, {TEAMS} teams, {SAMPLES} questions of each kind in turn; the clock itself takes {clock:?}"
+    );
+    for ((name, how), mut all) in taken {
+        all.sort_unstable();
+        let at = |permille: usize| all.get(all.len() * permille / 1000).copied().unwrap_or_default();
+        println!(
+            "  {name:14} {how:10} p50 {:>9.2?}  p99 {:>9.2?}  p99.9 {:>9.2?}",
+            at(500),
+            at(990),
+            at(999)
+        );
+    }
+}
+
 fn questions(criterion: &mut Criterion) {
     let asker = Asker::new();
-    type Ask = fn(&Asker, usize) -> Question<'_>;
-    let kinds: [(&str, Ask); 2] = [("model:invoke", Asker::may_invoke), ("tool:use", Asker::may_use_tool)];
     for (how, memo_entries_max) in [("evaluated", 0), ("remembered", 16_384)] {
         let policy = policy(memo_entries_max);
         let mut group = criterion.benchmark_group(format!("policy/{how}"));
-        for (name, question) in kinds {
+        for (name, question) in KINDS {
             // A denial would be another, shorter way through the rules. This also fills the memo.
             for turn in 0..TEAMS_ASKING {
                 let decision = policy.decide(&question(&asker, turn));
@@ -186,5 +231,5 @@ fn loading(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, questions, loading);
+criterion_group!(benches, percentiles, questions, loading);
 criterion_main!(benches);

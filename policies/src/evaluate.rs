@@ -19,7 +19,10 @@ use crate::decision::{Decision, EvaluationError, Grant, Layer, Obligations, Reas
 use crate::decision_id;
 use crate::decision_log::LogRules;
 use crate::gates;
+use crate::growth;
+use crate::guard;
 use crate::input::{self, Action, FieldSet, Question};
+use crate::lexical;
 use crate::obligation::{self, Applied, Obligation};
 use crate::plan::{Plans, Verb, VerbRule, layer_root};
 use crate::source::{Bundle, LoadError, Problem};
@@ -31,10 +34,17 @@ const REASONS_MAX: usize = 64;
 const OBLIGATIONS_MAX: usize = 1024;
 const MESSAGE_BYTES_MAX: usize = 1024;
 const CODE_BYTES_MAX: usize = 128;
-/// Evaluating every rule once at load, cold.
-const PREPARE_LIMIT: Duration = Duration::from_secs(5);
-/// Steps between looks at the clock. Sixty-four cost nothing measurable.
-const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(63);
+/// Evaluating one rule at load, cold. What makes values as fast as it can is stopped before it has filled the memory.
+const PREPARE_LIMIT: Duration = Duration::from_secs(1);
+/// All rules at load.
+const PREPARE_TOTAL: Duration = Duration::from_secs(30);
+/// A bundle has this many mistakes told at most.
+const PROBLEMS_MAX: usize = 256;
+/// How far over its limit an evaluation is tried once more.
+const PASSING_TIMES: u32 = 10;
+/// Steps between looks at the clock. A number that is squared in every step has doubled its length no more than a few
+/// times by the next look.
+const CHECK_INTERVAL: NonZeroU32 = NonZeroU32::MIN.saturating_add(7);
 
 /// What a denial does, over all packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,10 +94,17 @@ impl PolicySet {
     pub fn new(bundle: Bundle, settings: Settings) -> Result<PolicySet, LoadError> {
         let mut template = engine(&bundle)?;
         let syntax = Syntax::read(template.get_modules());
-        let problems = gates::problems(&syntax, bundle.data());
+        let mut problems = gates::problems(&syntax, bundle.data());
+        // What calls itself has no bound to find.
+        if problems.is_empty() {
+            problems = growth::problems(template.get_modules());
+        }
         if !problems.is_empty() {
+            problems.truncate(PROBLEMS_MAX);
             return Err(LoadError::Refused(problems));
         }
+        guard::install(&mut template, &syntax)
+            .map_err(|reason| LoadError::Refused(vec![Problem::new("policy", reason)]))?;
         let plans = Plans::new(&syntax);
         let problems = prepare(&mut template, &plans);
         if !problems.is_empty() {
@@ -153,10 +170,12 @@ impl PolicySet {
 
     /// The same for facts that are a document already, past the memo and without an id.
     pub(crate) fn judge_document(&self, action: Action, principal: &Principal, document: &Value) -> Decision {
+        let started = Instant::now();
         let mut findings = self.evaluate(action, principal, document);
         // The timer counts wall-clock time, so a busy machine is the likeliest cause. Rules are pure: try
-        // again.
-        if matches!(findings.error, Some(EvaluationError::Timeout { .. })) {
+        // again, unless a single step took longer than any busy machine explains.
+        let is_passing = started.elapsed() < self.settings.evaluation_limit.saturating_mul(PASSING_TIMES);
+        if is_passing && matches!(findings.error, Some(EvaluationError::Timeout { .. })) {
             findings = self.evaluate(action, principal, document);
         }
         self.conclude(action, principal, findings)
@@ -508,6 +527,10 @@ fn engine(bundle: &Bundle) -> Result<Engine, LoadError> {
     engine.set_strict_builtin_errors(true);
     let mut problems = Vec::new();
     for module in bundle.modules() {
+        if let Some(problem) = lexical::problem(&module.path, &module.text) {
+            problems.push(problem);
+            continue;
+        }
         if let Err(error) = engine.add_policy(module.path.clone(), module.text.clone()) {
             problems.push(Problem::new(&module.path, error.to_string()));
         }
@@ -527,19 +550,37 @@ fn engine(bundle: &Bundle) -> Result<Engine, LoadError> {
 /// Evaluates every rule with nothing but an action. That leaves the template prepared and warm, and what
 /// fails without any facts would fail on every request.
 fn prepare(template: &mut Engine, plans: &Plans) -> Vec<Problem> {
+    let started = Instant::now();
     let mut problems: Vec<Problem> = Vec::new();
-    for action in Action::ALL {
+    'actions: for action in Action::ALL {
         template.set_input(input::bare_document(*action));
         for rule in &plans.rules {
-            let message = match ask(template, rule, PREPARE_LIMIT) {
+            if problems.len() >= PROBLEMS_MAX {
+                break 'actions;
+            }
+            if started.elapsed() > PREPARE_TOTAL {
+                let message = "evaluating every rule once takes more than half a minute";
+                problems.push(Problem::new("policy", message));
+                break 'actions;
+            }
+            // The timer counts wall-clock time, so a busy machine may be the cause.
+            let answer = match ask(template, rule, PREPARE_LIMIT) {
+                Err(Failure::TimedOut) => ask(template, rule, PREPARE_LIMIT),
+                answer => answer,
+            };
+            let message = match &answer {
                 Ok(_) => continue,
-                Err(Failure::TimedOut) => "takes seconds".to_owned(),
-                Err(Failure::Panicked) => "makes the engine panic".to_owned(),
+                Err(Failure::TimedOut) => "takes seconds",
+                Err(Failure::Panicked) => "makes the engine panic",
                 Err(Failure::Raised { text, .. }) => text,
             };
-            let problem = Problem::new(&rule.path, message);
+            let problem = Problem::new(rule.begins.as_str(), format!("{} {message}", rule.path));
             if !problems.contains(&problem) {
                 problems.push(problem);
+            }
+            // Such a rule takes as long for every action, and after a panic the engine may be in any state.
+            if matches!(answer, Err(Failure::TimedOut | Failure::Panicked)) {
+                break 'actions;
             }
         }
     }
@@ -914,25 +955,69 @@ mod tests {
         apply contains {\"drop_tools\": input.request.tools} if input.time.hour > 14\n\
         deny contains \"number\" if to_number(input.principal.app) == 8";
 
+    /// Sets of rules that read little, much, everything, the time, arguments, and what other layers say.
+    fn memo_rule_sets() -> Vec<(Vec<String>, serde_json::Value)> {
+        let one = |rules: &str| (vec![format!("package policy.org.a\n{rules}")], json!({}));
+        let grants = json!({
+            "teams": {"payments": {
+                "models": ["*"], "regions": ["*"], "tools": ["get_weather"], "endpoints": ["*"],
+                "knowledge_bases": ["KB12345678"], "operations": ["InvokeAgent"], "max_tokens": 1024,
+            }, "search": {"model_families": ["nova-lite"], "regions": ["us-east-1"], "cache": {"ttl_s": 60}}},
+            "settings": {"injection": "deny", "secrets": "deny"},
+            "exemptions": {"injection_suspected": [
+                {"principal": {"team": "payments", "app": "7"}, "expires": 1_795_356_000 + 3600},
+            ]},
+        });
+        let library = crate::library::MODULES.iter().map(|(_, text)| (*text).to_owned());
+        vec![
+            (vec![MEMO_RULES.to_owned()], json!({})),
+            (library.collect(), grants),
+            one("allow contains \"x\" if input.time.unix % 7200 < 3600"),
+            one("allow contains input.action if count(input) > 3\nwarn contains sprintf(\"%v\", [input])"),
+            one(
+                "allow contains \"x\" if { walk(input, [path, value]); path[_] == \"injection\"; value > 0.5 }",
+            ),
+            one(
+                "allow contains \"x\" if { some name, part in input; name in {\"tool\", \"model\"}; part.id }",
+            ),
+            one("import input.tool.args as given\nallow contains \"x\" if given.city == \"Oslo\""),
+            one(
+                "allow contains \"x\" if input[input.principal.app]\ndeny contains \"y\" if input[\"kb\"].rerank == false",
+            ),
+            (
+                vec![
+                    "package policy.org.a\nallow contains \"x\" if data.lib.a.f(input.session)".to_owned(),
+                    "package lib.a\nf(session) if count(session.labels) == 0".to_owned(),
+                    "package policy.team.payments.a\nallow contains \"t\" if input.principal.user".to_owned(),
+                    "package policy.app[\"7\"].a\napply contains {\"label\": [input.model.id]}".to_owned(),
+                ],
+                json!({}),
+            ),
+        ]
+    }
+
     #[test]
     fn remembered_decisions_equal_evaluated_ones() {
-        let load_with = |memo_entries_max| {
-            load(&[MEMO_RULES], json!({}), Settings { memo_entries_max, ..patient() }).unwrap()
-        };
-        let (with, without) = (load_with(10_000), load_with(0));
-        let mut dice = Dice(3);
-        let (mut remembered, mut ids) = (0, BTreeSet::new());
-        for _ in 0..2000 {
-            let sample = Sample::random(&mut dice);
-            let one = with.decide(&sample.question());
-            let other = without.decide(&sample.question());
-            remembered += u32::from(one.remembered);
-            assert!(!other.remembered);
-            assert!(ids.insert(one.id.clone()), "an id came twice");
-            let one = Decision { id: String::new(), remembered: false, ..one };
-            assert_eq!(one, Decision { id: String::new(), ..other });
+        for (number, (modules, data)) in memo_rule_sets().into_iter().enumerate() {
+            let modules: Vec<&str> = modules.iter().map(String::as_str).collect();
+            let load_with = |memo_entries_max| {
+                load(&modules, data.clone(), Settings { memo_entries_max, ..patient() }).unwrap()
+            };
+            let (with, without) = (load_with(10_000), load_with(0));
+            let mut dice = Dice(3 + u64::try_from(number).unwrap());
+            let (mut remembered, mut ids) = (0, BTreeSet::new());
+            for _ in 0..2000 {
+                let sample = Sample::random(&mut dice);
+                let one = with.decide(&sample.question());
+                let other = without.decide(&sample.question());
+                remembered += u32::from(one.remembered);
+                assert!(!other.remembered);
+                assert!(ids.insert(one.id.clone()), "an id came twice");
+                let one = Decision { id: String::new(), remembered: false, ..one };
+                assert_eq!(one, Decision { id: String::new(), ..other }, "{number}");
+            }
+            assert!(remembered > 50, "of {number} only {remembered} were remembered");
         }
-        assert!(remembered > 50, "only {remembered} were remembered");
     }
 
     #[test]

@@ -17,6 +17,10 @@ use crate::syntax::{Argument, Call, Definition, Form, ModuleSyntax, Syntax};
 
 /// Rules and functions in a chain of calls: each costs stack.
 pub(crate) const CALL_DEPTH_MAX: usize = 64;
+/// Statements, and expressions inside one another, of such a chain together: a loop within a loop costs stack too.
+const STACK_MAX: usize = 1024;
+/// Statements of one rule: the engine's time to put them in order grows with their square.
+const STATEMENTS_MAX: usize = 256;
 /// Numbers one `numbers.range` may make.
 const RANGE_LENGTH_MAX: u64 = 10_000;
 /// Width and precision in a format.
@@ -44,6 +48,10 @@ pub(crate) fn problems(syntax: &Syntax, data: &Map<String, Value>) -> Vec<Proble
         module_problems(module, data, &mut problems);
     }
     for definition in &syntax.definitions {
+        if definition.statements > STATEMENTS_MAX {
+            let message = format!("a rule may have at most {STATEMENTS_MAX} statements");
+            problems.push(Problem::new(&definition.at, message));
+        }
         problems.extend(definition.uses.problems.iter().cloned());
         verb_problems(definition, &mut problems);
         for (stand_in, at) in &definition.uses.stand_ins {
@@ -243,10 +251,24 @@ fn recursion_problems(syntax: &Syntax, problems: &mut Vec<Problem>) {
             reach(&nodes, path, targets);
         }
     }
-    match longest_chain(&edges) {
-        Ok(depth) if depth > CALL_DEPTH_MAX => {
+    let mut stack: BTreeMap<usize, usize> = BTreeMap::new();
+    for definition in &syntax.definitions {
+        if let Some(node) = nodes.get(&definition.path) {
+            let own = stack.entry(*node).or_default();
+            *own = (*own).max(definition.statements + definition.depth);
+        }
+    }
+    let at = |node: usize| places.get(&node).map_or("policy", |(_, at)| *at);
+    if let Ok((stack, node)) = longest_chain(&edges, |node| stack.get(&node).copied().unwrap_or_default())
+        && stack > STACK_MAX
+    {
+        let message = "this and what it calls have too many statements and brackets inside one another";
+        problems.push(Problem::new(at(node), message));
+    }
+    match longest_chain(&edges, |_| 1) {
+        Ok((depth, node)) if depth > CALL_DEPTH_MAX => {
             let message = format!("rules call one another {depth} deep; at most {CALL_DEPTH_MAX} is allowed");
-            problems.push(Problem::new("policy", message));
+            problems.push(Problem::new(at(node), message));
         }
         Ok(_) => {}
         Err(cycle) => {
@@ -270,23 +292,28 @@ fn reach(nodes: &BTreeMap<Vec<String>, usize>, path: &[String], found: &mut BTre
     found.extend(below.map(|(_, node)| *node));
 }
 
-/// Length of the longest chain, or the nodes of one cycle. Iterative, because the chain may be long.
-fn longest_chain(edges: &BTreeMap<usize, BTreeSet<usize>>) -> Result<usize, Vec<usize>> {
+/// The heaviest chain and where it begins, or the nodes of one cycle. Iterative, because the chain may be long.
+fn longest_chain(
+    edges: &BTreeMap<usize, BTreeSet<usize>>,
+    weight: impl Fn(usize) -> usize,
+) -> Result<(usize, usize), Vec<usize>> {
     let mut incoming: BTreeMap<usize, usize> = edges.keys().map(|node| (*node, 0)).collect();
     for target in edges.values().flatten() {
         *incoming.entry(*target).or_default() += 1;
     }
     let mut ready: Vec<usize> =
         incoming.iter().filter(|(_, count)| **count == 0).map(|(node, _)| *node).collect();
-    let mut above: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut longest = 0;
+    // Of what calls a node the heaviest chain, and its beginning.
+    let mut above: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    let mut longest = (0, 0);
     while let Some(node) = ready.pop() {
         incoming.remove(&node);
-        let depth = above.get(&node).copied().unwrap_or_default() + 1;
-        longest = longest.max(depth);
+        let (before, start) = above.get(&node).copied().unwrap_or((0, node));
+        let chain = (before + weight(node), start);
+        longest = longest.max(chain);
         for target in edges.get(&node).into_iter().flatten() {
             let before = above.entry(*target).or_default();
-            *before = depth.max(*before);
+            *before = chain.max(*before);
             if let Some(count) = incoming.get_mut(target) {
                 *count -= 1;
                 if *count == 0 {

@@ -15,7 +15,10 @@ mod document;
 pub mod evaluate;
 mod explain;
 mod gates;
+mod growth;
+mod guard;
 pub mod input;
+mod lexical;
 mod library;
 mod obligation;
 mod plan;
@@ -46,7 +49,7 @@ pub use crate::input::{
 };
 pub use crate::replay::{Change, Example, LINE_BYTES_MAX, Replay, ReplayReport};
 pub use crate::schema::{input_schema, schema_files};
-pub use crate::source::{Bundle, LoadError, Problem, Source, read_archive};
+pub use crate::source::{Bundle, BundleFiles, LoadError, Problem, Source, read_archive};
 pub use crate::test_runner::{
     Outcome as TestOutcome, TestCase, TestReport, run_tests, run_tests_with_coverage,
 };

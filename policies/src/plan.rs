@@ -76,6 +76,8 @@ pub(crate) struct VerbRule {
     pub(crate) layer: Layer,
     pub(crate) verb: Verb,
     pub(crate) owner: String,
+    /// File and line of its first rule.
+    pub(crate) begins: String,
     /// Whether it can speak about an action; `None` is all of them.
     actions: Option<BTreeSet<String>>,
     places: Places,
@@ -167,6 +169,7 @@ impl Plans {
                     layer,
                     verb,
                     owner,
+                    begins: definition.at.clone(),
                     actions: Some(BTreeSet::new()),
                     places: Places::default(),
                 })

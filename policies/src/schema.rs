@@ -381,6 +381,39 @@ mod tests {
         }
     }
 
+    /// By an implementation of others, as editors and stock OPA would read them.
+    #[test]
+    fn the_schemas_are_valid_and_hold_for_documents() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+        let mut dice = Dice(12);
+        let samples: Vec<Sample> = (0..100).map(|_| Sample::random(&mut dice)).collect();
+        let policies = PolicySet::new(
+            Bundle::from_modules(vec![("a.rego", "package policy.org.a\nallow if input.x")], json!({})),
+            Settings::default(),
+        )
+        .unwrap();
+        for (name, _) in schema_files() {
+            let text = std::fs::read_to_string(directory.join(&name)).unwrap();
+            let schema: Value = serde_json::from_str(&text).unwrap();
+            jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let mut held = 0;
+            for sample in &samples {
+                let question = sample.question();
+                let own = format!("{}.json", question.action().name().replace(':', "-"));
+                let Some(document) = policies.document(&question) else { continue };
+                let mut document = serde_json::to_value(&document).unwrap();
+                if name == "input.json" || name == own {
+                    assert!(validator.is_valid(&document), "{name}: {document}");
+                    document["principal"]["tem"] = json!("x");
+                    assert!(!validator.is_valid(&document), "{name} takes what is in no question");
+                    held += 1;
+                }
+            }
+            assert!(held > 0, "{name}");
+        }
+    }
+
     #[test]
     fn the_shipped_fixtures_keep_to_their_schema() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("rego/fixtures");

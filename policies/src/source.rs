@@ -24,6 +24,8 @@ use crate::library;
 /// The engine itself takes no larger module.
 pub const MODULE_BYTES_MAX: u64 = 1 << 20;
 pub const MODULES_MAX: usize = 4096;
+/// All modules together. What the engine makes of them takes a hundred times that.
+pub const MODULES_BYTES_MAX: u64 = 8 << 20;
 /// One data file. Ten thousand teams fit in about four megabytes.
 pub const DATA_BYTES_MAX: u64 = 64 << 20;
 pub const DIRECTORY_DEPTH_MAX: usize = 16;
@@ -71,15 +73,7 @@ impl Bundle {
         data_files: &[PathBuf],
         verification: Option<&Verification>,
     ) -> Result<Bundle, LoadError> {
-        match source {
-            Source::Library => Files::library().serving(None, data_files),
-            Source::Directory(directory) => {
-                let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
-                files.read_directory(directory, &mut Vec::new())?;
-                files.serving(verification, data_files)
-            }
-            Source::Archive(path) => Bundle::from_archive(&read_archive(path)?, data_files, verification),
-        }
+        BundleFiles::read(source, verification)?.with_data(data_files)
     }
 
     /// A bundle from the bytes of a gzipped tar.
@@ -88,9 +82,7 @@ impl Bundle {
         data_files: &[PathBuf],
         verification: Option<&Verification>,
     ) -> Result<Bundle, LoadError> {
-        let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
-        archive::unpack(archive, |path, bytes| files.add(path, bytes))?;
-        files.serving(verification, data_files)
+        BundleFiles::from_archive(archive, verification)?.with_data(data_files)
     }
 
     /// A bundle from texts already in memory. `data` that is not an object counts as empty.
@@ -124,6 +116,56 @@ impl Bundle {
     /// `+`, where there is one.
     pub fn revision(&self) -> &str {
         &self.revision
+    }
+}
+
+/// What a source holds, verified and inside its roots: a bundle but for the operator's own data, which may change while
+/// the source does not, or while the source is not fit to be served. No `Debug`: data may name people.
+#[derive(Clone)]
+pub struct BundleFiles {
+    modules: Vec<ModuleText>,
+    data: Vec<DataText>,
+    /// The manifest's own.
+    revision: Option<String>,
+}
+
+impl BundleFiles {
+    /// The library needs no verification: it is part of the binary.
+    pub fn read(source: &Source, verification: Option<&Verification>) -> Result<BundleFiles, LoadError> {
+        match source {
+            Source::Library => Files::library().verified(None),
+            Source::Directory(directory) => {
+                let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
+                files.read_directory(directory, &mut Vec::new())?;
+                files.verified(verification)
+            }
+            Source::Archive(path) => BundleFiles::from_archive(&read_archive(path)?, verification),
+        }
+    }
+
+    /// What the bytes of a gzipped tar hold.
+    pub fn from_archive(
+        archive: &[u8],
+        verification: Option<&Verification>,
+    ) -> Result<BundleFiles, LoadError> {
+        let mut files = Files { keeps_others: verification.is_some(), ..Files::default() };
+        archive::unpack(archive, |path, bytes| files.add(path, bytes))?;
+        files.verified(verification)
+    }
+
+    /// Merges each data file, as it is now, at the root of `data`.
+    pub fn with_data(&self, data_files: &[PathBuf]) -> Result<Bundle, LoadError> {
+        let BundleFiles { modules, mut data, revision } = self.clone();
+        for path in data_files {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let text = read_bounded(path, &name, DATA_BYTES_MAX)?;
+            data.push(DataText { path: name, under: Vec::new(), text });
+        }
+        let mut bundle = Files { modules, data, ..Files::default() }.bundle()?;
+        if let Some(revision) = revision {
+            bundle.revision = format!("{revision}+{}", bundle.revision);
+        }
+        Ok(bundle)
     }
 }
 
@@ -165,6 +207,8 @@ pub enum LoadError {
     TooManyFiles,
     #[error("the files together are larger than {max} bytes", max = UNPACKED_BYTES_MAX)]
     TooMuch,
+    #[error("the Rego files together are larger than {max} bytes", max = MODULES_BYTES_MAX)]
+    TooMuchRego,
     #[error("{path}: {why}")]
     Unreadable { path: String, why: &'static str },
     #[error(transparent)]
@@ -188,7 +232,8 @@ impl LoadError {
             | LoadError::TooMany
             | LoadError::TooDeep { .. }
             | LoadError::TooManyFiles
-            | LoadError::TooMuch => "too_large",
+            | LoadError::TooMuch
+            | LoadError::TooMuchRego => "too_large",
             LoadError::Archive(
                 ArchiveError::TooLarge | ArchiveError::Bomb { .. } | ArchiveError::TooMany,
             ) => "too_large",
@@ -217,8 +262,10 @@ pub(crate) struct Files {
     keeps_others: bool,
     count: usize,
     bytes: u64,
+    module_bytes: u64,
 }
 
+#[derive(Clone)]
 struct DataText {
     path: String,
     /// Where in `data` it belongs: the directories above it, as OPA has it.
@@ -278,12 +325,8 @@ impl Files {
         Ok(files)
     }
 
-    /// What is served: verified whole, tests left out, inside its roots, and the local data beside it.
-    fn serving(
-        mut self,
-        verification: Option<&Verification>,
-        data_files: &[PathBuf],
-    ) -> Result<Bundle, LoadError> {
+    /// What may be served: verified whole, tests left out, inside its roots.
+    fn verified(mut self, verification: Option<&Verification>) -> Result<BundleFiles, LoadError> {
         let modules = self.modules.iter().map(|module| (module.path.as_str(), module.text.as_bytes()));
         let data = self.data.iter().map(|data| (data.path.as_str(), data.text.as_bytes()));
         let manifest = self.manifest.iter().map(|text| (MANIFEST, text.as_bytes()));
@@ -300,16 +343,8 @@ impl Files {
                 return Err(LoadError::Refused(problems));
             }
         }
-        for path in data_files {
-            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let text = read_bounded(path, &name, DATA_BYTES_MAX)?;
-            self.data.push(DataText { path: name, under: Vec::new(), text });
-        }
-        let mut bundle = self.bundle()?;
-        if let Some(revision) = manifest.and_then(|manifest| manifest.revision) {
-            bundle.revision = format!("{revision}+{}", bundle.revision);
-        }
-        Ok(bundle)
+        let revision = manifest.and_then(|manifest| manifest.revision);
+        Ok(BundleFiles { modules: self.modules, data: self.data, revision })
     }
 
     fn read_directory(&mut self, directory: &Path, under: &mut Vec<String>) -> Result<(), LoadError> {
@@ -369,6 +404,10 @@ impl Files {
             FileKind::Module => {
                 if self.modules.len() >= MODULES_MAX {
                     return Err(LoadError::TooMany);
+                }
+                self.module_bytes = self.module_bytes.saturating_add(length);
+                if self.module_bytes > MODULES_BYTES_MAX {
+                    return Err(LoadError::TooMuchRego);
                 }
                 let text = utf8(&path, bytes)?;
                 self.modules.push(ModuleText { path, text });

@@ -44,6 +44,10 @@ pub(crate) struct Definition {
     /// The only actions it can speak about; `None` when that is not certain.
     pub(crate) actions: Option<BTreeSet<String>>,
     pub(crate) uses: Uses,
+    /// Statements of all its bodies, those inside of expressions among them.
+    pub(crate) statements: usize,
+    /// Expressions and bodies around one another.
+    pub(crate) depth: usize,
 }
 
 impl Definition {
@@ -184,10 +188,19 @@ fn definition(rule: &Rule, scope: &Scope) -> Definition {
 
     // Names declared anywhere in the rule count everywhere in it, so they are collected before they are
     // used.
-    let mut walk = Walk { scope, locals: BTreeSet::new(), loops: false, uses: Uses::default() };
+    let mut walk = Walk {
+        scope,
+        locals: BTreeSet::new(),
+        loops: false,
+        uses: Uses::default(),
+        statements: 0,
+        depth: 0,
+        depth_max: 0,
+    };
     walk.rule(rule);
     walk.loops = false;
     walk.uses = Uses::default();
+    walk.statements = 0;
     walk.rule(rule);
     if walk.loops && outputs(rule).into_iter().any(|output| walk.may_vanish(output)) {
         let message = "what a loop produces here can be undefined, and the engine then drops what it \
@@ -195,7 +208,8 @@ fn definition(rule: &Rule, scope: &Scope) -> Definition {
         walk.uses.problems.push(Problem::new(place(rule.span()), message));
     }
     let package = scope.package.clone();
-    Definition { path, package, at: place(rule.span()), form, actions, uses: walk.uses }
+    let (statements, depth) = (walk.statements, walk.depth_max);
+    Definition { path, package, at: place(rule.span()), form, actions, uses: walk.uses, statements, depth }
 }
 
 /// Expressions whose values a rule collects; a function yields one value and is not concerned.
@@ -306,6 +320,9 @@ struct Walk<'s> {
     /// Whether the rule itself may produce more than once.
     loops: bool,
     uses: Uses,
+    statements: usize,
+    depth: usize,
+    depth_max: usize,
 }
 
 impl Walk<'_> {
@@ -359,6 +376,7 @@ impl Walk<'_> {
     }
 
     fn query(&mut self, query: &Query) {
+        self.statements += query.stmts.len();
         for statement in &query.stmts {
             self.literal(&statement.literal);
             for modifier in &statement.with_mods {
@@ -419,6 +437,13 @@ impl Walk<'_> {
     }
 
     fn expression(&mut self, expression: &Expr) {
+        self.depth += 1;
+        self.depth_max = self.depth_max.max(self.depth);
+        self.expression_inside(expression);
+        self.depth -= 1;
+    }
+
+    fn expression_inside(&mut self, expression: &Expr) {
         match expression {
             Expr::String { .. }
             | Expr::RawString { .. }
@@ -471,6 +496,8 @@ impl Walk<'_> {
 
     fn reference(&mut self, expression: &Expr) {
         let (root, steps) = flatten(expression);
+        // The engine goes through the steps one inside the other.
+        self.depth_max = self.depth_max.max(self.depth + steps.len());
         self.dynamic_steps(&steps);
         if let Expr::Var { span, .. } = root {
             self.name(span.text(), static_prefix(steps));
@@ -700,7 +727,7 @@ fn argument(expression: &Expr) -> Argument {
     }
 }
 
-fn literal_text(expression: &Expr) -> Option<String> {
+pub(crate) fn literal_text(expression: &Expr) -> Option<String> {
     match expression {
         Expr::String { value: Value::String(text), .. }
         | Expr::RawString { value: Value::String(text), .. } => Some(text.to_string()),

@@ -13,6 +13,7 @@ use regorus::utils::limits::ExecutionTimerConfig;
 use regorus::{Engine, Value};
 
 use crate::coverage::{Collector, Coverage};
+use crate::lexical;
 use crate::plan::rule_path;
 use crate::source::{Files, LoadError, Problem};
 use crate::syntax::{Form, Syntax};
@@ -78,6 +79,10 @@ fn load(directory: &Path) -> Result<Engine, LoadError> {
     engine.set_gather_prints(true);
     let mut problems = Vec::new();
     for module in bundle.modules() {
+        if let Some(problem) = lexical::problem(&module.path, &module.text) {
+            problems.push(problem);
+            continue;
+        }
         if let Err(error) = engine.add_policy(module.path.clone(), module.text.clone()) {
             problems.push(Problem::new(&module.path, error.to_string()));
         }

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use crate::reload::fetch::{Address, post};
+use crate::fetch::{Address, Call};
 use crate::snapshot::Parts;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -141,8 +141,15 @@ async fn deliver(webhook: &Webhook, message: String) -> bool {
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     let authorization = webhook.authorization.iter();
     headers.extend(authorization.map(|value| ("authorization".to_owned(), value.as_str().to_owned())));
-    let posted = post(&webhook.address, webhook.ca.as_deref(), &headers, message.into());
-    matches!(tokio::time::timeout(SEND_WITHIN, posted).await, Ok(Ok(200..=299)))
+    let call = Call {
+        address: &webhook.address,
+        ca: webhook.ca.as_deref(),
+        accept: "*/*",
+        headers: &headers,
+        body_bytes_max: 0,
+        within: SEND_WITHIN,
+    };
+    matches!(call.post(message.into()).await, Ok(200..=299))
 }
 
 #[cfg(test)]

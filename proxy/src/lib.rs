@@ -12,6 +12,7 @@ pub mod credentials_endpoint;
 pub mod downstream;
 pub mod duplex;
 pub mod exchange;
+pub mod fetch;
 pub mod forward;
 pub mod identity;
 pub mod keys;

@@ -16,13 +16,13 @@ use arc_swap::ArcSwapOption;
 use hardpan_aws::credentials::CredentialStore;
 use hardpan_aws::skew::ClockSkew;
 use hardpan_policies::bundle::stamp::{Stamp, stamp};
-use hardpan_policies::{Bundle, LoadError, PolicySet, Source, read_archive};
+use hardpan_policies::{BundleFiles, LoadError, PolicySet, Source, read_archive};
 use hardpan_telemetry::metrics::{self, ServedRevision};
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Mutex;
 
-pub use fetch::{Access, Address, FetchError, Remote};
+pub use fetch::{Access, FetchError, Remote, object_address};
 
 use crate::config::PolicyConfig;
 use fetch::{Fetched, Signer};
@@ -77,8 +77,8 @@ pub async fn check(
 ) -> Result<Option<Arc<PolicySet>>, ReloadError> {
     let policies = Policies::empty(config, credentials);
     let Some(config) = &policies.config else { return Ok(None) };
-    let archive = policies.fetch(config, None).await?.map(|fetched| fetched.bytes);
-    Ok(Some(build(config, archive).await?.policies))
+    let fetched = policies.fetch(config, None).await?.map(|fetched| Content::Archive(fetched.bytes));
+    Ok(Some(build(config, fetched).await?.policies))
 }
 
 /// Whoever serves asks [`Policies::current`] once per request.
@@ -96,8 +96,8 @@ struct State {
     seen: Stamp,
     /// The newest archive that was fetched, good or not.
     fetched: Option<Fetched>,
-    /// The archive that is served.
-    good: Option<Arc<[u8]>>,
+    /// What is served, to be merged with other data.
+    good: Option<Content>,
     /// The archive whose copy is on disk.
     kept: Option<Arc<[u8]>>,
     /// The newest content was not taken over.
@@ -108,10 +108,27 @@ struct State {
     served: ServedRevision,
 }
 
+/// What policies are built from, but for the operator's data.
+#[derive(Clone)]
+enum Content {
+    /// Packed, because that is the smaller form, and the one a copy on disk has.
+    Archive(Arc<[u8]>),
+    /// What a directory held when it was last fit to be served.
+    Files(Arc<BundleFiles>),
+}
+
 struct Built {
     policies: Arc<PolicySet>,
-    /// What it was built from, where that was an archive.
-    archive: Option<Arc<[u8]>>,
+    content: Content,
+}
+
+impl Built {
+    fn archive(&self) -> Option<Arc<[u8]>> {
+        match &self.content {
+            Content::Archive(archive) => Some(archive.clone()),
+            Content::Files(_) => None,
+        }
+    }
 }
 
 impl Policies {
@@ -131,8 +148,8 @@ impl Policies {
         let first = match policies.fetch(config, None).await {
             Ok(fetched) => {
                 state.fetched = fetched;
-                let archive = state.fetched.as_ref().map(|fetched| fetched.bytes.clone());
-                build(config, archive).await
+                let fetched = state.fetched.as_ref().map(|fetched| Content::Archive(fetched.bytes.clone()));
+                build(config, fetched).await
             }
             Err(error) => Err(error.into()),
         };
@@ -142,7 +159,7 @@ impl Policies {
             (Err(error), Some(copy)) => {
                 let Ok(built) = restore(config, copy).await else { return Err(error) };
                 failed(&error);
-                state.kept.clone_from(&built.archive);
+                state.kept = built.archive();
                 state.refused = true;
                 state.restored = true;
                 state.fetch_at = Instant::now() + jittered(config.poll.min(RESTORED_RETRY));
@@ -213,14 +230,15 @@ impl Policies {
             if !settled && !news && !at_once {
                 return;
             }
-            let archive = match config.source {
+            let content = match config.source {
                 BundleSource::Local(_) => None,
                 BundleSource::Remote(_) => {
-                    let newest = state.fetched.as_ref().map(|fetched| fetched.bytes.clone());
+                    let newest =
+                        state.fetched.as_ref().map(|fetched| Content::Archive(fetched.bytes.clone()));
                     newest.or_else(|| state.good.clone())
                 }
             };
-            let built = build(config, archive).await;
+            let built = build(config, content).await;
             if look_at(config).await != now {
                 continue;
             }
@@ -303,7 +321,8 @@ impl Policies {
     /// From here on every new request is answered by these.
     async fn activate(&self, state: &mut State, built: Built, config: &PolicyConfig) {
         metrics::policy_bundle_restored(state.restored);
-        state.good.clone_from(&built.archive);
+        let archive = built.archive();
+        state.good = Some(built.content);
         let before = self.current.load_full();
         if before.as_ref().is_some_and(|before| before.revision() == built.policies.revision()) {
             metrics::policy_bundle_loaded("unchanged");
@@ -315,7 +334,7 @@ impl Policies {
             let before = before.as_ref().map(|before| before.revision());
             tracing::info!(revision, before, "policies were activated");
         }
-        if let (Some(copy), Some(archive)) = (&config.last_good, built.archive)
+        if let (Some(copy), Some(archive)) = (&config.last_good, archive)
             && state.kept.as_ref() != Some(&archive)
         {
             let (copy, bytes) = (copy.clone(), archive.clone());
@@ -347,23 +366,30 @@ fn failed(error: &ReloadError) {
     tracing::warn!(reason = error.reason(), %error, "the last good policies are kept");
 }
 
-/// Reads, verifies, merges and compiles, off the event loop. A bundle that is fetched is handed over.
-async fn build(config: &Arc<PolicyConfig>, archive: Option<Arc<[u8]>>) -> Result<Built, ReloadError> {
+/// Reads, verifies, merges and compiles, off the event loop. Content that is at hand, fetched or the last good, is handed
+/// over; else the source is read.
+async fn build(config: &Arc<PolicyConfig>, content: Option<Content>) -> Result<Built, ReloadError> {
     let config = config.clone();
     let built = tokio::task::spawn_blocking(move || {
-        let archive = match (&config.source, archive) {
-            (_, Some(archive)) => Some(archive),
-            (BundleSource::Local(Source::Archive(path)), None) => Some(read_archive(path)?.into()),
-            (_, None) => None,
-        };
         let verification = config.verification.as_ref();
-        let bundle = match (&archive, &config.source) {
-            (Some(archive), _) => Bundle::from_archive(archive, &config.data, verification)?,
-            (None, BundleSource::Local(source)) => Bundle::load_verified(source, &config.data, verification)?,
+        let content = match (content, &config.source) {
+            (Some(content), _) => content,
+            (None, BundleSource::Local(Source::Archive(path))) => {
+                Content::Archive(read_archive(path)?.into())
+            }
+            (None, BundleSource::Local(source)) => {
+                Content::Files(Arc::new(BundleFiles::read(source, verification)?))
+            }
             (None, BundleSource::Remote(_)) => return Err(LoadError::Empty),
         };
+        let bundle = match &content {
+            Content::Archive(archive) => {
+                BundleFiles::from_archive(archive, verification)?.with_data(&config.data)?
+            }
+            Content::Files(files) => files.with_data(&config.data)?,
+        };
         let policies = Arc::new(PolicySet::new(bundle, config.settings.clone())?);
-        Ok(Built { policies, archive })
+        Ok(Built { policies, content })
     });
     Ok(built.await.map_err(|_| ReloadError::Panicked)??)
 }
@@ -373,7 +399,7 @@ async fn restore(config: &Arc<PolicyConfig>, copy: &Path) -> Result<Built, Reloa
     let copy = copy.to_owned();
     let bytes = tokio::task::spawn_blocking(move || read_archive(&copy)).await;
     let bytes = bytes.map_err(|_| ReloadError::Panicked)??;
-    build(config, Some(bytes.into())).await
+    build(config, Some(Content::Archive(bytes.into()))).await
 }
 
 /// Replaces the copy whole, so that a crash leaves the old one.

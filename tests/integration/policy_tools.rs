@@ -106,6 +106,17 @@ fn check_refuses_what_would_not_be_served_and_warns_of_the_rest() {
 }
 
 #[test]
+fn what_a_log_would_have_can_be_replayed() {
+    let folder = Folder::bundle("a", ALLOW);
+    let line = text(&policy(&["eval", folder.path(), "--input", "-", "--log"], INPUT));
+    assert_eq!(line.lines().count(), 1, "{line}");
+    let decisions = folder.file("decisions.jsonl", &line);
+    let report = text(&policy(&["replay", &decisions, "--bundle", folder.path(), "--fail-on", "looser"], ""));
+    let all = report.lines().find(|line| line.starts_with("all")).unwrap();
+    assert_eq!(all.split_whitespace().collect::<Vec<_>>(), ["all", "0", "0", "0", "1", "0"], "{report}");
+}
+
+#[test]
 fn coverage_has_a_threshold() {
     let folder = Folder::bundle("a", "allow if input.x == 1\ndeny contains \"d\" if {\n\tinput.y == 1\n}");
     folder.file(

@@ -277,6 +277,121 @@ fn directories_and_data_are_taken_over_without_being_told() {
     assert_eq!(hardpan.converse("open again").status, 200);
 }
 
+#[test]
+fn a_directory_that_is_refused_leaves_its_last_good_in_place() {
+    let folder = Folder::make();
+    let rules = folder.0.join("rules");
+    std::fs::create_dir_all(rules.join("org")).unwrap();
+    folder.put("rules/org/all.rego", GATE.as_bytes());
+    folder.put("data.json", br#"{"gate": {"open": true}}"#);
+    let data = folder.0.join("data.json");
+    let policy = format!("{{ bundle: {}, data: [{}] }}", rules.display(), data.display());
+    let hardpan = start(policy.clone());
+    let good = revision(&hardpan);
+    let failures = |reason: &str| {
+        let begins = format!("hardpan_policy_bundle_failures_total{{reason=\"{reason}\"}} ");
+        let metrics = hardpan.metrics();
+        let count = metrics.lines().find_map(|line| line.strip_prefix(begins.as_str()));
+        count.map_or(0, |count| count.parse::<u32>().unwrap())
+    };
+    let recursion = "package policy.org.all\nallow contains \"x\" if f(input.action)\nf(x) if f(x)";
+    for (name, text, reason) in [
+        ("rules/org/all.rego", recursion, "refused"),
+        ("rules/org/all.rego", "package policy.org.all\nallow contains {", "refused"),
+        ("rules/org/all.rego", "", "refused"),
+        ("rules/org/data.yaml", "a: 1", "refused"),
+        ("rules/data.json", "{", "data"),
+        ("rules/.manifest", r#"{"roots": ["elsewhere"]}"#, "refused"),
+        ("rules/.signatures.json", "{}", "signature"),
+    ] {
+        let before = failures(reason);
+        folder.put(name, text.as_bytes());
+        wait_for(&hardpan, name, || failures(reason) > before);
+        assert_eq!(revision(&hardpan), good, "{name}: {text}");
+        assert_eq!(hardpan.converse(&format!("still {name} {before}")).status, 200);
+        std::fs::remove_file(folder.0.join(name)).unwrap();
+        folder.put("rules/org/all.rego", GATE.as_bytes());
+    }
+    // A directory that is gone is no directory without rules.
+    let before = failures("read");
+    std::fs::rename(&rules, folder.0.join("moved")).unwrap();
+    wait_for(&hardpan, "a missing directory", || failures("read") > before);
+    assert_eq!((revision(&hardpan), hardpan.converse("gone").status), (good.clone(), 200));
+    // New data is merged with the last good rules, since it may take something back.
+    folder.put("data.json", br#"{"gate": {"open": false}}"#);
+    wait_for(&hardpan, "the data", || revision(&hardpan) != good);
+    assert_eq!(hardpan.converse("closed").error(), (403, "AccessDeniedException"));
+    // Nothing is left to serve after a start.
+    let (valid, error) = check(&folder.0, &policy);
+    assert!(!valid && error.contains("policy.bundle: no such directory"), "{error}");
+    std::fs::create_dir_all(rules.join("org")).unwrap();
+    folder.put("rules/org/all.rego", recursion.as_bytes());
+    let (valid, error) = check(&folder.0, &policy);
+    assert!(!valid && error.contains("org/all.rego:3: recursion"), "{error}");
+    let closed = revision(&hardpan);
+    folder.put("rules/org/all.rego", ALLOW.as_bytes());
+    wait_for(&hardpan, "the directory", || revision(&hardpan) != closed);
+    assert_eq!(hardpan.converse("whole again").status, 200);
+}
+
+#[test]
+fn hostile_policies_are_refused_or_bounded_and_the_process_stays_up() {
+    let folder = Folder::make();
+    std::fs::create_dir_all(folder.0.join("rules/org")).unwrap();
+    folder.put("rules/org/all.rego", ALLOW.as_bytes());
+    let hardpan = start(format!("{{ bundle: {} }}", folder.0.join("rules").display()));
+    let good = revision(&hardpan);
+    let failed = "hardpan_policy_bundle_loads_total{result=\"failed\"} ";
+    let failures = || {
+        let metrics = hardpan.metrics();
+        let count = metrics.lines().find_map(|line| line.strip_prefix(failed));
+        count.map_or(0, |count| count.parse::<u32>().unwrap())
+    };
+    let doubled = |link: &str| {
+        let line = |at: usize| link.replace('#', &(at + 1).to_string()).replace('@', &at.to_string());
+        (0..60).fold("x0 := [input.action]".to_owned(), |text, at| format!("{text}\n{}", line(at)))
+    };
+    let package = "package policy.org.hostile\n";
+    for (name, rules) in [
+        ("recursion", "f(x) := f(x)\ndeny contains \"x\" if f(1)".to_owned()),
+        ("signs", format!("x := {}1", "-".repeat(900))),
+        ("a sum", format!("x := 1{}", " +\n1".repeat(15_000))),
+        ("brackets", format!("x := {}1{}", "{".repeat(31), "}".repeat(31))),
+        ("copies", format!("deny contains \"x\" if {{\n{}\nx60 == 1\n}}", doubled("x# := [x@, x@]"))),
+        ("statements", format!("deny contains \"x\" if {{\n{}\n}}", "input.action\n".repeat(5000))),
+        ("a range", "deny contains \"x\" if numbers.range(1, 1000000000)[_] == 0".to_owned()),
+        ("a loop", "deny contains \"x\" if { some a in numbers.range(1, 9999); some b in numbers.range(1, 9999); a + b < 0 }".to_owned()),
+    ] {
+        let before = failures();
+        folder.put("rules/org/hostile.rego", format!("{package}{rules}").as_bytes());
+        hang_up(&hardpan);
+        wait_for(&hardpan, name, || failures() > before);
+        assert_eq!((revision(&hardpan), hardpan.converse(name).status), (good.clone(), 200), "{name}");
+    }
+    assert!(hardpan.log().contains("org/hostile.rego:"));
+    // What only a question brings to light denies that question, and no other.
+    let mut served = good;
+    for (name, condition) in [
+        (
+            "letters",
+            "x := concat(\"\", [\"a\" | some i in numbers.range(1, 9999)]); replace(x, \"a\", concat(\"\", [x, x, x])) == \"\"",
+        ),
+        ("loops", "some a in numbers.range(1, 9999); some b in numbers.range(1, 9999); a + b < 0"),
+        ("digits", "bits.lsh(1, 4000000000) == 1"),
+        ("a unit", "units.parse(\"1e2000000000\") == 1"),
+    ] {
+        let rules = format!(
+            "{package}deny contains \"x\" if {{ input.principal.app; input.request.stream; {condition} }}"
+        );
+        folder.put("rules/org/hostile.rego", rules.as_bytes());
+        hang_up(&hardpan);
+        wait_for(&hardpan, name, || revision(&hardpan) != served);
+        served = revision(&hardpan);
+        assert_eq!(hardpan.converse_stream(name).error(), (503, "ServiceUnavailableException"), "{name}");
+        assert_eq!(hardpan.converse(name).status, 200, "{name}");
+    }
+}
+
 /// Serves one archive, as a bundle server or S3 would.
 struct BundleServer {
     address: SocketAddr,

@@ -24,15 +24,13 @@ use hardpan_inference::request::Dialect;
 use hardpan_policies::{Settings, Verification};
 use hardpan_quotas::{Keeping, Limit};
 use hardpan_telemetry::audit::Rotation;
-use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
 use super::problem::{ConfigError, Problem};
 use super::text::Text;
 use super::written::{self, Written};
 use crate::alarms::Webhook;
+use crate::fetch::is_authority;
 use crate::reload::BundleSource;
 use crate::upstream::Endpoint;
 
@@ -237,7 +235,7 @@ impl Builder<'_> {
         let tls = written.tls.map(|tls| TlsFiles {
             certificate: self.file("tls.certificate", &tls.certificate),
             key: self.file("tls.key", &tls.key),
-            clients: tls.client_ca.map(|ca| (self.file("tls.client_ca", &ca), tls.client)),
+            clients: tls.client_ca.map(|ca| (self.authority("tls.client_ca", &ca), tls.client)),
         });
         let endpoints = self.endpoints(&written.aws);
         let models = self.models(written.models);
@@ -362,18 +360,9 @@ impl Builder<'_> {
     /// A file of certificates and nothing else, each of them usable.
     fn authority(&mut self, place: &str, text: &Text) -> PathBuf {
         let path = self.file(place, text);
-        if path.is_file() {
-            let certificates = CertificateDer::pem_file_iter(&path).ok();
-            let certificates = certificates.and_then(|all| all.collect::<Result<Vec<_>, _>>().ok());
-            let mut roots = RootCertStore::empty();
-            let usable = |all: Vec<_>| !all.is_empty() && all.into_iter().all(|one| roots.add(one).is_ok());
-            let only = std::fs::read_to_string(&path).is_ok_and(|text| {
-                text.lines().all(|line| !line.starts_with("-----BEGIN ") || line.contains("CERTIFICATE"))
-            });
-            if !only || !certificates.is_some_and(usable) {
-                let fix = "name a PEM file of CA certificates, without keys";
-                self.problem(place, "not a file of certificates", fix);
-            }
+        if path.is_file() && !is_authority(&path) {
+            let fix = "name a PEM file of CA certificates, without keys";
+            self.problem(place, "not a file of certificates", fix);
         }
         path
     }

@@ -1,19 +1,15 @@
 //! An issuer's public keys: read from a file or an address, and kept.
 //!
-//! A key set that cannot be fetched or read never replaces a good one. The fetch is bounded in size and time, follows
-//! no redirect, and happens off the request path.
+//! A key set that cannot be fetched or read never replaces a good one. The fetch is bounded in size and time and happens
+//! off the request path; how it is made is in `crate::fetch`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http::Uri;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use pingora_core::connectors::ConnectorOptions;
-use pingora_core::connectors::http::Connector;
-use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::HttpPeer;
-use pingora_http::RequestHeader;
+
+use crate::fetch::{Address, Call, CallError};
 
 const SET_BYTES_MAX: usize = 1 << 20;
 const KEYS_MAX: usize = 256;
@@ -34,44 +30,7 @@ pub enum JwksError {
 /// Where the keys are.
 pub enum JwksSource {
     File(PathBuf),
-    Url { url: JwksUrl, ca: Option<PathBuf> },
-}
-
-/// An https address, or one of plain http on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwksUrl {
-    tls: bool,
-    host: String,
-    port: u16,
-    authority: String,
-    path: String,
-}
-
-impl JwksUrl {
-    /// None for anything but an https URL, or an http URL whose host is this machine: keys fetched in the clear over a
-    /// network are whoever's.
-    pub fn parse(text: &str) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        let authority = uri.authority()?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() || authority.as_str().contains('@') {
-            return None;
-        }
-        let local = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        let tls = match uri.scheme_str()? {
-            "https" => true,
-            "http" if local => false,
-            _ => return None,
-        };
-        Some(Self {
-            tls,
-            host,
-            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
-            authority: authority.as_str().to_owned(),
-            path: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
-        })
-    }
+    Url { url: Address, ca: Option<PathBuf> },
 }
 
 /// Keys that can verify a token.
@@ -90,10 +49,7 @@ impl KeySet {
     pub async fn load(source: &JwksSource) -> Result<Self, JwksError> {
         let bytes = match source {
             JwksSource::File(path) => read(path).await?,
-            JwksSource::Url { url, ca } => {
-                let fetched = tokio::time::timeout(FETCH_WITHIN, fetch(url, ca.as_deref())).await;
-                fetched.map_err(|_| JwksError::Fetch("it took too long"))??
-            }
+            JwksSource::Url { url, ca } => fetch(url, ca.as_deref()).await?,
         };
         Self::parse(&bytes)
     }
@@ -165,64 +121,25 @@ async fn read(path: &Path) -> Result<Vec<u8>, JwksError> {
     Ok(tokio::fs::read(path).await?)
 }
 
-async fn fetch(url: &JwksUrl, ca: Option<&Path>) -> Result<Vec<u8>, JwksError> {
-    let address = tokio::net::lookup_host((url.host.as_str(), url.port)).await?.next();
-    let address = address.ok_or(JwksError::Fetch("the host has no address"))?;
-    let mut options = ConnectorOptions::new(1);
-    options.ca_file = ca.map(|ca| ca.to_string_lossy().into_owned());
-    let connector: Connector = Connector::new(Some(options));
-    let mut peer = HttpPeer::new(address, url.tls, url.host.clone());
-    peer.options.alpn = ALPN::H1;
-    let connected = connector.get_http_session(&peer).await;
-    let (mut session, _) = connected.map_err(|_| JwksError::Fetch("the host could not be reached"))?;
-    let broken = |_| JwksError::Fetch("the connection broke");
-    let mut head = RequestHeader::build("GET", url.path.as_bytes(), Some(4)).map_err(broken)?;
-    for (name, value) in [
-        ("host", url.authority.as_str()),
-        ("accept", "application/json"),
-        ("accept-encoding", "identity"),
-        ("connection", "close"),
-    ] {
-        head.append_header(name, value).map_err(broken)?;
-    }
-    session.set_read_timeout(Some(FETCH_WITHIN));
-    session.set_write_timeout(Some(FETCH_WITHIN));
-    session.write_request_header(Box::new(head)).await.map_err(broken)?;
-    session.finish_request_body().await.map_err(broken)?;
-    session.read_response_header().await.map_err(broken)?;
-    if session.response_header().is_none_or(|head| head.status != http::StatusCode::OK) {
-        return Err(JwksError::Fetch("the answer was not 200"));
-    }
-    let mut bytes = Vec::new();
-    while let Some(piece) = session.read_response_body().await.map_err(broken)? {
-        if bytes.len() + piece.len() > SET_BYTES_MAX {
-            return Err(JwksError::TooLarge);
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
+async fn fetch(address: &Address, ca: Option<&Path>) -> Result<Vec<u8>, JwksError> {
+    let call = Call {
+        address,
+        ca,
+        accept: "application/jwk-set+json, application/json",
+        headers: &[],
+        body_bytes_max: SET_BYTES_MAX,
+        within: FETCH_WITHIN,
+    };
+    let answer = call.get().await.map_err(|error| match error {
+        CallError::Unreachable(why) => JwksError::Fetch(why),
+        CallError::TooLarge => JwksError::TooLarge,
+    })?;
+    if answer.status == 200 { Ok(answer.body) } else { Err(JwksError::Fetch("the answer was not 200")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn keys_are_fetched_by_tls_or_from_this_machine_only() {
-        for (url, authority) in [
-            ("https://issuer.example/keys?v=1", Some("issuer.example")),
-            ("https://issuer.example:8443/keys", Some("issuer.example:8443")),
-            ("http://127.0.0.1:9000/keys", Some("127.0.0.1:9000")),
-            ("http://localhost/keys", Some("localhost")),
-            ("http://issuer.example/keys", None),
-            ("https://user@issuer.example/keys", None),
-            ("ftp://localhost/keys", None),
-            ("/keys", None),
-        ] {
-            let parsed = JwksUrl::parse(url);
-            assert_eq!(parsed.as_ref().map(|url| url.authority.as_str()), authority, "{url}");
-        }
-    }
 
     #[test]
     fn only_public_keys_for_signatures_are_taken() {

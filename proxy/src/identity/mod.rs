@@ -22,7 +22,7 @@ use http::{HeaderMap, header::AUTHORIZATION};
 use time::OffsetDateTime;
 
 pub use certificate::{CertificateName, CertificateRule, ClientCertificate};
-pub use jwks::{JwksError, JwksSource, JwksUrl};
+pub use jwks::{JwksError, JwksSource};
 pub use jwt::{JwtConfig, JwtVerifier, TokenError};
 pub use prefix::{Prefix, strip};
 pub use temporary::{FetchError, Found, TemporaryKey, TemporaryKeys};

@@ -1,33 +1,23 @@
-//! One bounded GET of a bundle, or one POST of a message to operators: over TLS, or in the clear from this machine only.
-//! From S3 it is signed.
+//! Where a bundle is fetched from and how one proves to be allowed to: with nothing, a token, or a signature for S3.
 //!
-//! No redirect is followed, since it would lead a token or a signature elsewhere. Nothing is kept here but what the
-//! clock of S3 was found to be.
+//! How a GET is made and bounded is in `crate::fetch`. Nothing is kept here but what the clock of S3 was found to be.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use bytes::Bytes;
 use hardpan_aws::credentials::CredentialStore;
 use hardpan_aws::signer::{Outgoing, sign_headers};
 use hardpan_aws::skew::{ClockSkew, is_skew_error};
-use http::Uri;
-use pingora_core::connectors::ConnectorOptions;
-use pingora_core::connectors::http::Connector;
-use pingora_core::protocols::ALPN;
-use pingora_core::upstreams::peer::HttpPeer;
-use pingora_http::RequestHeader;
+use hardpan_policies::bundle::ARCHIVE_BYTES_MAX;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use hardpan_policies::bundle::ARCHIVE_BYTES_MAX;
+use crate::fetch::{Address, Answer, Call, CallError};
 
 /// The whole of one fetch.
 const FETCH_WITHIN: Duration = Duration::from_secs(30);
-const ERROR_BYTES_MAX: usize = 64 << 10;
-const ETAG_BYTES_MAX: usize = 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
@@ -53,67 +43,29 @@ impl FetchError {
     }
 }
 
-/// An https address, or one of plain http on this machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    tls: bool,
-    host: String,
-    port: u16,
-    authority: String,
-    path: String,
-}
-
-impl Address {
-    /// None for anything but an https URL, or an http URL whose host is this machine: rules fetched in the clear over
-    /// a network are whoever's.
-    pub fn parse(text: &str) -> Option<Self> {
-        let uri: Uri = text.parse().ok()?;
-        let authority = uri.authority()?;
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() || authority.as_str().contains('@') {
-            return None;
-        }
-        let local = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        let tls = match uri.scheme_str()? {
-            "https" => true,
-            "http" if local => false,
-            _ => return None,
-        };
-        Some(Self {
-            tls,
-            host,
-            port: authority.port_u16().unwrap_or(if tls { 443 } else { 80 }),
-            authority: authority.as_str().to_owned(),
-            path: uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned(),
-        })
+/// Where `s3://BUCKET/KEY` is. A bucket with a dot in its name has no certificate of its own.
+pub fn object_address(url: &str, region: &str, endpoint: Option<&Address>) -> Option<Address> {
+    let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
+    let of_bucket = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    // Characters that are signed and sent as they stand.
+    let of_key = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
+    let parts_stand = key.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    if !(3..=63).contains(&bucket.len())
+        || !bucket.bytes().all(of_bucket)
+        || !key.bytes().all(of_key)
+        || !parts_stand
+    {
+        return None;
     }
-
-    /// Where `s3://BUCKET/KEY` is. A bucket with a dot in its name has no certificate of its own.
-    pub fn of_object(url: &str, region: &str, endpoint: Option<&Address>) -> Option<Self> {
-        let (bucket, key) = url.strip_prefix("s3://")?.split_once('/')?;
-        let of_bucket = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-        // Characters that are signed and sent as they stand.
-        let of_key =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
-        let parts_stand = key.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !(3..=63).contains(&bucket.len())
-            || !bucket.bytes().all(of_bucket)
-            || !key.bytes().all(of_key)
-            || !parts_stand
-        {
-            return None;
+    let base = match endpoint {
+        Some(endpoint) if endpoint.path() == "/" => {
+            return Some(endpoint.with_path(format!("/{bucket}/{key}")));
         }
-        let base = match endpoint {
-            Some(endpoint) if endpoint.path == "/" => {
-                return Some(Self { path: format!("/{bucket}/{key}"), ..endpoint.clone() });
-            }
-            Some(_) => return None,
-            None if bucket.contains('.') => format!("https://s3.{region}.amazonaws.com/{bucket}"),
-            None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
-        };
-        Self::parse(&format!("{base}/{key}"))
-    }
+        Some(_) => return None,
+        None if bucket.contains('.') => format!("https://s3.{region}.amazonaws.com/{bucket}"),
+        None => format!("https://{bucket}.s3.{region}.amazonaws.com"),
+    };
+    Address::parse(&format!("{base}/{key}"))
 }
 
 /// Where an archive is fetched from. No `Debug`: it may hold a token.
@@ -165,23 +117,40 @@ impl Remote {
         let mut headers: Vec<(String, String)> = Vec::with_capacity(8);
         headers.extend(etag.map(|etag| ("if-none-match".to_owned(), etag.to_owned())));
         match &self.access {
-            Access::Open => get(&self.address, self.ca.as_deref(), &headers).await,
+            Access::Open => self.get(&headers).await,
             Access::Token(token) => {
                 headers.push(("authorization".to_owned(), format!("Bearer {}", token.as_str())));
-                get(&self.address, self.ca.as_deref(), &headers).await
+                self.get(&headers).await
             }
             Access::Signed { region } => {
                 let signer = signer.ok_or(FetchError::Credentials)?;
                 let (credentials, skew_s, added) = signer.sign(&self.address, region)?;
                 let signed = [headers.clone(), added].concat();
-                let answer = get(&self.address, self.ca.as_deref(), &signed).await?;
+                let answer = self.get(&signed).await?;
                 if !signer.repaired(&answer, &credentials, skew_s).await {
                     return Ok(answer);
                 }
                 let (_, _, added) = signer.sign(&self.address, region)?;
-                get(&self.address, self.ca.as_deref(), &[headers, added].concat()).await
+                self.get(&[headers, added].concat()).await
             }
         }
+    }
+}
+
+impl Remote {
+    async fn get(&self, headers: &[(String, String)]) -> Result<Answer, FetchError> {
+        let call = Call {
+            address: &self.address,
+            ca: self.ca.as_deref(),
+            accept: "application/gzip, application/octet-stream, */*",
+            headers,
+            body_bytes_max: usize::try_from(ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX),
+            within: FETCH_WITHIN,
+        };
+        call.get().await.map_err(|error| match error {
+            CallError::Unreachable(why) => FetchError::Unreachable(why),
+            CallError::TooLarge => FetchError::TooLarge,
+        })
     }
 }
 
@@ -193,8 +162,8 @@ impl Signer {
         let content = ("x-amz-content-sha256", hardpan_aws::verifier::hex(&body_sha256));
         let outgoing = Outgoing {
             method: "GET",
-            host: &address.authority,
-            path: &address.path,
+            host: address.authority(),
+            path: address.path(),
             headers: &[(content.0, content.1.as_str())],
             body_sha256: &body_sha256,
         };
@@ -219,123 +188,12 @@ impl Signer {
     }
 }
 
-struct Answer {
-    status: u16,
-    etag: Option<String>,
-    date: String,
-    /// Of an error, its beginning.
-    body: Vec<u8>,
-}
-
-async fn get(
-    address: &Address,
-    ca: Option<&Path>,
-    headers: &[(String, String)],
-) -> Result<Answer, FetchError> {
-    ask(address, ca, headers, None).await
-}
-
-/// Posts a message, and tells the answer's status.
-pub async fn post(
-    address: &Address,
-    ca: Option<&Path>,
-    headers: &[(String, String)],
-    body: Bytes,
-) -> Result<u16, FetchError> {
-    ask(address, ca, headers, Some(body)).await.map(|answer| answer.status)
-}
-
-/// With a body it is a POST, whose answer is not read.
-async fn ask(
-    address: &Address,
-    ca: Option<&Path>,
-    headers: &[(String, String)],
-    body: Option<Bytes>,
-) -> Result<Answer, FetchError> {
-    let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await.ok();
-    let found = found.and_then(|mut addresses| addresses.next());
-    let found = found.ok_or(FetchError::Unreachable("the host has no address"))?;
-    let mut options = ConnectorOptions::new(1);
-    options.ca_file = ca.map(|ca| ca.to_string_lossy().into_owned());
-    let connector: Connector = Connector::new(Some(options));
-    let mut peer = HttpPeer::new(found, address.tls, address.host.clone());
-    peer.options.alpn = ALPN::H1;
-    peer.options.total_connection_timeout = Some(FETCH_WITHIN);
-    let connected = connector.get_http_session(&peer).await;
-    let unreachable = |_| FetchError::Unreachable("the host could not be reached");
-    let (mut session, _) = connected.map_err(unreachable)?;
-    let broken = |_| FetchError::Unreachable("the connection broke");
-    let own = [
-        ("host", address.authority.as_str()),
-        ("accept", "application/gzip, application/octet-stream, */*"),
-        ("accept-encoding", "identity"),
-        ("connection", "close"),
-    ];
-    let count = Some(own.len() + headers.len() + 1);
-    let method = if body.is_some() { "POST" } else { "GET" };
-    let mut head = RequestHeader::build(method, address.path.as_bytes(), count).map_err(broken)?;
-    let given = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in own.into_iter().chain(given.filter(|(name, _)| *name != "host")) {
-        head.append_header(name.to_owned(), value).map_err(broken)?;
-    }
-    session.set_read_timeout(Some(FETCH_WITHIN));
-    session.set_write_timeout(Some(FETCH_WITHIN));
-    if let Some(body) = &body {
-        head.append_header("content-length", body.len().to_string()).map_err(broken)?;
-    }
-    session.write_request_header(Box::new(head)).await.map_err(broken)?;
-    let is_post = body.is_some();
-    if let Some(body) = body {
-        session.write_request_body(body, true).await.map_err(broken)?;
-    }
-    session.finish_request_body().await.map_err(broken)?;
-    session.read_response_header().await.map_err(broken)?;
-    let head = session.response_header().ok_or(FetchError::Unreachable("the connection broke"))?;
-    let status = head.status.as_u16();
-    let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let etag = text("etag").filter(|etag| etag.len() <= ETAG_BYTES_MAX);
-    let mut answer = Answer { status, etag, date: text("date").unwrap_or_default(), body: Vec::new() };
-    if status == 304 || is_post {
-        return Ok(answer);
-    }
-    let archive_bytes_max = usize::try_from(ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
-    // An end before the declared length is an error: half an archive never gets further than here.
-    while let Some(piece) = session.read_response_body().await.map_err(broken)? {
-        if status == 200 && answer.body.len() + piece.len() > archive_bytes_max {
-            return Err(FetchError::TooLarge);
-        }
-        answer.body.extend_from_slice(&piece);
-        if status != 200 && answer.body.len() > ERROR_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(answer)
-}
-
 /// What a request was signed with, when, and the headers that say so.
 type SignedWith = (Arc<Credentials>, i64, Vec<(String, String)>);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn bundles_are_fetched_by_tls_or_from_this_machine_only() {
-        for (url, authority) in [
-            ("https://bundles.example/acme.tar.gz?v=1", Some("bundles.example")),
-            ("https://bundles.example:8443/acme.tar.gz", Some("bundles.example:8443")),
-            ("http://127.0.0.1:9000/acme.tar.gz", Some("127.0.0.1:9000")),
-            ("http://[::1]:9000/acme.tar.gz", Some("[::1]:9000")),
-            ("http://localhost/acme.tar.gz", Some("localhost")),
-            ("http://bundles.example/acme.tar.gz", None),
-            ("https://user@bundles.example/acme.tar.gz", None),
-            ("ftp://localhost/acme.tar.gz", None),
-            ("/acme.tar.gz", None),
-        ] {
-            let parsed = Address::parse(url);
-            assert_eq!(parsed.as_ref().map(|address| address.authority.as_str()), authority, "{url}");
-        }
-    }
 
     #[test]
     fn objects_are_where_s3_has_them() {
@@ -345,8 +203,8 @@ mod tests {
             ("s3://acme.policy/b.tar.gz", None, "s3.eu-west-1.amazonaws.com", "/acme.policy/b.tar.gz"),
             ("s3://acme/b.tar.gz", Some(&endpoint), "127.0.0.1:9000", "/acme/b.tar.gz"),
         ] {
-            let address = Address::of_object(url, "eu-west-1", own).unwrap();
-            assert_eq!((address.authority.as_str(), address.path.as_str()), (authority, path), "{url}");
+            let address = object_address(url, "eu-west-1", own).unwrap();
+            assert_eq!((address.authority(), address.path()), (authority, path), "{url}");
         }
         for url in [
             "s3://acme",
@@ -361,10 +219,10 @@ mod tests {
             "s3://acme@evil/b",
             "https://acme/b",
         ] {
-            assert_eq!(Address::of_object(url, "eu-west-1", None), None, "{url}");
+            assert_eq!(object_address(url, "eu-west-1", None), None, "{url}");
         }
         let with_path = Address::parse("http://127.0.0.1:9000/x").unwrap();
-        assert_eq!(Address::of_object("s3://acme/b", "eu-west-1", Some(&with_path)), None);
+        assert_eq!(object_address("s3://acme/b", "eu-west-1", Some(&with_path)), None);
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,13 @@ impl Eval {
         let policies = self.rules.load()?;
         if !self.batch {
             let document = InputDocument::parse(&read(&self.input)?)?;
-            return print_json(&self.answer(&policies, &document, 1)?);
+            let answer = self.answer(&policies, &document, 1)?;
+            if self.log {
+                // A log has one line for a decision, and so has what reads it.
+                say(&answer.to_string());
+                return Ok(());
+            }
+            return print_json(&answer);
         }
         let mut number = 0;
         for_lines(&self.input, DOCUMENT_BYTES_MAX, |line| {

@@ -13,8 +13,9 @@ use zeroize::Zeroizing;
 use super::super::text::Text;
 use super::super::written;
 use super::Builder;
+use crate::fetch::Address;
 use crate::identity::signature::ALGORITHMS;
-use crate::identity::{CertificateName, CertificateRule, JwksSource, JwksUrl, JwtConfig, Prefix};
+use crate::identity::{CertificateName, CertificateRule, JwksSource, JwtConfig, Prefix};
 
 const NAME_BYTES_MAX: usize = 64;
 const TOKEN_BYTES_MIN: usize = 16;
@@ -161,8 +162,8 @@ impl Builder<'_> {
         match (file, url) {
             (Some(file), None) => Some(JwksSource::File(self.file("identity.jwt.jwks_file", &file))),
             (None, Some(url)) => {
-                let ca = ca.map(|ca| self.file("identity.jwt.jwks_ca", &ca));
-                let Some(url) = JwksUrl::parse(&url.0) else {
+                let ca = ca.map(|ca| self.authority("identity.jwt.jwks_ca", &ca));
+                let Some(url) = Address::parse(&url.0) else {
                     let fix = "write an https URL; http is taken for a loopback host only";
                     self.problem("identity.jwt.jwks_url", "not a URL keys can be trusted from", fix);
                     return None;

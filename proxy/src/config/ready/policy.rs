@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use super::super::text::Text;
 use super::super::written;
 use super::{Builder, DecisionLogConfig, PolicyConfig};
-use crate::reload::{Access, Address, BundleSource, Remote};
+use crate::fetch::Address;
+use crate::reload::{Access, BundleSource, Remote, object_address};
 
 const POLL_S: u64 = 60;
 const ROTATE_BYTES_MIN: u64 = 1 << 20;
@@ -154,7 +155,7 @@ impl Builder<'_> {
             self.problem("policy.fetch.endpoint", "not a URL rules can be trusted from", fix);
             return None;
         }
-        let Some(address) = Address::of_object(bundle, &region, endpoint.flatten().as_ref()) else {
+        let Some(address) = object_address(bundle, &region, endpoint.flatten().as_ref()) else {
             let fix =
                 "write s3://BUCKET/KEY, the key of letters, digits and -._~/, and an endpoint without a path";
             self.problem("policy.bundle", "not an object in S3", fix);

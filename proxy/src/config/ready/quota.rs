@@ -11,7 +11,7 @@ use super::super::text::Text;
 use super::super::written;
 use super::{Builder, QuotaConfig};
 use crate::alarms::Webhook;
-use crate::reload::Address;
+use crate::fetch::Address;
 
 impl Builder<'_> {
     pub(super) fn quota(&mut self, written: written::Quota) -> QuotaConfig {
