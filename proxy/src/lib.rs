@@ -5,6 +5,7 @@ pub mod answer;
 pub mod clearance;
 pub mod cli;
 pub mod config;
+pub mod cost;
 pub mod credentials_endpoint;
 pub mod downstream;
 pub mod duplex;

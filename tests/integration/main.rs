@@ -14,6 +14,7 @@ mod answers_redacted;
 mod audit;
 mod bodies;
 mod configuration;
+mod costs;
 mod coverage;
 mod drain;
 mod duplex;

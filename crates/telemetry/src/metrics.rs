@@ -172,7 +172,7 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: UNPRICED,
         kind: MetricKind::Counter,
-        labels: &[OPERATION],
+        labels: &[OPERATION, REASON],
         help: "Requests to a model, scope or tier without a price; their cost is in no total.",
     },
     Metric {
@@ -435,8 +435,9 @@ pub fn cost(caller: Caller<'_>, model: &str, nano_usd: u64) {
     .increment(nano_usd);
 }
 
-pub fn unpriced(operation: Operation) {
-    counter!(UNPRICED, OPERATION => operation.name()).increment(1);
+/// `reason` is the part without a price: `model`, `scope`, `tier`, `meter`, `image` or `service`.
+pub fn unpriced(operation: Operation, reason: &'static str) {
+    counter!(UNPRICED, OPERATION => operation.name(), REASON => reason).increment(1);
 }
 
 /// The day of the price book that was loaded, in Unix seconds, and whether it is stale by now.
@@ -612,7 +613,7 @@ mod tests {
         cache_bytes(1024);
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
-        unpriced(Operation::InvokeModel);
+        unpriced(Operation::InvokeModel, "model");
         price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);
