@@ -69,7 +69,7 @@ lint: cmake ## format check and clippy, warnings refused
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: unit
-unit: cmake nextest ## Rust tests of all crates
+unit: cmake nextest redis ## Rust tests of all crates
 	@mkdir -p $(LOGS)
 	@rm -rf $(TARGET)/coverage
 	cargo nextest run --locked --workspace --no-fail-fast --color never 2>&1 | tee $(LOGS)/unit.log
@@ -162,7 +162,7 @@ totals:
 	done
 
 .PHONY: tools
-tools: cmake nextest $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
+tools: cmake nextest redis $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
 
 # A C library among the dependencies is built with it.
 .PHONY: cmake
@@ -170,6 +170,12 @@ cmake:
 	@command -v cmake >/dev/null || { \
 		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq cmake; }
+
+.PHONY: redis
+redis: ## redis-server, for the tests of shared quotas
+	@command -v redis-server >/dev/null || { \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq redis-server; }
 
 .PHONY: nextest
 nextest:

@@ -86,7 +86,7 @@ pub async fn exchange(
     }
     let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
     draft.stage("policy");
-    let reservation = reserve(&asker, &cleared, draft)?;
+    let reservation = reserve(&asker, &cleared, draft).await?;
     let mut session = Session {
         asker: &asker,
         max_tokens: cleared.max_tokens,

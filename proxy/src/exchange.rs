@@ -176,7 +176,7 @@ async fn attempt(
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
 
-    let reservation = reserve(asker, &cleared, draft)?;
+    let reservation = reserve(asker, &cleared, draft).await?;
     let unreadable_tools = request.facts.tools_unreadable;
     let dialect = cleared.dialect;
     let redaction = crate::answer::redaction(clearance);
@@ -376,15 +376,24 @@ fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
 }
 
 /// Takes what the request may use at most out of every limit that applies.
-pub fn reserve(asker: &Asker<'_>, cleared: &ClearedRequest, draft: &Draft) -> Result<Reservation, Refusal> {
+pub async fn reserve(
+    asker: &Asker<'_>,
+    cleared: &ClearedRequest,
+    draft: &mut Draft,
+) -> Result<Reservation, Refusal> {
     let worst = settlement::worst_case(asker, cleared)?;
+    // Each model of a route is paid for by itself.
+    draft.reservations += 1;
+    let request = format!("{} {}", draft.request_id, draft.reservations);
     let demand = Demand {
         principal: asker.principal,
         model: asker.model,
         tokens: worst.tokens,
         nano_usd: worst.nano_usd,
+        request: &request,
+        extra: &[],
     };
-    asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).map_err(|exceeded| {
+    asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).await.map_err(|exceeded| {
         hardpan_telemetry::metrics::quota_denied(&exceeded.limit, exceeded.unit.name());
         Refusal::Quota(exceeded)
     })

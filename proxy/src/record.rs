@@ -54,6 +54,7 @@ pub struct Draft {
     pub feature: Option<String>,
     pub prompt_version: Option<String>,
     pub attempts: u32,
+    pub reservations: u32,
     pub decision: Option<AuditDecision>,
     pub decision_id: Option<String>,
     /// Warnings of questions about parts of the exchange.
@@ -106,6 +107,7 @@ impl Draft {
             feature: None,
             prompt_version: None,
             attempts: 0,
+            reservations: 0,
             decision: None,
             decision_id: None,
             warnings: Vec::new(),

@@ -3,7 +3,7 @@
 use hardpan_inference::operation::{Asks, Streams};
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
 use hardpan_pricing::Unpriced;
-use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
+use hardpan_quotas::{Alarm, Reservation, Spend, burndown, reservation_tokens_max};
 use hardpan_telemetry::metrics;
 
 use crate::answer::Completion;
@@ -22,10 +22,11 @@ pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, 
     if !asker.operation.generates() {
         return Ok(Spend { tokens: Tokens(0), nano_usd: 0 });
     }
-    let tokens = reservation_tokens_max(cleared.est_input_tokens, cleared.max_tokens, burndown(asker.model));
+    let output = longest_output(asker, cleared.max_tokens);
+    let tokens = reservation_tokens_max(cleared.est_input_tokens, output, burndown(asker.model));
     let worst = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
-        output: Tokens(cleared.max_tokens),
+        output: Tokens(output),
         ..TokenUsage::default()
     };
     let call = cost_of(
@@ -59,6 +60,15 @@ fn cost_of(asker: &Asker<'_>, used: &Used<'_>) -> CallCost {
         Some(rate) => CallCost::of_endpoint(rate, &used.tokens),
         None => CallCost::of_model(&snapshot.prices, asker.model, asker.region, used),
     }
+}
+
+/// The bound the request goes out with, or the one that answers to this app have kept to so far.
+fn longest_output(asker: &Asker<'_>, max_tokens: u64) -> u64 {
+    let Asker { snapshot, principal, model, .. } = asker;
+    if !snapshot.config.quota.learns_output {
+        return max_tokens;
+    }
+    snapshot.ledger.outputs.bound(&principal.team, &principal.app, model.base(), max_tokens)
 }
 
 /// Settles the reservation by what was used, and notes it. Always reached, however the exchange ended.
@@ -108,6 +118,17 @@ pub fn settle(
     let spend = Spend { tokens: used.tokens.quota_tokens(burndown(asker.model)), nano_usd: call.known.0 };
     draft.cost = Some(call);
     ledger.settle(reservation, spend);
+    // What a guardrail blocked says nothing of how long answers are.
+    let is_learned = used.source == UsageSource::Reported && !used.tokens.is_zero();
+    if asker.snapshot.config.quota.learns_output && is_learned {
+        let (team, app) = (&asker.principal.team, &asker.principal.app);
+        ledger.outputs.observe(team, app, asker.model.base(), used.tokens.output.0);
+    }
+    for alarm in ledger.alarms() {
+        let Alarm { subject, percent, limit, used } = alarm;
+        let (name, unit, window) = (&subject.limit, subject.unit.name(), subject.window.name());
+        tracing::warn!(limit = %name, unit, window, percent, used, of = limit, "a limit is used up to a mark");
+    }
 }
 
 fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {

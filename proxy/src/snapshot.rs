@@ -12,7 +12,7 @@ use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
-use hardpan_quotas::Ledger;
+use hardpan_quotas::{Keeping, Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
@@ -71,6 +71,8 @@ pub enum StartError {
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     #[error(transparent)]
+    Quotas(#[from] LedgerError),
+    #[error(transparent)]
     Identity(#[from] IdentityError),
 }
 
@@ -114,7 +116,13 @@ impl Parts {
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
-        let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
+        let (limits, keeping) = match config.quota.on {
+            true => (config.quota.limits.clone(), config.quota.keeping.clone()),
+            false => (Vec::new(), Keeping::Memory),
+        };
+        // Another one with each start: what an earlier run had leased is not this one's.
+        let (replica, _) = uuid::Uuid::new_v4().as_u64_pair();
+        let ledger = Ledger::open(limits, keeping, replica)?;
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {
@@ -134,7 +142,7 @@ impl Parts {
                 None => RedactionKey::random(),
             },
             policies,
-            ledger: Ledger::new(limits),
+            ledger,
             cache,
             prices,
             schemas: SchemaCache::default(),

@@ -1,19 +1,28 @@
 //! The ledger: reserves before a call, settles after it, and never lets the reserved and spent of a window
-//! pass a limit. All-or-nothing over every limit that applies, under one lock that is held for a few map
-//! look-ups.
+//! pass a limit. All-or-nothing over every limit that applies, those of the configuration and those a policy
+//! adds to one request.
 //!
-//! It deliberately has no clock (callers pass the time) and does not persist: a restart forgets what was
-//! spent.
+//! It finds the accounts a request draws on; [`crate::leases`] says what is free in them, [`crate::keeper`] asks the
+//! store for more. Where quotas are kept in memory, callers bring the time.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use hardpan_inference::model_id::ModelId;
 use hardpan_inference::principal::Principal;
 use hardpan_inference::usage::Tokens;
+use sha2::{Digest, Sha256};
 
+use crate::central::{AccountId, COUNT_MAX, Period};
+use crate::journal::{Journal, JournalError};
+use crate::keeper::Keeper;
+use crate::learnt::OutputBounds;
+use crate::leases::{Alarm, Attempt, Claim, Hold, Leases, Subject, Tuning};
 use crate::limit::{Limit, Scope, Unit};
+use crate::store::{Fsync, MemoryStore};
+use crate::valkey::{ValkeySettings, ValkeyStore};
 use crate::window::Window;
 
 /// Users with a counter of their own, per limit and window. Users are named by apps, so there is no end to
@@ -23,12 +32,39 @@ pub const USERS_MAX: usize = 50_000;
 /// Longest user name that gets a counter of its own.
 pub const USER_BYTES_MAX: usize = 256;
 
+/// Keys of a policy's own limits with a counter of their own, per window; later ones share one.
+pub const EXTRA_KEYS_MAX: usize = 50_000;
+
+/// Requests remembered by their id, per half generation and shard.
+const REQUESTS_MAX: usize = 2_048;
+const REQUEST_SHARDS: usize = 16;
+
+/// Times a request tries anew, because its windows ended while it waited, or others were faster.
+const TRIES_MAX: usize = 8;
+
+/// In memory nothing runs out.
+const FOREVER_MS: u64 = 1 << 52;
+
 /// What a call may use at most, and who makes it.
 pub struct Demand<'a> {
     pub principal: &'a Principal,
     pub model: &'a ModelId,
     pub tokens: Tokens,
     pub nano_usd: u64,
+    /// Hardpan's own id of the request, never one a client chose: what is reserved twice under one id is
+    /// reserved once. Empty: each call counts.
+    pub request: &'a str,
+    /// Limits policy sets for this request.
+    pub extra: &'a [ExtraLimit],
+}
+
+/// A limit a policy asks for: whoever shares the key shares the counter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtraLimit {
+    pub key: String,
+    pub unit: Unit,
+    pub limit: u64,
+    pub window: Window,
 }
 
 /// What a call did use.
@@ -41,19 +77,32 @@ pub struct Spend {
 /// Proof that a call's demand is within every limit, and the note of what to give back. It is settled or
 /// released once, by value.
 ///
-/// Dropping it does neither: the reserved amount stays counted until its window ends. Whoever loses track
-/// of a call does not know what it cost, and then the ledger must assume the most; work in `Drop` would
-/// hide that.
-#[must_use = "a reservation that is dropped stays charged in full"]
+/// Whoever loses track of a call does not know what it cost: one that is dropped is settled at what was reserved.
+#[must_use = "a reservation that is dropped is charged in full"]
 pub struct Reservation {
-    holds: Vec<Hold>,
+    /// Empty once settled, and where the id had been reserved before.
+    holds: Vec<(Hold, Unit)>,
+    keeper: Arc<Keeper>,
 }
 
-struct Hold {
-    rule: u64,
-    member: Member,
-    window: u64,
-    amount: u64,
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.replace(|_, reserved| reserved);
+    }
+}
+
+impl Reservation {
+    fn replace(&mut self, actual: impl Fn(Unit, u64) -> u64) {
+        let leases = self.keeper.leases();
+        let mut overshot = false;
+        for (hold, unit) in self.holds.drain(..) {
+            overshot |= leases.settle(&hold, actual(unit, hold.amount));
+        }
+        if overshot {
+            leases.count_overshoot();
+        }
+        self.keeper.wake();
+    }
 }
 
 /// The limit in the way.
@@ -67,136 +116,303 @@ pub struct QuotaExceeded {
     pub retry_after_ms: Option<u64>,
     /// A budget for the month or for good, or a call that alone is larger than the limit.
     pub hard: bool,
+    /// Whether anything is left is not known: the store of quotas is away, and the leases at hand are used up.
+    pub gone: bool,
 }
 
-/// How one limit stands for one caller.
+/// How one limit stands for one caller, as far as this process knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitStatus {
     pub name: String,
     pub unit: Unit,
     pub window: Window,
     pub limit: u64,
-    /// Neither spent nor reserved.
+    /// Neither spent nor reserved, nor leased to other replicas.
     pub remaining: u64,
     pub resets_in_ms: Option<u64>,
 }
 
+/// Where quotas are kept.
+#[derive(Clone)]
+pub enum Keeping {
+    /// In this process, for as long as it runs.
+    Memory,
+    /// In this process, and in a directory, so that a restart forgets nothing.
+    Journal { directory: PathBuf, fsync: Fsync },
+    /// Together with other replicas.
+    Valkey { store: ValkeySettings, lease: Duration, local_share_ppm: u64 },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the thread that keeps quotas could not be started: {0}")]
+    Thread(std::io::Error),
+}
+
 pub struct Ledger {
-    rules: Mutex<Vec<Rule>>,
-    overshoots: AtomicU64,
+    rules: RwLock<Arc<Vec<Rule>>>,
+    extra_keys: Mutex<HashSet<AccountId>>,
+    requests: Vec<Mutex<Requests>>,
+    keeper: Arc<Keeper>,
+    /// How long answers turn out to be.
+    pub outputs: OutputBounds,
+}
+
+/// Ids reserved lately: this generation and the one before.
+#[derive(Default)]
+struct Requests {
+    now: HashSet<String>,
+    before: HashSet<String>,
 }
 
 impl Ledger {
+    /// Keeps quotas in memory.
     pub fn new(limits: Vec<Limit>) -> Self {
-        Self { rules: Mutex::new(limits.into_iter().map(Rule::new).collect()), overshoots: AtomicU64::new(0) }
+        let leases = Leases::new(0, tuning(FOREVER_MS, 1_000_000));
+        Self::over(limits, Keeper::inline(leases, MemoryStore::new()))
+    }
+
+    /// `replica` has to differ between replicas, and between two starts of one.
+    pub fn open(limits: Vec<Limit>, keeping: Keeping, replica: u64) -> Result<Self, LedgerError> {
+        let keeper = match keeping {
+            Keeping::Memory => return Ok(Self::new(limits)),
+            Keeping::Journal { directory, fsync } => {
+                let store = MemoryStore::with_journal(Journal::open(&directory, fsync)?);
+                let leases = Leases::new(replica, tuning(FOREVER_MS, 10_000));
+                Keeper::thread(leases, Box::new(store), false, Duration::from_secs(1))
+            }
+            Keeping::Valkey { store, lease, local_share_ppm } => {
+                let ttl_ms = u64::try_from(lease.as_millis()).unwrap_or(FOREVER_MS).max(100);
+                let tuning = Tuning { refused_for_ms: 50, local_share_ppm, ..tuning(ttl_ms, 1_000_000) };
+                let store = ValkeyStore::new(store);
+                Keeper::thread(Leases::new(replica, tuning), Box::new(store), true, lease / 12)
+            }
+        };
+        Ok(Self::over(limits, keeper.map_err(LedgerError::Thread)?))
+    }
+
+    fn over(limits: Vec<Limit>, keeper: Keeper) -> Self {
+        Self {
+            rules: RwLock::new(Arc::new(limits.into_iter().map(Rule::new).collect())),
+            extra_keys: Mutex::default(),
+            requests: (0..REQUEST_SHARDS).map(|_| Mutex::default()).collect(),
+            keeper: Arc::new(keeper),
+            outputs: OutputBounds::default(),
+        }
     }
 
     /// Takes over a new configuration. A limit that differs from an old one in its figure alone keeps what
     /// was counted, so that a reload never refills a budget; reservations made before settle as if nothing
     /// happened.
     pub fn replace_limits(&self, limits: Vec<Limit>) {
-        let mut rules = self.lock();
-        let mut old = std::mem::take(&mut *rules);
-        for limit in limits {
-            let kept = old.iter().position(|rule| rule.counts_the_same_as(&limit));
-            rules.push(match kept {
-                Some(at) => Rule { limit, ..old.swap_remove(at) },
-                None => Rule::new(limit),
-            });
+        let rules = limits.into_iter().map(Rule::new).collect();
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        // What lies in stock may be more than a lowered limit leaves.
+        self.keeper.leases().give_back(|_, _| true);
+        for _ in 0..=self.keeper.leases().accounts() / crate::leases::LINES_MAX {
+            self.keeper.wake();
         }
     }
 
-    /// Reserves the demand under every limit that applies, or under none of them.
-    pub fn reserve(&self, demand: &Demand<'_>, now_ms: u64) -> Result<Reservation, QuotaExceeded> {
-        let mut rules = self.lock();
-        let mut holds = Vec::new();
-        let mut refusal: Option<QuotaExceeded> = None;
-        for rule in rules.iter_mut().filter(|rule| rule.limit.applies_to(demand.principal, demand.model)) {
-            rule.advance(now_ms);
-            let member = rule.member(demand.principal);
-            let amount = demand.amount_of(rule.limit.unit);
-            match rule.exceeded(&member, amount, now_ms) {
-                Some(found) => refusal = Some(worse(refusal, found)),
-                None => holds.push(Hold { rule: rule.id, member, window: rule.window, amount }),
-            }
+    /// Reserves the demand under every limit that applies, or under none of them. Waits only where a lease is
+    /// too small and the store is not memory, and then no longer than the store's time limits.
+    pub async fn reserve(&self, demand: &Demand<'_>, now_ms: u64) -> Result<Reservation, QuotaExceeded> {
+        if !self.begins(demand.request) {
+            return Ok(Reservation { holds: Vec::new(), keeper: Arc::clone(&self.keeper) });
         }
-        if let Some(refusal) = refusal {
-            return Err(refusal);
+        let reserved = self.reserve_once(demand, now_ms).await;
+        if reserved.is_err() {
+            self.forget(demand.request);
         }
-        for hold in &holds {
-            if let Some(rule) = rules.iter_mut().find(|rule| rule.id == hold.rule) {
-                rule.add(&hold.member, hold.amount);
-            }
-        }
-        Ok(Reservation { holds })
+        reserved
     }
 
-    /// Replaces the reserved figures by the actual ones, in the window that admitted the request; if that
-    /// window has passed, nothing is left to correct. More than was reserved is booked all the same and
-    /// counted as an overshoot: it was spent, and the limit is passed by that much.
-    pub fn settle(&self, reservation: Reservation, actual: Spend) {
-        let spent = |unit: Unit, reserved: u64| match unit {
+    async fn reserve_once(&self, demand: &Demand<'_>, now_ms: u64) -> Result<Reservation, QuotaExceeded> {
+        let leases = self.keeper.leases();
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let now = self.keeper.now(now_ms);
+            let claims = self.claims(demand, now);
+            let failures = leases.failures();
+            let asked = match leases.try_hold(&claims, now, true) {
+                Attempt::Held(holds) => return Ok(self.reservation(&claims, holds)),
+                Attempt::Refused(indexes) => return Err(exceeded(&claims, &indexes, now)),
+                Attempt::Lacking(asked) => asked,
+            };
+            let heard = self.keeper.heard(&asked, failures).await;
+            let now = self.keeper.now(now_ms);
+            match leases.try_hold(&claims, now, false) {
+                Attempt::Held(holds) => return Ok(self.reservation(&claims, holds)),
+                Attempt::Refused(indexes) if heard => {
+                    let is_over = |claim: &Claim| now >= claim.period.end_ms || now < claim.period.start_ms;
+                    let is_left = |index: &usize| {
+                        let claim = claims.get(*index);
+                        let standing = claim.and_then(|claim| leases.standing(claim.account));
+                        claim
+                            .zip(standing)
+                            .is_some_and(|(claim, standing)| standing.remaining(claim.limit) >= claim.amount)
+                    };
+                    if tried < TRIES_MAX && (claims.iter().any(is_over) || indexes.iter().all(is_left)) {
+                        continue;
+                    }
+                    return Err(exceeded(&claims, &indexes, now));
+                }
+                Attempt::Refused(_) | Attempt::Lacking(_) => {}
+            }
+            return match leases.hold_alone(&claims, now) {
+                Ok(holds) => Ok(self.reservation(&claims, holds)),
+                Err(index) => Err(QuotaExceeded {
+                    gone: true,
+                    hard: false,
+                    retry_after_ms: Some(1_000),
+                    ..exceeded(&claims, &[index], now)
+                }),
+            };
+        }
+    }
+
+    /// Replaces the reserved figures by the actual ones, in the window that admitted the request. More than was
+    /// reserved is booked all the same and counted as an overshoot: it was spent, and the limit is passed by
+    /// that much where nothing was left.
+    pub fn settle(&self, mut reservation: Reservation, actual: Spend) {
+        reservation.replace(|unit, reserved| match unit {
             Unit::Requests => reserved,
             Unit::Tokens => actual.tokens.0,
             Unit::NanoUsd => actual.nano_usd,
-        };
-        self.replace(reservation, spent);
+        });
     }
 
     /// Gives everything back: the call was not made, so it does not count as a request either.
-    pub fn release(&self, reservation: Reservation) {
-        self.replace(reservation, |_, _| 0);
+    pub fn release(&self, mut reservation: Reservation) {
+        reservation.replace(|_, _| 0);
     }
 
     /// How many settlements came out above their reservation, under one limit or several.
     pub fn overshoot(&self) -> u64 {
-        self.overshoots.load(Ordering::Relaxed)
+        self.keeper.leases().overshoots()
+    }
+
+    /// How often the store of quotas could not be asked.
+    pub fn store_failures(&self) -> u64 {
+        self.keeper.leases().failures()
+    }
+
+    /// Limits that passed 50, 80 or 100 % since the last call, each told once per window, over all replicas.
+    pub fn alarms(&self) -> Vec<Alarm> {
+        self.keeper.leases().alarms()
     }
 
     /// How every limit that applies stands, in the order of the configuration.
     pub fn status(&self, principal: &Principal, model: &ModelId, now_ms: u64) -> Vec<LimitStatus> {
-        let mut rules = self.lock();
-        rules
-            .iter_mut()
-            .filter(|rule| rule.limit.applies_to(principal, model))
+        let now = self.keeper.now(now_ms);
+        let rules = self.rules();
+        let applying = rules.iter().filter(|rule| rule.limit.applies_to(principal, model));
+        applying
             .map(|rule| {
-                rule.advance(now_ms);
-                let used = rule.used(&rule.member(principal));
+                let (account, _) = rule.account(principal, now);
+                let standing = self.keeper.leases().standing(account).unwrap_or_default();
                 LimitStatus {
                     name: rule.limit.name.clone(),
                     unit: rule.limit.unit,
                     window: rule.limit.window,
                     limit: rule.limit.limit,
-                    remaining: rule.limit.limit.saturating_sub(used),
-                    resets_in_ms: rule.limit.window.resets_in_ms(now_ms),
+                    remaining: standing.remaining(rule.limit.limit),
+                    resets_in_ms: rule.limit.window.resets_in_ms(now),
                 }
             })
             .collect()
     }
 
-    fn replace(&self, reservation: Reservation, actual: impl Fn(Unit, u64) -> u64) {
-        let mut rules = self.lock();
-        let mut overshot = false;
-        for hold in reservation.holds {
-            // A limit that a reload took away, or a reservation of another ledger, has no rule here.
-            let Some(rule) = rules.iter_mut().find(|rule| rule.id == hold.rule) else {
-                continue;
-            };
-            let amount = actual(rule.limit.unit, hold.amount);
-            overshot |= amount > hold.amount;
-            if rule.window == hold.window {
-                rule.correct(&hold.member, hold.amount, amount);
-            }
-        }
-        if overshot {
-            self.overshoots.fetch_add(1, Ordering::Relaxed);
-        }
+    fn rules(&self) -> Arc<Vec<Rule>> {
+        Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A panic under the lock would have to happen between two additions to integers; the counters are
-    /// usable.
-    fn lock(&self) -> MutexGuard<'_, Vec<Rule>> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The accounts the demand draws on, each once, under the strictest figure.
+    fn claims(&self, demand: &Demand<'_>, now_ms: u64) -> Vec<Claim> {
+        let rules = self.rules();
+        let mut claims: Vec<Claim> = Vec::with_capacity(rules.len() + demand.extra.len());
+        for rule in rules.iter().filter(|rule| rule.limit.applies_to(demand.principal, demand.model)) {
+            let (account, period) = rule.account(demand.principal, now_ms);
+            claims.push(Claim {
+                account,
+                period,
+                limit: rule.limit.limit.min(COUNT_MAX),
+                amount: demand.amount_of(rule.limit.unit),
+                subject: Arc::clone(&rule.subject),
+            });
+        }
+        for extra in demand.extra {
+            let (account, period) = self.extra_account(extra, now_ms);
+            match claims.iter_mut().find(|claim| claim.account == account) {
+                Some(claim) => claim.limit = claim.limit.min(extra.limit),
+                None => claims.push(Claim {
+                    account,
+                    period,
+                    limit: extra.limit.min(COUNT_MAX),
+                    amount: demand.amount_of(extra.unit),
+                    subject: Arc::new(Subject {
+                        limit: extra.key.clone(),
+                        unit: extra.unit,
+                        window: extra.window,
+                    }),
+                }),
+            }
+        }
+        claims
+    }
+
+    fn extra_account(&self, extra: &ExtraLimit, now_ms: u64) -> (AccountId, Period) {
+        let named = |key: &str, is_own: &str| {
+            let parts = ["policy", is_own, key, extra.unit.name(), extra.window.name()];
+            account_of(absorb(Sha256::new(), &parts), extra.window, now_ms)
+        };
+        let (own, period) = named(&extra.key, "own");
+        let mut keys = lock(&self.extra_keys);
+        if keys.len() < EXTRA_KEYS_MAX || keys.contains(&own) {
+            keys.insert(own);
+            return (own, period);
+        }
+        drop(keys);
+        // Windows that ended make room.
+        if self.keeper.leases().accounts() < EXTRA_KEYS_MAX / 2 {
+            lock(&self.extra_keys).clear();
+        }
+        named("", "others")
+    }
+
+    fn reservation(&self, claims: &[Claim], holds: Vec<Hold>) -> Reservation {
+        let holds = holds.into_iter().zip(claims).map(|(hold, claim)| (hold, claim.subject.unit)).collect();
+        if self.keeper.leases().has_due() {
+            self.keeper.wake();
+        }
+        Reservation { holds, keeper: Arc::clone(&self.keeper) }
+    }
+
+    /// Whether this id is new.
+    fn begins(&self, request: &str) -> bool {
+        if request.is_empty() {
+            return true;
+        }
+        let Some(shard) = self.requests.get(request_shard(request)) else { return true };
+        let mut requests = lock(shard);
+        if requests.before.contains(request) || !requests.now.insert(request.to_owned()) {
+            return false;
+        }
+        if requests.now.len() >= REQUESTS_MAX {
+            requests.before = std::mem::take(&mut requests.now);
+        }
+        true
+    }
+
+    fn forget(&self, request: &str) {
+        if let Some(shard) = self.requests.get(request_shard(request)) {
+            let mut requests = lock(shard);
+            requests.now.remove(request);
+            requests.before.remove(request);
+        }
     }
 }
 
@@ -210,129 +426,147 @@ impl Demand<'_> {
     }
 }
 
-/// A limit at work: the counters of its current window.
+/// A limit at work.
 struct Rule {
-    /// Unique in this process, so that no reservation is ever settled under another limit.
-    id: u64,
     limit: Limit,
+    subject: Arc<Subject>,
+    /// The digest of all that makes two limits count together, which is all but the figure.
+    identity: Sha256,
+    users: Mutex<Users>,
+}
+
+/// Users of the current window with an account of their own.
+#[derive(Default)]
+struct Users {
     window: u64,
-    counters: HashMap<Member, u64>,
-}
-
-/// Whose counter. Teams and apps are as many as the configuration knows; only users need a bound.
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Member {
-    Everyone,
-    Team(String),
-    App(AppName),
-    User {
-        app: AppName,
-        user: Option<String>,
-    },
-    /// The users of an app beyond [`USERS_MAX`].
-    OtherUsers {
-        app: AppName,
-    },
-}
-
-/// Two teams may each have an app of one name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct AppName {
-    team: String,
-    app: String,
-}
-
-impl AppName {
-    fn of(principal: &Principal) -> Self {
-        Self { team: principal.team.clone(), app: principal.app.clone() }
-    }
+    accounts: HashSet<AccountId>,
 }
 
 impl Rule {
     fn new(limit: Limit) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), limit, window: 0, counters: HashMap::new() }
+        let subject = Subject { limit: limit.name.clone(), unit: limit.unit, window: limit.window };
+        let (of, model) = (limit.of.as_deref(), limit.model.as_deref());
+        let parts = [
+            "limit",
+            &limit.name,
+            limit.scope.name(),
+            if of.is_some() { "of" } else { "each" },
+            of.unwrap_or_default(),
+            if model.is_some() { "model" } else { "all" },
+            model.unwrap_or_default(),
+            limit.unit.name(),
+            limit.window.name(),
+        ];
+        let identity = absorb(Sha256::new(), &parts);
+        Self { identity, subject: Arc::new(subject), users: Mutex::default(), limit }
     }
 
-    fn counts_the_same_as(&self, limit: &Limit) -> bool {
-        Limit { limit: self.limit.limit, ..limit.clone() } == self.limit
-    }
-
-    /// Starts a new window when its time has come, which forgets all counters of the one before. A clock
-    /// that steps back stays in the later window: going back would hand out the same limit twice.
-    fn advance(&mut self, now_ms: u64) {
-        let window = self.limit.window.index(now_ms);
-        if window > self.window {
-            self.window = window;
-            self.counters.clear();
+    /// Whose account. Teams and apps are as many as the configuration knows; only users need a bound. Two teams
+    /// may each have an app of one name.
+    fn account(&self, principal: &Principal, now_ms: u64) -> (AccountId, Period) {
+        let window = self.limit.window;
+        let (team, app) = (principal.team.as_str(), principal.app.as_str());
+        let of = |parts: &[&str]| account_of(absorb(self.identity.clone(), parts), window, now_ms);
+        let own = match (self.limit.scope, principal.user.as_deref()) {
+            (Scope::Org, _) => return of(&[]),
+            (Scope::Team, _) => return of(&[team]),
+            (Scope::App, _) => return of(&[team, app]),
+            (Scope::User, None) => of(&[team, app, "nobody"]),
+            (Scope::User, Some(user)) if user.len() > USER_BYTES_MAX => return of(&[team, app, "others"]),
+            (Scope::User, Some(user)) => of(&[team, app, "user", user]),
+        };
+        let mut users = lock(&self.users);
+        let window = window.index(now_ms);
+        if window > users.window {
+            *users = Users { window, accounts: HashSet::new() };
         }
-    }
-
-    fn member(&self, principal: &Principal) -> Member {
-        match self.limit.scope {
-            Scope::Org => Member::Everyone,
-            Scope::Team => Member::Team(principal.team.clone()),
-            Scope::App => Member::App(AppName::of(principal)),
-            Scope::User => self.user(principal),
+        if users.accounts.len() < USERS_MAX || users.accounts.contains(&own.0) {
+            users.accounts.insert(own.0);
+            return own;
         }
-    }
-
-    fn user(&self, principal: &Principal) -> Member {
-        let others = Member::OtherUsers { app: AppName::of(principal) };
-        if principal.user.as_ref().is_some_and(|user| user.len() > USER_BYTES_MAX) {
-            return others;
-        }
-        let member = Member::User { app: AppName::of(principal), user: principal.user.clone() };
-        if self.counters.len() < USERS_MAX || self.counters.contains_key(&member) { member } else { others }
-    }
-
-    fn used(&self, member: &Member) -> u64 {
-        self.counters.get(member).copied().unwrap_or(0)
-    }
-
-    fn exceeded(&self, member: &Member, amount: u64, now_ms: u64) -> Option<QuotaExceeded> {
-        let fits = self.used(member).checked_add(amount).is_some_and(|sum| sum <= self.limit.limit);
-        if fits {
-            return None;
-        }
-        let hard = self.limit.window.is_hard() || amount > self.limit.limit;
-        Some(QuotaExceeded {
-            limit: self.limit.name.clone(),
-            unit: self.limit.unit,
-            window: self.limit.window,
-            retry_after_ms: if hard { None } else { self.limit.window.resets_in_ms(now_ms) },
-            hard,
-        })
-    }
-
-    fn add(&mut self, member: &Member, amount: u64) {
-        match self.counters.get_mut(member) {
-            Some(used) => *used = used.saturating_add(amount),
-            None => {
-                self.counters.insert(member.clone(), amount);
-            }
-        }
-    }
-
-    fn correct(&mut self, member: &Member, reserved: u64, actual: u64) {
-        if let Some(used) = self.counters.get_mut(member) {
-            *used = used.saturating_sub(reserved).saturating_add(actual);
-        }
+        of(&[team, app, "others"])
     }
 }
 
-/// Of two limits in the way, the one a client has to be told about: a hard one, else the one that lasts
-/// longer.
-fn worse(known: Option<QuotaExceeded>, found: QuotaExceeded) -> QuotaExceeded {
-    match known {
-        Some(known) if (known.hard, known.retry_after_ms) >= (found.hard, found.retry_after_ms) => known,
-        _ => found,
+/// Takes in each part with its length, so that no two lists of parts are one.
+fn absorb(mut digest: Sha256, parts: &[&str]) -> Sha256 {
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part.as_bytes());
     }
+    digest
+}
+
+fn account_of(digest: Sha256, window: Window, now_ms: u64) -> (AccountId, Period) {
+    let (start_ms, end_ms) = window.bounds(now_ms, COUNT_MAX);
+    let mut account = [0; 16];
+    let whole = digest.chain_update(window.index(now_ms).to_le_bytes()).finalize();
+    account.iter_mut().zip(whole.iter()).for_each(|(to, from)| *to = *from);
+    (AccountId(account), Period { start_ms, end_ms })
+}
+
+fn tuning(ttl_ms: u64, stock_max_ppm: u64) -> Tuning {
+    Tuning { ttl_ms, refused_for_ms: 0, stock_max_ppm, local_share_ppm: 0 }
+}
+
+fn request_shard(request: &str) -> usize {
+    request.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)))
+        % REQUEST_SHARDS
+}
+
+/// Of the limits in the way, the one a client has to be told about: a hard one, else the one that lasts longest.
+fn exceeded(claims: &[Claim], indexes: &[usize], now_ms: u64) -> QuotaExceeded {
+    let found = indexes.iter().filter_map(|index| claims.get(*index)).map(|claim| {
+        let Subject { limit, unit, window } = claim.subject.as_ref();
+        let hard = window.is_hard() || claim.amount > claim.limit;
+        let retry_after_ms = if hard { None } else { window.resets_in_ms(now_ms) };
+        QuotaExceeded {
+            limit: limit.clone(),
+            unit: *unit,
+            window: *window,
+            retry_after_ms,
+            hard,
+            gone: false,
+        }
+    });
+    let worst = found.reduce(|known, found| {
+        if (known.hard, known.retry_after_ms) >= (found.hard, found.retry_after_ms) { known } else { found }
+    });
+    worst.unwrap_or_else(|| QuotaExceeded {
+        limit: String::new(),
+        unit: Unit::Requests,
+        window: Window::Minute,
+        retry_after_ms: Some(1_000),
+        hard: false,
+        gone: true,
+    })
+}
+
+/// A panic under a lock would have to happen within a set; what it holds is a hint at most.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
+
+    /// A ledger in memory never waits.
+    fn at_once<T>(future: impl Future<Output = T>) -> T {
+        match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("a ledger in memory waited"),
+        }
+    }
+
+    impl Ledger {
+        fn take(&self, demand: &Demand<'_>, now_ms: u64) -> Result<Reservation, QuotaExceeded> {
+            at_once(self.reserve(demand, now_ms))
+        }
+    }
 
     const NOW: u64 = 1_700_000_000_000;
     const MINUTE: u64 = 60_000;
@@ -355,7 +589,7 @@ mod tests {
     }
 
     fn demand<'a>(principal: &'a Principal, model: &'a ModelId, tokens: u64) -> Demand<'a> {
-        Demand { principal, model, tokens: Tokens(tokens), nano_usd: tokens * 10 }
+        Demand { principal, model, tokens: Tokens(tokens), nano_usd: tokens * 10, request: "", extra: &[] }
     }
 
     fn spend(tokens: u64) -> Spend {
@@ -371,8 +605,8 @@ mod tests {
     fn a_limit_admits_up_to_its_figure_and_not_one_more() {
         let ledger = Ledger::new(vec![limit("tpm", Scope::Team, Unit::Tokens, Window::Minute, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let whole = ledger.reserve(&demand(&anna, &model, 100), NOW).ok().unwrap();
-        let refused = ledger.reserve(&demand(&anna, &model, 1), NOW).err().unwrap();
+        let whole = ledger.take(&demand(&anna, &model, 100), NOW).ok().unwrap();
+        let refused = ledger.take(&demand(&anna, &model, 1), NOW).err().unwrap();
         assert_eq!(
             refused,
             QuotaExceeded {
@@ -381,13 +615,14 @@ mod tests {
                 window: Window::Minute,
                 retry_after_ms: Window::Minute.resets_in_ms(NOW),
                 hard: false,
+                gone: false,
             }
         );
         assert_eq!(refused.to_string(), "the limit tpm of tokens per minute is reached");
         ledger.settle(whole, spend(40));
         assert_eq!(remaining(&ledger, &anna, NOW), [60]);
-        assert!(ledger.reserve(&demand(&anna, &model, 61), NOW).is_err());
-        assert!(ledger.reserve(&demand(&anna, &model, 60), NOW).is_ok());
+        assert!(ledger.take(&demand(&anna, &model, 61), NOW).is_err());
+        assert!(ledger.take(&demand(&anna, &model, 60), NOW).is_ok());
     }
 
     #[test]
@@ -398,10 +633,10 @@ mod tests {
             limit("tpd", Scope::Team, Unit::Tokens, Window::Day, 1_000),
         ]);
         let (anna, model) = (principal("t", "a", None), model());
-        let refused = ledger.reserve(&demand(&anna, &model, 51), NOW).err().unwrap();
+        let refused = ledger.take(&demand(&anna, &model, 51), NOW).err().unwrap();
         assert_eq!((refused.limit.as_str(), refused.hard, refused.retry_after_ms), ("budget", true, None));
         assert_eq!(remaining(&ledger, &anna, NOW), [10, 500, 1_000]);
-        let held = ledger.reserve(&demand(&anna, &model, 50), NOW).ok().unwrap();
+        let held = ledger.take(&demand(&anna, &model, 50), NOW).ok().unwrap();
         assert_eq!(remaining(&ledger, &anna, NOW), [9, 0, 950]);
         ledger.settle(held, spend(20));
         assert_eq!(remaining(&ledger, &anna, NOW), [9, 300, 980]);
@@ -415,35 +650,30 @@ mod tests {
             limit("total", Scope::Org, Unit::Requests, Window::Total, 2),
         ]);
         let (anna, model) = (principal("t", "a", None), model());
-        let _held = ledger.reserve(&demand(&anna, &model, 1), NOW).ok().unwrap();
-        assert_eq!(ledger.reserve(&demand(&anna, &model, 1), NOW).err().unwrap().limit, "hour");
-        let _held = ledger.reserve(&demand(&anna, &model, 1), NOW + 60 * MINUTE).ok().unwrap();
-        assert_eq!(
-            ledger.reserve(&demand(&anna, &model, 1), NOW + 60 * MINUTE).err().unwrap().limit,
-            "total"
-        );
+        let _held = ledger.take(&demand(&anna, &model, 1), NOW).ok().unwrap();
+        assert_eq!(ledger.take(&demand(&anna, &model, 1), NOW).err().unwrap().limit, "hour");
+        let _held = ledger.take(&demand(&anna, &model, 1), NOW + 60 * MINUTE).ok().unwrap();
+        assert_eq!(ledger.take(&demand(&anna, &model, 1), NOW + 60 * MINUTE).err().unwrap().limit, "total");
     }
 
     #[test]
     fn a_call_larger_than_the_limit_is_not_told_to_come_back() {
         let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let refused = ledger.reserve(&demand(&anna, &model, 101), NOW).err().unwrap();
+        let refused = ledger.take(&demand(&anna, &model, 101), NOW).err().unwrap();
         assert_eq!((refused.hard, refused.retry_after_ms), (true, None));
-        assert!(
-            ledger.reserve(&Demand { tokens: Tokens(u64::MAX), ..demand(&anna, &model, 1) }, NOW).is_err()
-        );
+        assert!(ledger.take(&Demand { tokens: Tokens(u64::MAX), ..demand(&anna, &model, 1) }, NOW).is_err());
     }
 
     #[test]
     fn a_release_gives_back_the_request_too() {
         let ledger = Ledger::new(vec![limit("rpm", Scope::App, Unit::Requests, Window::Minute, 1)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let held = ledger.reserve(&demand(&anna, &model, 5), NOW).ok().unwrap();
+        let held = ledger.take(&demand(&anna, &model, 5), NOW).ok().unwrap();
         ledger.release(held);
-        let held = ledger.reserve(&demand(&anna, &model, 5), NOW).ok().unwrap();
+        let held = ledger.take(&demand(&anna, &model, 5), NOW).ok().unwrap();
         ledger.settle(held, Spend::default());
-        assert!(ledger.reserve(&demand(&anna, &model, 5), NOW).is_err());
+        assert!(ledger.take(&demand(&anna, &model, 5), NOW).is_err());
         assert_eq!(ledger.overshoot(), 0);
     }
 
@@ -451,7 +681,7 @@ mod tests {
     fn a_dropped_reservation_stays_charged_until_its_window_ends() {
         let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        drop(ledger.reserve(&demand(&anna, &model, 70), NOW).ok().unwrap());
+        drop(ledger.take(&demand(&anna, &model, 70), NOW).ok().unwrap());
         assert_eq!(remaining(&ledger, &anna, NOW), [30]);
         assert_eq!(remaining(&ledger, &anna, NOW + MINUTE), [100]);
     }
@@ -463,8 +693,8 @@ mod tests {
             limit("total", Scope::Org, Unit::Tokens, Window::Total, 1_000),
         ]);
         let (anna, model) = (principal("t", "a", None), model());
-        let late = ledger.reserve(&demand(&anna, &model, 90), NOW).ok().unwrap();
-        let _next = ledger.reserve(&demand(&anna, &model, 80), NOW + MINUTE).ok().unwrap();
+        let late = ledger.take(&demand(&anna, &model, 90), NOW).ok().unwrap();
+        let _next = ledger.take(&demand(&anna, &model, 80), NOW + MINUTE).ok().unwrap();
         ledger.settle(late, spend(10));
         assert_eq!(remaining(&ledger, &anna, NOW + MINUTE), [20, 1_000 - 80 - 10]);
     }
@@ -473,18 +703,18 @@ mod tests {
     fn a_clock_that_steps_back_does_not_refill_a_window() {
         let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let _held = ledger.reserve(&demand(&anna, &model, 100), NOW).ok().unwrap();
-        assert!(ledger.reserve(&demand(&anna, &model, 1), NOW - MINUTE).is_err());
+        let _held = ledger.take(&demand(&anna, &model, 100), NOW).ok().unwrap();
+        assert!(ledger.take(&demand(&anna, &model, 1), NOW - MINUTE).is_err());
     }
 
     #[test]
     fn spending_above_the_reservation_is_booked_and_counted() {
         let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let held = ledger.reserve(&demand(&anna, &model, 10), NOW).ok().unwrap();
+        let held = ledger.take(&demand(&anna, &model, 10), NOW).ok().unwrap();
         ledger.settle(held, spend(130));
         assert_eq!((ledger.overshoot(), remaining(&ledger, &anna, NOW)), (1, vec![0]));
-        assert!(ledger.reserve(&demand(&anna, &model, 1), NOW).is_err());
+        assert!(ledger.take(&demand(&anna, &model, 1), NOW).is_err());
     }
 
     #[test]
@@ -501,9 +731,8 @@ mod tests {
             (Scope::User, principal("t", "a", None), false),
         ] {
             let ledger = Ledger::new(vec![limit("one", scope, Unit::Requests, Window::Minute, 1)]);
-            let _held =
-                ledger.reserve(&demand(&principal("t", "a", Some("u")), &model, 1), NOW).ok().unwrap();
-            let refused = ledger.reserve(&demand(&other, &model, 1), NOW).is_err();
+            let _held = ledger.take(&demand(&principal("t", "a", Some("u")), &model, 1), NOW).ok().unwrap();
+            let refused = ledger.take(&demand(&other, &model, 1), NOW).is_err();
             assert_eq!(refused, shared, "{scope:?} {} {}", other.team, other.app);
         }
     }
@@ -512,8 +741,8 @@ mod tests {
     fn calls_that_name_no_user_share_one_counter() {
         let ledger = Ledger::new(vec![limit("one", Scope::User, Unit::Requests, Window::Minute, 1)]);
         let (nobody, model) = (principal("t", "a", None), model());
-        let _held = ledger.reserve(&demand(&nobody, &model, 1), NOW).ok().unwrap();
-        assert!(ledger.reserve(&demand(&nobody, &model, 1), NOW).is_err());
+        let _held = ledger.take(&demand(&nobody, &model, 1), NOW).ok().unwrap();
+        assert!(ledger.take(&demand(&nobody, &model, 1), NOW).is_err());
     }
 
     #[test]
@@ -521,7 +750,7 @@ mod tests {
         let ledger = Ledger::new(vec![limit("one", Scope::User, Unit::Requests, Window::Minute, 1)]);
         let model = model();
         let reserve = |app: &str, user: &str| {
-            ledger.reserve(&demand(&principal("t", app, Some(user)), &model, 1), NOW).is_ok()
+            ledger.take(&demand(&principal("t", app, Some(user)), &model, 1), NOW).is_ok()
         };
         for user in 0..USERS_MAX {
             assert!(reserve("a", &user.to_string()));
@@ -530,11 +759,17 @@ mod tests {
         assert!(!reserve("a", "later"));
         assert!(reserve("b", "someone"));
         assert!(!reserve("b", "someone else"));
-        assert!(ledger.lock().iter().all(|rule| rule.counters.len() == USERS_MAX + 2));
+        assert_eq!(ledger.keeper.leases().accounts(), USERS_MAX + 2);
         // The next window forgets them all.
         let anna = principal("t", "a", Some("later"));
-        assert!(ledger.reserve(&demand(&anna, &model, 1), NOW + MINUTE).is_ok());
-        assert!(ledger.lock().iter().all(|rule| rule.counters.len() == 1));
+        assert!(ledger.take(&demand(&anna, &model, 1), NOW + MINUTE).is_ok());
+        assert!(ledger.rules().iter().all(|rule| lock(&rule.users).accounts.len() == 1));
+        ledger.keeper.leases().tick(NOW + MINUTE);
+        while ledger.keeper.leases().has_due() {
+            ledger.keeper.wake();
+        }
+        ledger.keeper.leases().tick(NOW + MINUTE);
+        assert_eq!(ledger.keeper.leases().accounts(), 1);
     }
 
     #[test]
@@ -542,8 +777,8 @@ mod tests {
         let ledger = Ledger::new(vec![limit("one", Scope::User, Unit::Requests, Window::Minute, 1)]);
         let model = model();
         let long = |letter: &str| principal("t", "a", Some(letter.repeat(USER_BYTES_MAX + 1).as_str()));
-        let _held = ledger.reserve(&demand(&long("x"), &model, 1), NOW).ok().unwrap();
-        assert!(ledger.reserve(&demand(&long("y"), &model, 1), NOW).is_err());
+        let _held = ledger.take(&demand(&long("x"), &model, 1), NOW).ok().unwrap();
+        assert!(ledger.take(&demand(&long("y"), &model, 1), NOW).is_err());
     }
 
     #[test]
@@ -552,7 +787,7 @@ mod tests {
         let ledger =
             Ledger::new(vec![budget(100), limit("gone", Scope::Org, Unit::Tokens, Window::Total, 100)]);
         let (anna, model) = (principal("t", "a", None), model());
-        let held = ledger.reserve(&demand(&anna, &model, 60), NOW).ok().unwrap();
+        let held = ledger.take(&demand(&anna, &model, 60), NOW).ok().unwrap();
         ledger.replace_limits(vec![limit("new", Scope::App, Unit::Tokens, Window::Total, 100), budget(200)]);
         assert_eq!(remaining(&ledger, &anna, NOW), [100, 140]);
         ledger.settle(held, spend(50));
@@ -564,14 +799,83 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_of_another_ledger_changes_nothing() {
+    fn a_reservation_is_settled_where_it_was_made() {
         let one = || Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
         let (first, second) = (one(), one());
         let (anna, model) = (principal("t", "a", None), model());
-        let held = first.reserve(&demand(&anna, &model, 50), NOW).ok().unwrap();
-        let _own = second.reserve(&demand(&anna, &model, 50), NOW).ok().unwrap();
+        let held = first.take(&demand(&anna, &model, 50), NOW).ok().unwrap();
+        let _own = second.take(&demand(&anna, &model, 50), NOW).ok().unwrap();
         second.release(held);
         assert_eq!(remaining(&second, &anna, NOW), [50]);
+        assert_eq!(remaining(&first, &anna, NOW), [100]);
+    }
+
+    #[test]
+    fn an_id_reserved_twice_is_reserved_and_settled_once() {
+        let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
+        let (anna, model) = (principal("t", "a", None), model());
+        let request = || Demand { request: "r1", ..demand(&anna, &model, 60) };
+        let first = ledger.take(&request(), NOW).ok().unwrap();
+        let again = ledger.take(&request(), NOW).ok().unwrap();
+        assert_eq!(remaining(&ledger, &anna, NOW), [40]);
+        ledger.settle(first, spend(10));
+        ledger.settle(again, spend(10));
+        drop(ledger.take(&request(), NOW).ok().unwrap());
+        assert_eq!(remaining(&ledger, &anna, NOW), [90]);
+        // One that was refused may come again.
+        let large = |tokens| Demand { request: "r2", ..demand(&anna, &model, tokens) };
+        assert!(ledger.take(&large(95), NOW).is_err());
+        drop(ledger.take(&large(90), NOW).ok().unwrap());
+        assert_eq!(remaining(&ledger, &anna, NOW), [0]);
+    }
+
+    #[test]
+    fn a_policys_own_limits_hold_beside_the_configured_ones() {
+        let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
+        let (anna, model) = (principal("t", "a", None), model());
+        let extra = |key: &str, limit| {
+            [ExtraLimit { key: key.into(), unit: Unit::Requests, limit, window: Window::Day }]
+        };
+        let take = |extra: &[ExtraLimit]| ledger.take(&Demand { extra, ..demand(&anna, &model, 10) }, NOW);
+        drop(take(&extra("night shift", 1)).ok().unwrap());
+        let refused = take(&extra("night shift", 1)).err().unwrap();
+        assert_eq!((refused.limit.as_str(), refused.window), ("night shift", Window::Day));
+        assert_eq!(remaining(&ledger, &anna, NOW), [90]);
+        // Another key and a higher figure go on; the same limit twice is one.
+        drop(take(&extra("day shift", 1)).ok().unwrap());
+        drop(take(&[extra("night shift", 3), extra("night shift", 2)].concat()).ok().unwrap());
+        assert!(take(&extra("night shift", 2)).is_err());
+        assert_eq!(remaining(&ledger, &anna, NOW), [70]);
+    }
+
+    #[test]
+    fn alarms_are_told_once_each() {
+        let ledger = Ledger::new(vec![limit("tpm", Scope::Org, Unit::Tokens, Window::Minute, 100)]);
+        let (anna, model) = (principal("t", "a", None), model());
+        let mut told = Vec::new();
+        for _ in 0..10 {
+            let held = ledger.take(&demand(&anna, &model, 10), NOW).ok().unwrap();
+            ledger.settle(held, spend(10));
+            told.extend(ledger.alarms().into_iter().map(|alarm| (alarm.percent, alarm.used, alarm.limit)));
+        }
+        assert_eq!(told, [(50, 50, 100), (80, 80, 100), (100, 100, 100)]);
+    }
+
+    #[test]
+    fn limits_differ_in_more_than_their_figure_or_count_together() {
+        let base = limit("l", Scope::Team, Unit::Tokens, Window::Day, 1);
+        let account = |limit: &Limit| Rule::new(limit.clone()).account(&principal("t", "a", None), NOW).0;
+        assert_eq!(account(&base), account(&Limit { limit: 2, ..base.clone() }));
+        for other in [
+            Limit { name: "m".into(), ..base.clone() },
+            Limit { scope: Scope::App, ..base.clone() },
+            Limit { of: Some(String::new()), ..base.clone() },
+            Limit { model: Some(String::new()), ..base.clone() },
+            Limit { unit: Unit::NanoUsd, ..base.clone() },
+            Limit { window: Window::Month, ..base.clone() },
+        ] {
+            assert_ne!(account(&base), account(&other), "{other:?}");
+        }
     }
 
     #[test]
@@ -592,7 +896,7 @@ mod tests {
                     for _ in 0..2_000 {
                         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                         let wanted = 1 + (state >> 33) % 50;
-                        let Ok(held) = ledger.reserve(&demand(&caller, &model, wanted), NOW) else {
+                        let Ok(held) = ledger.take(&demand(&caller, &model, wanted), NOW) else {
                             continue;
                         };
                         match (state >> 40) % 3 {
@@ -607,12 +911,6 @@ mod tests {
                                 ledger.settle(held, spend(actual));
                             }
                         }
-                        assert!(
-                            ledger
-                                .lock()
-                                .iter()
-                                .all(|rule| { rule.counters.values().all(|used| *used <= rule.limit.limit) })
-                        );
                     }
                 });
             }

@@ -49,6 +49,19 @@ impl Window {
         }
     }
 
+    /// The window of a moment by its first millisecond and that of the next one; `end_max` where it never ends.
+    pub fn bounds(self, now_ms: u64, end_max: u64) -> (u64, u64) {
+        let Some(left) = self.resets_in_ms(now_ms) else { return (0, end_max) };
+        let passed = match self {
+            Window::Minute => now_ms % MINUTE_MS,
+            Window::Hour => now_ms % HOUR_MS,
+            Window::Day => now_ms % DAY_MS,
+            Window::Month => now_ms % DAY_MS + days_into_month(now_ms / DAY_MS) * DAY_MS,
+            Window::Total => now_ms,
+        };
+        (now_ms - passed, now_ms.saturating_add(left).min(end_max))
+    }
+
     /// Milliseconds until the next window starts, at least 1. `None` when there is no next one.
     pub fn resets_in_ms(self, now_ms: u64) -> Option<u64> {
         let until = |length_ms: u64| length_ms - now_ms % length_ms;
@@ -72,6 +85,11 @@ fn month_index(days: u64) -> u64 {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_of_year = (5 * day_of_year + 2) / 153;
     (era * 400 + year_of_era) * 12 + month_of_year
+}
+
+fn days_into_month(today: u64) -> u64 {
+    let month = month_index(today);
+    (1..=31).find(|back| today < *back || month_index(today - back) != month).unwrap_or(1) - 1
 }
 
 fn until_next_month(now_ms: u64) -> u64 {
@@ -103,6 +121,9 @@ mod tests {
             assert!((1..=length).contains(&left), "{window:?}");
             assert_eq!(window.index(at + left - 1), window.index(at), "{window:?}");
             assert_eq!(window.index(at + left), window.index(at) + 1, "{window:?}");
+            let (start, end) = window.bounds(at, u64::MAX);
+            assert_eq!((window.index(start), end), (window.index(at), at + left), "{window:?}");
+            assert!(start == 0 || window.index(start - 1) < window.index(at), "{window:?}");
         }
         assert_eq!(Window::Total.resets_in_ms(1), None);
         assert_eq!(Window::Total.index(0), Window::Total.index(u64::MAX));
@@ -127,7 +148,7 @@ mod tests {
     #[test]
     fn absurd_times_do_not_overflow() {
         for window in Window::ALL {
-            let _ = (window.index(u64::MAX), window.resets_in_ms(u64::MAX));
+            let _ = (window.index(u64::MAX), window.resets_in_ms(u64::MAX), window.bounds(u64::MAX, 9));
         }
     }
 

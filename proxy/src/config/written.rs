@@ -407,7 +407,58 @@ pub struct BundleSignature {
 pub struct Quota {
     pub mode: Switch,
     pub default_max_tokens: Option<u64>,
+    pub output: QuotaOutput,
+    pub journal: Option<QuotaJournal>,
+    pub shared: Option<QuotaShared>,
     pub limits: Vec<QuotaLimit>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaOutput {
+    #[default]
+    Hard,
+    Learnt,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaJournal {
+    pub directory: Text,
+    #[serde(default)]
+    pub fsync: QuotaFsync,
+    pub fsync_every_ms: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaFsync {
+    #[default]
+    Always,
+    Every,
+    Never,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaShared {
+    pub urls: Vec<Text>,
+    pub namespace: Option<Text>,
+    pub timeout_ms: Option<u64>,
+    pub lease_s: Option<u64>,
+    #[serde(default)]
+    pub confirmations: u32,
+    #[serde(default)]
+    pub when_gone: QuotaGone,
+    pub local_share_percent: Option<u64>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaGone {
+    #[default]
+    Deny,
+    LocalShare,
 }
 
 #[derive(Deserialize)]
