@@ -299,6 +299,9 @@ impl Draft {
         });
         let priced = self.cost.as_ref().and_then(|cost| Some((cost.total?, cost)));
         let by_book = priced.map(|(_, cost)| cost).filter(|cost| cost.basis != Basis::EndpointShare);
+        // What was never called is named as it was asked for, once.
+        let model_base = self.model_base.as_deref().filter(|base| !base.is_empty());
+        let model_base = model_base.filter(|_| self.model_served.is_some()).map(clip);
         AuditRecord {
             request_id: self.request_id,
             aws_request_id: self.aws_request_id.as_deref().map(clip),
@@ -312,7 +315,7 @@ impl Draft {
             content_elsewhere: self.content_elsewhere,
             model_requested: self.model,
             model_served: self.model_served,
-            model_base: self.model_base.as_deref().filter(|base| !base.is_empty()).map(clip),
+            model_base,
             region: self.region,
             attempts: self.attempts,
             decision: self.decision,
