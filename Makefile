@@ -22,9 +22,11 @@ VENV_LEGACY := .venv-1.40
 VENV_REGO := .venv-rego
 # Rivals of the detectors, for `detect-peers` alone.
 VENV_PEERS := .venv-detect
+# Debian's package, unpacked and not installed: an installed one starts a server of its own.
+PROMETHEUS := $(abspath $(TARGET))/prometheus
 PYTEST := -m pytest -q --color=no
 JS := tests/conformance/js
-RUNNERS := unit coverage rego rego-cross boto3 legacy providers js replay detect
+RUNNERS := unit coverage rego rego-cross boto3 legacy providers js replay prometheus detect
 
 .PHONY: help
 help: ## this list
@@ -133,6 +135,11 @@ replay: build $(VENV)/.stamp ## recorded traffic, guards off and on
 	@mkdir -p $(LOGS)
 	$(PYTHON) tests/conformance/replay.py 2>&1 | tee $(LOGS)/replay.log
 
+.PHONY: prometheus
+prometheus: build prometheus-programs ## a real Prometheus over metrics, rules and dashboard
+	@mkdir -p $(LOGS)
+	PATH="$(PROMETHEUS)/usr/bin:$$PATH" python3 tests/prometheus/check.py 2>&1 | tee $(LOGS)/prometheus.log
+
 # Figures do not depend on how the binary was built; speed is the benches' matter.
 .PHONY: detect
 detect: build ## the detectors on labelled texts, against their floors (WRITE=1 writes them)
@@ -162,7 +169,7 @@ totals:
 	done
 
 .PHONY: tools
-tools: cmake nextest redis $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
+tools: cmake nextest redis prometheus-programs $(VENV)/.stamp $(VENV_LEGACY)/.stamp $(JS)/node_modules/.stamp ## fetch what the other targets need
 
 # A C library among the dependencies is built with it.
 .PHONY: cmake
@@ -170,6 +177,16 @@ cmake:
 	@command -v cmake >/dev/null || { \
 		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
 		$$as_root apt-get update -qq && $$as_root apt-get install -y -qq cmake; }
+
+.PHONY: prometheus-programs
+prometheus-programs:
+	@[ -x $(PROMETHEUS)/usr/bin/promtool ] || \
+		{ command -v prometheus >/dev/null && command -v promtool >/dev/null; } || { \
+		as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+		rm -rf $(PROMETHEUS) && mkdir -p $(PROMETHEUS) && cd $(PROMETHEUS) && \
+		{ apt-get download -qq prometheus 2>/dev/null || \
+			{ $$as_root apt-get update -qq && apt-get download -qq prometheus; }; } && \
+		dpkg -x prometheus_*.deb . && rm prometheus_*.deb; }
 
 .PHONY: redis
 redis: ## redis-server, for the tests of shared quotas

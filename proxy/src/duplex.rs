@@ -173,10 +173,13 @@ impl Session<'_> {
         let snapshot = self.asker.snapshot;
         downstream.be_patient(snapshot.config.limits.upstream_read_timeout);
         draft.attempts = 1;
-        let opened = forward::open(self.asker, clearance, cleared).await;
+        let opened = forward::open(self.asker, clearance, cleared, draft).await;
         let (mut upstream, mut signer) = match opened {
             Ok(opened) => opened,
-            Err(refusal) => return End::Refused(refusal),
+            Err(refusal) => {
+                draft.call_failed(&refusal);
+                return End::Refused(refusal);
+            }
         };
         let (mut said, mut heard) = (FrameDecoder::default(), FrameDecoder::default());
         let mut speaking = true;
@@ -185,6 +188,7 @@ impl Session<'_> {
                 biased;
                 piece = upstream.next() => match piece {
                     Ok(Said::Head { status, headers }) if status == 200 => {
+                        draft.call_answered(status, 1);
                         let mut headers = end_to_end(&headers);
                         add_own_headers(&mut headers, draft);
                         draft.status = status;
@@ -193,6 +197,7 @@ impl Session<'_> {
                         }
                     }
                     Ok(Said::Head { status, headers }) => {
+                        draft.call_answered(status, 1);
                         return self.turned_away(status, &headers, upstream, downstream, draft).await;
                     }
                     Ok(Said::Piece(piece)) => {

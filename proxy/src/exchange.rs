@@ -20,6 +20,7 @@ use crate::answer::{AnswerContext, Completion};
 use crate::clearance::{Asker, Clearance, ClearedRequest, DeclaredTool, carry_out, drop_tools, session};
 use crate::config::{OpaqueBody, matches};
 use crate::downstream::Downstream;
+use crate::forward::Prepared;
 use crate::identity::{self, Claim, SignedBody};
 use crate::payload::Payload;
 use crate::record::Draft;
@@ -421,7 +422,7 @@ async fn answer(
     draft.attempts = 1;
     let sent = tokio::select! {
         biased;
-        sent = send(context.asker, clearance, cleared, reservation) => sent,
+        sent = send(context.asker, clearance, cleared, reservation, draft) => sent,
         () = downstream.left() => return respond::left(Completion::default(), draft).into(),
         () = respond::until(context.deadline) => {
             return Outcome::unanswered(Refusal::Upstream(UpstreamError::Timeout)).into();
@@ -432,7 +433,11 @@ async fn answer(
             let outcome = Outcome { completion: Completion::default(), reached_model: false, failure: None };
             Tried { outcome, passed_on: true }
         }
-        Ok(answer) => respond::from_upstream(context, answer, key, downstream, draft).await.into(),
+        Ok(answer) => {
+            let outcome = respond::from_upstream(context, answer, key, downstream, draft).await;
+            draft.call_ended();
+            outcome.into()
+        }
         Err(refusal) => {
             let passed_on = may_pass_on && matches!(refusal, Refusal::Upstream(_));
             Tried { outcome: Outcome::unanswered(refusal), passed_on }
@@ -446,20 +451,33 @@ async fn send(
     clearance: &Clearance,
     cleared: &ClearedRequest,
     reservation: &Reservation,
+    draft: &mut Draft,
 ) -> Result<UpstreamAnswer, Refusal> {
     let snapshot = asker.snapshot;
     let prepare = || {
         forward::prepare(snapshot, asker.target, asker.region, asker.headers, clearance, cleared, reservation)
     };
-    let prepared = prepare()?;
-    let answer = forward::send(snapshot, &prepared).await?;
+    let mut prepared = prepare()?;
+    let answer = traced(snapshot, &mut prepared, draft).await?;
     if !forward::repaired(snapshot, prepared.signed(), &answer).await {
         return Ok(answer);
     }
     let attempts = answer.attempts;
     drop(answer);
-    let mut answer = forward::send(snapshot, &prepare()?).await?;
+    let mut answer = traced(snapshot, &mut prepare()?, draft).await?;
     answer.attempts += attempts;
+    Ok(answer)
+}
+
+/// Sends under a span of its own.
+async fn traced(
+    snapshot: &Snapshot,
+    prepared: &mut Prepared,
+    draft: &mut Draft,
+) -> Result<UpstreamAnswer, Refusal> {
+    prepared.carry(draft.call_began(&prepared.address(snapshot)?));
+    let answer = forward::send(snapshot, prepared).await.inspect_err(|refusal| draft.call_failed(refusal))?;
+    draft.call_answered(answer.status, answer.attempts);
     Ok(answer)
 }
 

@@ -20,8 +20,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use crate::clearance::{Asker, Clearance, ClearedRequest};
+use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::snapshot::Snapshot;
+use crate::trace::Carried;
 use crate::upstream::{Call, Conversation, UpstreamAnswer};
 
 /// Headers of a caller that reach AWS. The signed ones shape the call.
@@ -224,6 +226,7 @@ pub async fn open(
     asker: &Asker<'_>,
     _clearance: &Clearance,
     cleared: &ClearedRequest,
+    draft: &mut Draft,
 ) -> Result<(Conversation, ChainSigner), Refusal> {
     let snapshot = asker.snapshot;
     if cleared.guardrail_header().is_some() {
@@ -255,6 +258,7 @@ pub async fn open(
         value.set_sensitive(true);
         map.insert(name, value);
     }
+    draft.call_began(&host).add_to(&mut map);
     let method = asker.operation.method();
     let call = Call { service, method, path, region: region.to_owned(), headers: map, body: Bytes::new() };
     let conversation = snapshot.upstream.open(&call).await?;
@@ -281,6 +285,17 @@ pub async fn repaired(snapshot: &Snapshot, signed: &Signed, answer: &UpstreamAns
 impl Prepared {
     pub fn signed(&self) -> &Signed {
         &self.0
+    }
+
+    /// Where it goes to: the `Host` of the call.
+    pub fn address(&self, snapshot: &Snapshot) -> Result<String, Refusal> {
+        let call = &self.0.call;
+        Ok(snapshot.upstream.endpoint(call.service)?.authority(&call.region))
+    }
+
+    /// Adds the trace context, which no signature covers: each sending has its own.
+    pub fn carry(&mut self, carried: Carried) {
+        carried.add_to(&mut self.0.call.headers);
     }
 }
 

@@ -27,4 +27,5 @@ pub mod sessions;
 pub mod settlement;
 pub mod snapshot;
 pub mod tools;
+pub mod trace;
 pub mod upstream;

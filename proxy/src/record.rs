@@ -19,12 +19,15 @@ use hardpan_telemetry::audit::{
     AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
 };
 use hardpan_telemetry::metrics;
+use hardpan_telemetry::otlp::{FinishedRequest, Measured, Otlp};
+use hardpan_telemetry::trace::RequestTrace;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cost::{Basis, CallCost};
 use crate::refusal::{Blame, Refusal};
 use crate::snapshot::Snapshot;
+use crate::trace::Carried;
 
 /// Longest text taken over from a caller into a record.
 const TEXT_BYTES_MAX: usize = 256;
@@ -82,6 +85,10 @@ pub struct Draft {
     pub stop_reason: Option<String>,
     pub status: u16,
     pub error: Option<String>,
+    /// None: nothing is traced.
+    pub trace: Option<RequestTrace>,
+    /// Kept where the trace itself was handed over.
+    trace_id: Option<String>,
 }
 
 impl Draft {
@@ -131,6 +138,8 @@ impl Draft {
             stop_reason: None,
             status: 0,
             error: None,
+            trace: None,
+            trace_id: None,
         }
     }
 
@@ -237,6 +246,31 @@ impl Draft {
         self.warnings.extend(warnings.map(|reason| format!("{}:{}", reason.package, reason.code)));
     }
 
+    /// A call goes out to this address. Gives the trace context it carries.
+    pub fn call_began(&mut self, address: &str) -> Carried {
+        let now = self.elapsed();
+        Carried::of(self.trace.as_mut().and_then(|trace| trace.call_began(now, address)))
+    }
+
+    pub fn call_answered(&mut self, status: u16, sent: u32) {
+        self.trace.iter_mut().for_each(|trace| trace.call_answered(status, sent));
+    }
+
+    pub fn call_failed(&mut self, refusal: &Refusal) {
+        let now = self.elapsed();
+        let reason = match refusal {
+            Refusal::Upstream(error) => error.reason(),
+            other => other.code(),
+        };
+        self.trace.iter_mut().for_each(|trace| trace.call_failed(now, reason));
+    }
+
+    /// The answer was read to its end, or nobody reads on.
+    pub fn call_ended(&mut self) {
+        let now = self.elapsed();
+        self.trace.iter_mut().for_each(|trace| trace.call_ended(now));
+    }
+
     pub fn refused(&mut self, refusal: &Refusal) {
         let blame = match refusal.blame() {
             Blame::Client => "client",
@@ -253,7 +287,7 @@ impl Draft {
     }
 
     /// Emits metrics and record. Called once, whatever became of the connection.
-    pub fn emit(self, snapshot: &Snapshot) {
+    pub fn emit(mut self, snapshot: &Snapshot) {
         let elapsed = self.elapsed();
         let known = self.model_base.as_deref().filter(|base| !base.is_empty());
         let total = self.cost.as_ref().and_then(|cost| cost.total);
@@ -273,15 +307,65 @@ impl Draft {
         if let (Some(operation), Some(first)) = (self.operation, self.first_byte) {
             metrics::time_to_first_token(operation, first);
         }
-        // By stage it stands in the record; one histogram is enough to watch it.
-        metrics::overhead("total", self.overhead.iter().map(|(_, duration)| *duration).sum());
+        // All stages stand in the record; these are enough to watch it.
+        let overhead = self.overhead.iter().map(|(_, duration)| *duration).sum();
+        metrics::overhead("total", overhead);
+        for (stage, duration) in &self.overhead {
+            if matches!(*stage, "inspection" | "policy") {
+                metrics::overhead(stage, *duration);
+            }
+        }
         metrics::cache_result(self.cache);
         metrics::tools_denied(self.tools_denied.len() as u64);
         if self.redactions > 0 {
             metrics::redacted(self.redactions);
         }
+        if let Some(otlp) = &snapshot.otlp {
+            if let Some(operation) = self.operation {
+                otlp.measure(&Measured {
+                    operation,
+                    model,
+                    status: self.status,
+                    failed: self.error.is_some(),
+                    duration: elapsed,
+                    first_byte: self.first_byte,
+                    usage: &self.usage,
+                });
+            }
+            self.hand_over(otlp, elapsed, overhead);
+        }
         // A full queue is counted by the log itself; the request has been answered by now.
         let _ = snapshot.records.submit(self.into_record(snapshot, elapsed));
+    }
+
+    /// Gives what a span tells to the exporter. The record is made after it.
+    fn hand_over(&mut self, otlp: &Otlp, elapsed: Duration, overhead: Duration) {
+        let Some(trace) = self.trace.take_if(|trace| trace.sampled_span().is_some()) else { return };
+        self.trace_id = Some(trace.id().to_string());
+        let decision = self.decision.as_ref();
+        otlp.finished(FinishedRequest {
+            trace,
+            began_unix_nanos: u64::try_from(self.time.unix_timestamp_nanos()).unwrap_or(0),
+            duration: elapsed,
+            operation: self.operation,
+            request_id: self.request_id.clone(),
+            aws_request_id: self.aws_request_id.as_deref().map(clip),
+            caller: self.verified.then(|| (self.team.clone(), self.app.clone())),
+            region: self.region.clone(),
+            model_requested: self.model.as_deref().map(clip),
+            model_served: self.model_served.as_deref().map(clip),
+            decision: decision.map(|decision| (decision.id.clone(), decision.action)),
+            guardrail_action: self.guardrail_action,
+            cache: self.cache,
+            redactions: self.redactions,
+            usage: self.usage,
+            cost_usd: self.cost.map(|cost| cost.total.to_usd_string()),
+            stop_reason: self.stop_reason.as_deref().map(clip),
+            first_byte: self.first_byte,
+            overhead,
+            status: self.status,
+            error: self.error.as_deref().map(clip),
+        });
     }
 
     fn into_record(mut self, snapshot: &Snapshot, elapsed: Duration) -> AuditRecord {
@@ -305,6 +389,7 @@ impl Draft {
         AuditRecord {
             request_id: self.request_id,
             aws_request_id: self.aws_request_id.as_deref().map(clip),
+            trace_id: self.trace_id.or(self.trace.map(|trace| trace.id().to_string())),
             time: self.time.format(&Rfc3339).unwrap_or_default(),
             principal,
             feature: self.feature,

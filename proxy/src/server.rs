@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hardpan_telemetry::metrics;
+use hardpan_telemetry::otlp::Otlp;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pingora_core::server::configuration::ServerConf;
 use pingora_core::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
@@ -61,6 +62,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
     snapshot.records.close();
+    snapshot.otlp.iter().for_each(Otlp::close);
     Ok(())
 }
 

@@ -30,6 +30,7 @@ use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::add_own_headers;
 use crate::snapshot::Parts;
+use crate::trace;
 
 /// How long an idle connection waits for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -129,6 +130,7 @@ impl Service {
         let mut downstream = Downstream::new(session);
         // Every question of this request is put to the policies of now.
         let snapshot = self.snapshot.now();
+        draft.trace = trace::begin(&snapshot, downstream.headers());
         let run = AssertUnwindSafe(exchange(&snapshot, &mut downstream, &mut draft)).catch_unwind();
         let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
         let refused = match &outcome {

@@ -16,8 +16,9 @@ use hardpan_quotas::{Keeping, Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
+use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
-use crate::config::{Config, OnFull, RecordsConfig};
+use crate::config::{Config, OnFull, OtlpConfig, RecordsConfig};
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub prices: PriceBook,
     pub schemas: SchemaCache,
     pub records: AuditLog,
+    /// None: nothing is sent to a collector.
+    pub otlp: Option<Otlp>,
     pub admission: Admission,
 }
 
@@ -68,6 +71,8 @@ pub enum StartError {
     PricesRead(std::io::Error),
     #[error("records cannot be written: {0}")]
     Records(#[from] AuditError),
+    #[error("traces cannot be sent: {0}")]
+    Otlp(std::io::Error),
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     #[error(transparent)]
@@ -102,6 +107,18 @@ fn audit_settings(records: &RecordsConfig, credentials: &Arc<CredentialStore>) -
         }),
         ship: ship.collect(),
     }
+}
+
+fn otlp(otlp: &OtlpConfig) -> std::io::Result<Otlp> {
+    Otlp::start(OtlpSettings {
+        endpoint: otlp.endpoint.clone(),
+        headers: otlp.headers.clone(),
+        authorities: otlp.ca.as_ref().map(std::fs::read).transpose()?,
+        timeout: otlp.timeout,
+        sampling: otlp.sampling,
+        metrics_every: otlp.metrics_every,
+        service_name: otlp.service_name.clone(),
+    })
 }
 
 impl Parts {
@@ -147,6 +164,7 @@ impl Parts {
             prices,
             schemas: SchemaCache::default(),
             records,
+            otlp: config.telemetry.otlp.as_ref().map(otlp).transpose().map_err(StartError::Otlp)?,
             admission: Admission::new(config.limits.in_flight_max, config.limits.in_flight_bytes_max),
             config,
         }))

@@ -52,8 +52,27 @@ impl Place {
     }
 
     fn start(&self) -> Child {
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_hardpan")))
+    }
+
+    /// As on a disk without room: no file grows beyond this, until [`Place::make_room`].
+    fn start_without_room(&self, kib: u32) -> Child {
+        let mut shell = Command::new("bash");
+        let program = env!("CARGO_BIN_EXE_hardpan");
+        // An ignored signal stays ignored in what is executed, so that a write fails as it does on a full disk.
+        shell.args(["-c", &format!("trap '' XFSZ; ulimit -S -f {kib}; exec \"$0\" \"$@\""), program]);
+        self.start_by(shell)
+    }
+
+    fn make_room(child: &Child) {
+        let id = child.id().to_string();
+        let done = Command::new("prlimit").args(["--pid", &id, "--fsize=unlimited:unlimited"]).status();
+        assert!(done.unwrap().success());
+    }
+
+    fn start_by(&self, mut command: Command) -> Child {
         let log = std::fs::File::options().create(true).append(true).open(self.folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_hardpan"))
+        let child = command
             .args(["run", "-c"])
             .arg(self.folder.join("hardpan.yaml"))
             .env("AWS_ACCESS_KEY_ID", UPSTREAM_KEY.0)
@@ -151,6 +170,74 @@ impl Drop for Place {
 
 const SIGNED: &str =
     ", rotate: { bytes_max: 1048576 }, checkpoints: { key_file: key.pem, every_records: 20 }";
+
+/// More than the records of one request, and less than those of a hundred.
+const ROOM_KIB: u32 = 24;
+
+#[test]
+fn a_full_disk_refuses_requests_and_loses_no_record() {
+    let place = Place::new(SIGNED);
+    let mut child = place.start_without_room(ROOM_KIB);
+    let mut answered = 0;
+    loop {
+        match place.converse() {
+            Some(200) => answered += 1,
+            other => {
+                assert_eq!(other, Some(503));
+                break;
+            }
+        }
+        assert!(answered < 1000, "the disk is never full");
+    }
+    assert!(answered > 1);
+    let ready = get(place.admin, "/readyz").unwrap();
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["records"], "not_ready");
+    Place::make_room(&child);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while place.converse() != Some(200) {
+        assert!(Instant::now() < deadline, "it does not recover");
+        wait_a_little();
+    }
+    Place::stop(&mut child);
+    let text = std::fs::read_to_string(place.log()).unwrap();
+    let of = |status: &str| text.lines().filter(|line| line.contains(status)).count();
+    assert_eq!(of("\"status\":200"), answered + 1);
+    assert!(of("\"error\":\"records_unavailable\"") > 0);
+    let (status, said) = place.verify();
+    assert_eq!(status, 0, "{said}");
+}
+
+#[test]
+fn a_full_disk_costs_records_where_that_is_asked_for() {
+    let place = Place::new(", on_full: drop_and_count, checkpoints: { key_file: key.pem }");
+    let mut child = place.start_without_room(ROOM_KIB);
+    let lost = || {
+        let metrics = String::from_utf8(get(place.admin, "/metrics").unwrap().body).unwrap();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("hardpan_audit_records_dropped_total "));
+        line.map_or(0, |count| count.parse::<usize>().unwrap())
+    };
+    let mut answered = 0;
+    while lost() == 0 {
+        assert_eq!(place.converse(), Some(200));
+        answered += 1;
+        assert!(answered < 1000, "the disk is never full");
+    }
+    Place::make_room(&child);
+    let before = place.written().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while place.written().unwrap() == before {
+        assert_eq!(place.converse(), Some(200));
+        answered += 1;
+        assert!(Instant::now() < deadline, "it does not recover");
+        wait_a_little();
+    }
+    let dropped = lost();
+    Place::stop(&mut child);
+    assert_eq!(place.lines() as usize + dropped, answered);
+    let (status, said) = place.verify();
+    assert_eq!(status, 0, "{said}");
+}
 
 /// A record is acknowledged when it is counted as written.
 #[test]

@@ -32,6 +32,7 @@ mod scan;
 mod smuggling;
 mod streams;
 mod support;
+mod telemetry;
 mod upstream_faults;
 mod upstream_tls;
 mod vectors;

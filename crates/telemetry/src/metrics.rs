@@ -14,6 +14,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use crate::labels;
+
 /// The value of a label whose true value is not in the closed set, such as a model without a price.
 pub const OTHER: &str = "other";
 
@@ -45,6 +47,13 @@ const RECORDS_DROPPED: &str = "hardpan_audit_records_dropped_total";
 const RECORD_WRITE_ERRORS: &str = "hardpan_audit_write_errors_total";
 const BOUND_HITS: &str = "hardpan_bound_hits_total";
 const CONFIGURATION_LOADS: &str = "hardpan_configuration_loads_total";
+const LABEL_OVERFLOWS: &str = "hardpan_label_overflows_total";
+const BUILD_INFO: &str = "hardpan_build_info";
+const SHIPPED_BYTES: &str = "hardpan_audit_shipped_bytes_total";
+const SHIP_FAILURES: &str = "hardpan_audit_ship_failures_total";
+const SHIP_BACKLOG: &str = "hardpan_audit_ship_backlog_bytes";
+const OTLP_SPANS: &str = "hardpan_otlp_spans_total";
+const OTLP_FAILURES: &str = "hardpan_otlp_export_failures_total";
 
 const BUNDLE_INFO: &str = "hardpan_policy_bundle_info";
 const BUNDLE_LOADS: &str = "hardpan_policy_bundle_loads_total";
@@ -72,6 +81,10 @@ const STAGE: &str = "stage";
 const REASON: &str = "reason";
 const BOUND: &str = "bound";
 const REVISION: &str = "revision";
+const LABEL: &str = "label";
+const VERSION: &str = "version";
+const DESTINATION: &str = "destination";
+const SIGNAL: &str = "signal";
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
@@ -249,6 +262,48 @@ pub const ALL: &[Metric] = &[
         help: "Attempts to load the configuration.",
     },
     Metric {
+        name: LABEL_OVERFLOWS,
+        kind: MetricKind::Counter,
+        labels: &[LABEL],
+        help: "Values counted under other, because so many had been named before them.",
+    },
+    Metric {
+        name: BUILD_INFO,
+        kind: MetricKind::Gauge,
+        labels: &[VERSION],
+        help: "1, with the version that serves.",
+    },
+    Metric {
+        name: SHIPPED_BYTES,
+        kind: MetricKind::Counter,
+        labels: &[DESTINATION],
+        help: "Bytes of audit records that arrived where they are shipped to.",
+    },
+    Metric {
+        name: SHIP_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[DESTINATION],
+        help: "Attempts to ship audit records that failed.",
+    },
+    Metric {
+        name: SHIP_BACKLOG,
+        kind: MetricKind::Gauge,
+        labels: &[DESTINATION],
+        help: "Bytes of audit records that wait to be shipped.",
+    },
+    Metric {
+        name: OTLP_SPANS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Spans for the OTLP collector, by what became of them.",
+    },
+    Metric {
+        name: OTLP_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[SIGNAL],
+        help: "Attempts to send to the OTLP collector that failed.",
+    },
+    Metric {
         name: BUNDLE_INFO,
         kind: MetricKind::Gauge,
         labels: &[REVISION],
@@ -293,6 +348,7 @@ pub fn install() -> Result<PrometheusHandle, InstallError> {
     let handle = recorder.handle();
     ::metrics::set_global_recorder(recorder).map_err(|_| InstallError::Twice)?;
     describe();
+    build_info();
     Ok(handle)
 }
 
@@ -324,7 +380,11 @@ fn describe() {
     }
 }
 
-/// Who called, as configured.
+fn build_info() {
+    gauge!(BUILD_INFO, VERSION => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+/// Who called, as configured, or as the claims of a token say.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub team: &'a str,
@@ -340,12 +400,13 @@ pub fn request_finished(
     duration: Duration,
 ) {
     let operation = operation.map_or(OTHER, Operation::name);
+    let (team, app) = labels::caller(caller.team, caller.app);
     counter!(
         REQUESTS,
-        TEAM => caller.team.to_owned(),
-        APP => caller.app.to_owned(),
+        TEAM => team,
+        APP => app,
         OPERATION => operation,
-        MODEL => model.to_owned(),
+        MODEL => labels::model(model),
         STATUS => status_class(status)
     )
     .increment(1);
@@ -404,6 +465,8 @@ pub fn cache_bytes(bytes: u64) {
 
 /// Tokens of one answer. `model` as in [`request_finished`].
 pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
+    let (team, app) = labels::caller(caller.team, caller.app);
+    let model = labels::model(model);
     for (class, tokens) in [
         ("input", usage.input),
         ("output", usage.output),
@@ -414,9 +477,9 @@ pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
         if tokens.0 > 0 {
             counter!(
                 TOKENS,
-                TEAM => caller.team.to_owned(),
-                APP => caller.app.to_owned(),
-                MODEL => model.to_owned(),
+                TEAM => team.clone(),
+                APP => app.clone(),
+                MODEL => model.clone(),
                 CLASS => class
             )
             .increment(tokens.0);
@@ -426,13 +489,8 @@ pub fn tokens(caller: Caller<'_>, model: &str, usage: &TokenUsage) {
 
 /// Cost of one answer. `model` as in [`request_finished`].
 pub fn cost(caller: Caller<'_>, model: &str, nano_usd: u64) {
-    counter!(
-        COST,
-        TEAM => caller.team.to_owned(),
-        APP => caller.app.to_owned(),
-        MODEL => model.to_owned()
-    )
-    .increment(nano_usd);
+    let (team, app) = labels::caller(caller.team, caller.app);
+    counter!(COST, TEAM => team, APP => app, MODEL => labels::model(model)).increment(nano_usd);
 }
 
 /// `reason` is the part without a price: `model`, `scope`, `tier`, `meter`, `image` or `service`.
@@ -494,6 +552,36 @@ pub fn bound_hit(bound: &'static str) {
 /// `loaded` or `refused`.
 pub fn configuration_loaded(result: &'static str) {
     counter!(CONFIGURATION_LOADS, RESULT => result).increment(1);
+}
+
+/// `label` is `caller` or `model`.
+pub(crate) fn label_overflowed(label: &'static str) {
+    counter!(LABEL_OVERFLOWS, LABEL => label).increment(1);
+}
+
+/// `destination` is its configured name.
+pub(crate) fn audit_shipped(destination: &str, bytes: u64) {
+    counter!(SHIPPED_BYTES, DESTINATION => destination.to_owned()).increment(bytes);
+}
+
+pub(crate) fn audit_ship_failed(destination: &str) {
+    counter!(SHIP_FAILURES, DESTINATION => destination.to_owned()).increment(1);
+}
+
+pub(crate) fn audit_ship_backlog(destination: &str, bytes: u64) {
+    gauge!(SHIP_BACKLOG, DESTINATION => destination.to_owned()).set(approximately(bytes));
+}
+
+/// `sent`, `refused` by the collector, or `dropped`: the queue was full, or the collector gone.
+pub(crate) fn spans_exported(result: &'static str, count: u64) {
+    if count > 0 {
+        counter!(OTLP_SPANS, RESULT => result).increment(count);
+    }
+}
+
+/// `signal` is `traces` or `metrics`.
+pub(crate) fn otlp_export_failed(signal: &'static str) {
+    counter!(OTLP_FAILURES, SIGNAL => signal).increment(1);
 }
 
 /// Revisions come from whoever publishes bundles, and a series never goes away: after this many they share one.
@@ -626,6 +714,13 @@ mod tests {
         record_write_failed();
         bound_hit("body_bytes_max");
         configuration_loaded("loaded");
+        label_overflowed("model");
+        build_info();
+        audit_shipped("s3-logs", 10);
+        audit_ship_failed("s3-logs");
+        audit_ship_backlog("s3-logs", 5);
+        spans_exported("sent", 2);
+        otlp_export_failed("traces");
         ServedRevision::new().is("v1", 1_795_356_000);
         policy_bundle_loaded("activated");
         policy_bundle_failed("signature");
@@ -647,6 +742,39 @@ mod tests {
         assert_eq!(series.len(), REVISIONS_NAMED_MAX + 1);
         let served: Vec<&&str> = series.iter().filter(|line| line.ends_with("} 1")).collect();
         assert_eq!(served, [&r#"hardpan_policy_bundle_info{revision="v3"} 1"#]);
+    }
+
+    /// Everything in a text but values.
+    fn series(text: &str) -> BTreeSet<&str> {
+        let samples = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        samples.filter_map(|line| Some(line.rsplit_once(' ')?.0)).collect()
+    }
+
+    #[test]
+    fn a_million_callers_and_models_leave_a_constant_number_of_series() {
+        let usage = TokenUsage { input: Tokens(1), ..TokenUsage::default() };
+        let one = |number: usize| {
+            let (team, app) = (format!("team-{number}"), format!("app-{number}"));
+            let caller = Caller { team: &team, app: &app };
+            let model = format!("made.up-{number}");
+            request_finished(caller, Some(Operation::Converse), &model, 200, Duration::from_millis(1));
+            tokens(caller, &model, &usage);
+            cost(caller, &model, 1);
+        };
+        let recorder = recorder().unwrap();
+        ::metrics::with_local_recorder(&recorder, || {
+            describe();
+            (0..2_000).for_each(one);
+            let before = recorder.handle().render();
+            (2_000..1_000_000).for_each(one);
+            let after = recorder.handle().render();
+            assert_eq!(series(&before), series(&after));
+            assert!(series(&after).len() < 2_000);
+            // Nothing is lost from the sums.
+            let costs = after.lines().filter(|line| line.starts_with("hardpan_cost_nano_usd_total{"));
+            let sum: u64 = costs.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
+            assert_eq!(sum, 1_000_000);
+        });
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hardpan_telemetry::audit::{
@@ -19,7 +20,10 @@ use hardpan_telemetry::audit::{
     Rotation, verify,
 };
 
+/// Two hundred kills in all: logs, one beside the other, and how often the writer of each is killed.
+const LOGS: usize = 10;
 const ROUNDS: usize = 20;
+const LOGS_AT_ONCE: usize = 2;
 const LOG: &str = "HARDPAN_TEST_AUDIT_LOG";
 
 /// What the killed process runs: the parent starts this test alone, with the place of the log.
@@ -72,14 +76,31 @@ fn run_and_kill(log: &Path, groups: usize) -> Vec<String> {
 
 #[test]
 fn a_killed_writer_loses_nothing_it_acknowledged() {
-    let folder = std::env::temp_dir().join(format!("hardpan-audit-kill-{}", std::process::id()));
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..LOGS_AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= LOGS {
+                        return;
+                    }
+                    kill_the_writers_of(number);
+                }
+            });
+        }
+    });
+}
+
+fn kill_the_writers_of(number: usize) {
+    let folder = std::env::temp_dir().join(format!("hardpan-audit-kill-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (key, pem) = CheckpointKey::generate().unwrap();
     std::fs::write(folder.join("key.pem"), pem.as_bytes()).unwrap();
     let log = folder.join("records.jsonl");
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
-        acknowledged.extend(run_and_kill(&log, 3 + round * 2));
+        acknowledged.extend(run_and_kill(&log, 3 + round * 2 + number % 3));
         let report = verify(std::slice::from_ref(&log), &[key.public()], false).unwrap().remove(0);
         // What was being written at that moment may be there in part, and then the next start cuts it off.
         let torn = |fault: &Fault| fault.to_string().contains("newline");

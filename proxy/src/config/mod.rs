@@ -9,6 +9,6 @@ pub use problem::{ConfigError, Problem};
 pub use ready::{
     App, CacheConfig, ClientCertificates, Config, CredentialsClient, CredentialsEndpointConfig,
     EndpointConfig, Endpoints, GuardSwitches, HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig,
-    OnFull, OpaqueBody, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, TlsFiles, UnknownModel,
-    Unresolved, matches,
+    OnFull, OpaqueBody, OtlpConfig, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, TelemetryConfig,
+    TlsFiles, UnknownModel, Unresolved, matches,
 };

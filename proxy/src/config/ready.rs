@@ -5,6 +5,7 @@ mod detection;
 mod identity;
 mod policy;
 mod records;
+mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -62,6 +63,7 @@ pub struct Config {
     pub price_book: Option<PathBuf>,
     pub unknown_model: UnknownModel,
     pub records: RecordsConfig,
+    pub telemetry: TelemetryConfig,
 }
 
 pub struct TlsFiles {
@@ -164,6 +166,7 @@ use identity::Beside;
 pub use identity::{App, ClientCertificates, CredentialsClient, CredentialsEndpointConfig, IdentityConfig};
 
 pub use records::RecordsConfig;
+pub use telemetry::{OtlpConfig, TelemetryConfig};
 
 pub use super::written::{HttpVersion, OnFull, OpaqueBody, Resolve, UnknownModel, Unresolved};
 
@@ -253,6 +256,7 @@ impl Builder<'_> {
         let price_book = book.map(|book| self.file("prices.book", &book));
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
         let records = self.records(written.records, &written.aws.region.0);
+        let telemetry = self.telemetry(written.telemetry);
         Some(Config {
             listen: listen?,
             admin: admin.flatten(),
@@ -289,6 +293,7 @@ impl Builder<'_> {
             price_book,
             unknown_model: written.prices.unknown_model,
             records,
+            telemetry,
         })
     }
 

@@ -43,6 +43,8 @@ pub struct Written {
     #[serde(default)]
     pub prices: Prices,
     pub records: Records,
+    #[serde(default)]
+    pub telemetry: Telemetry,
 }
 
 #[derive(Deserialize)]
@@ -605,4 +607,36 @@ pub enum OnFull {
     #[default]
     Refuse,
     DropAndCount,
+}
+
+/// Traces and metrics for others.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    pub trace_context: TraceContext,
+    pub otlp: Option<Otlp>,
+}
+
+/// What becomes of a caller's `traceparent` and `tracestate`.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum TraceContext {
+    #[default]
+    Pass,
+    /// AWS gets none of it.
+    Stop,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Otlp {
+    /// `http://HOST:PORT`, without the paths of the signals.
+    pub endpoint: Text,
+    #[serde(default)]
+    pub headers: BTreeMap<String, Text>,
+    pub ca: Option<Text>,
+    pub timeout_ms: Option<u64>,
+    pub sampling: Option<f64>,
+    pub metrics_every_s: Option<u64>,
+    pub service_name: Option<Text>,
 }

@@ -25,9 +25,10 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 50] = [
+pub const COLUMNS: [(&str, &str); 51] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
+    ("trace_id", "TEXT"),
     ("time", "TEXT"),
     ("unix_ms", "INTEGER"),
     ("day", "TEXT"),
@@ -262,6 +263,8 @@ struct Row<'a> {
     request_id: Cow<'a, str>,
     #[serde(borrow, default)]
     aws_request_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    trace_id: Option<Cow<'a, str>>,
     #[serde(borrow)]
     time: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -392,6 +395,7 @@ impl Row<'_> {
         let cells: [&dyn ToSql; COLUMNS.len()] = [
             &self.request_id.as_ref(),
             &self.aws_request_id.as_deref(),
+            &self.trace_id.as_deref(),
             &self.time.as_ref(),
             &unix_ms,
             &part(10),

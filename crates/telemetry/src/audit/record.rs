@@ -19,6 +19,8 @@ use super::chain::hex;
 pub struct AuditRecord {
     pub request_id: String,
     pub aws_request_id: Option<String>,
+    /// Of the trace the request belongs to, in hex.
+    pub trace_id: Option<String>,
     /// RFC 3339, UTC.
     pub time: String,
     /// `None` when the caller was not verified.
@@ -167,7 +169,7 @@ mod tests {
         };
         assert_eq!(
             keys(&written).join(" "),
-            "request_id aws_request_id time principal feature prompt_version service operation \
+            "request_id aws_request_id trace_id time principal feature prompt_version service operation \
              inspected content_elsewhere model_requested model_served model_base region attempts decision findings answer_findings redactions injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied retrieved_documents cache input_tokens \
              output_tokens cache_read_tokens cache_write_tokens usage_source service_tier estimated_cost_usd \

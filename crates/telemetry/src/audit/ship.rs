@@ -105,6 +105,7 @@ impl Shipper {
             behind: Arc::clone(&behind),
             waiting_since: None,
             failures: 0,
+            name: settings.name.clone(),
             client: Client::new(settings)?,
         };
         let run = move || work.run(&runtime, &stopped);
@@ -162,6 +163,8 @@ struct Work {
     /// Since when there is something to send that is not worth sending yet.
     waiting_since: Option<Instant>,
     failures: u32,
+    /// The label of its metrics.
+    name: String,
     client: Client,
 }
 
@@ -188,6 +191,7 @@ impl Work {
                 not_before = Instant::now() + pause;
                 self.failures = self.failures.saturating_add(1);
                 metrics::record_write_failed();
+                metrics::audit_ship_failed(&self.name);
                 // Once for an outage, not at every attempt.
                 if self.failures == 1 {
                     tracing::error!(%error, "audit records cannot be shipped; they are kept");
@@ -212,6 +216,7 @@ impl Work {
             let Some(part) = self.next_part(until.is_some())? else { break };
             let object = Object { file: self.cursor.file, offset: self.cursor.bytes, kind: "records" };
             runtime.block_on(self.client.send(&object, &part.lines, until))?;
+            metrics::audit_shipped(&self.name, part.lines.len() as u64);
             self.advance(part.after)?;
         }
         if let Some((lines, after)) = self.new_checkpoints()? {
@@ -232,6 +237,7 @@ impl Work {
     fn keep_within_bound(&mut self) -> io::Result<()> {
         let mut files = self.backlog()?;
         let mut waiting: u64 = files.iter().map(|(_, bytes)| bytes).sum();
+        metrics::audit_ship_backlog(&self.name, waiting);
         let behind = waiting > self.backlog_bytes_max;
         if behind {
             metrics::bound_hit("audit_ship_backlog_bytes_max");
