@@ -359,7 +359,7 @@ impl Draft {
             cache: self.cache,
             redactions: self.redactions,
             usage: self.usage,
-            cost_usd: self.cost.map(|cost| cost.total.to_usd_string()),
+            cost_usd: self.cost.as_ref().and_then(|cost| cost.total).map(|total| total.to_usd_string()),
             stop_reason: self.stop_reason.as_deref().map(clip),
             first_byte: self.first_byte,
             overhead,
