@@ -22,9 +22,9 @@ use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_inference::usage::BesideText;
 use hardpan_policies::{
     Action, ApiFacts, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts, Obligations, Question,
-    Redact, ResponseFacts, Route, Subject, ToolFacts, ToolResultFacts, Verdict,
+    QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route, Subject, ToolFacts, ToolResultFacts, Verdict,
 };
-use hardpan_quotas::bound;
+use hardpan_quotas::{ExtraLimit, Unit, Window, bound};
 use http::HeaderMap;
 
 use crate::payload::Payload;
@@ -126,9 +126,36 @@ impl Clearance {
         self.obligations.drop_tools.contains(tool)
     }
 
-    /// What cannot be set any more once a conversation has begun with a limit.
-    pub fn beyond_a_conversation(&self, max_tokens: u64) -> Option<&'static str> {
+    /// Limits of policy's own that the request counts under.
+    pub fn limits(&self) -> Vec<ExtraLimit> {
+        let quotas = self.obligations.quotas.iter();
+        quotas
+            .map(|(key, limit)| ExtraLimit {
+                key: key.key.clone(),
+                unit: match key.unit {
+                    QuotaUnit::Requests => Unit::Requests,
+                    QuotaUnit::Tokens => Unit::Tokens,
+                    QuotaUnit::NanoUsd => Unit::NanoUsd,
+                },
+                limit: *limit,
+                window: match key.window {
+                    QuotaWindow::Minute => Window::Minute,
+                    QuotaWindow::Hour => Window::Hour,
+                    QuotaWindow::Day => Window::Day,
+                    QuotaWindow::Month => Window::Month,
+                    QuotaWindow::Total => Window::Total,
+                },
+            })
+            .collect()
+    }
+
+    /// What cannot be set any more once a conversation has begun with a limit, and with what was reserved for it.
+    pub fn beyond_a_conversation(&self, max_tokens: u64, begun: &Clearance) -> Option<&'static str> {
         let obligations = &self.obligations;
+        let reserved = &begun.obligations.quotas;
+        if obligations.quotas.iter().any(|(key, limit)| reserved.get(key).is_none_or(|known| known > limit)) {
+            return Some("quota");
+        }
         if obligations.guardrail.is_some() {
             return Some("guardrail");
         }
@@ -148,7 +175,6 @@ impl Clearance {
             ("route", obligations.route.is_some()),
             ("timeout_ms", obligations.timeout_ms.is_some()),
             ("params", !obligations.params.is_empty()),
-            ("quota", !obligations.quotas.is_empty()),
         ]
         .into_iter()
         .find_map(|(name, is_set)| is_set.then_some(name))
@@ -519,10 +545,6 @@ pub fn carry_out(
         None => Vault::default(),
     };
     let Redacted { mut edits, count: redactions } = clearance.redacted(&mut vault, request, inspection)?;
-    if !obligations.quotas.is_empty() {
-        // The ledger keeps the configured limits alone.
-        return Err(Refusal::Unenforceable { obligation: "quota" });
-    }
     let (max_tokens, changes) = output_limit(asker, obligations, request)?;
     edits.extend(changes);
     edits.extend(parameters(asker, obligations, request)?);
@@ -596,7 +618,8 @@ fn output_limit(
         return Ok((0, Vec::new()));
     }
     let quota = &asker.snapshot.config.quota;
-    let limit = bound(request.facts.params.max_tokens, obligations.max_tokens, quota.default_max_tokens);
+    let limit =
+        bound(request.facts.params.max_tokens, obligations.max_tokens, bound_left_open(asker, request));
     // A conversation says its limit in its first event.
     if asker.operation.body() == BodyShape::Events {
         return Ok((limit.effective, Vec::new()));
@@ -610,6 +633,17 @@ fn output_limit(
         return Err(Refusal::Unenforceable { obligation: "max_tokens" });
     }
     Ok((limit.effective, changes))
+}
+
+/// What an answer may have whose caller did not say: the default, or less where answers have turned out shorter.
+fn bound_left_open(asker: &Asker<'_>, request: &Request<'_>) -> u64 {
+    let quota = &asker.snapshot.config.quota;
+    // What was learnt is of all choices of an answer together.
+    if !quota.opens_by_what_was_learnt || request.facts.choices > 1 {
+        return quota.default_max_tokens;
+    }
+    let Principal { team, app, .. } = asker.principal;
+    asker.snapshot.ledger.outputs.open(team, app, asker.model.base(), quota.default_max_tokens)
 }
 
 /// Where the guardrail that policy sets goes: into the body, or into headers.

@@ -86,9 +86,10 @@ pub async fn exchange(
     }
     let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
     draft.stage("policy");
-    let reservation = reserve(&asker, &cleared, draft).await?;
+    let reservation = reserve(&asker, &clearance, &cleared, draft).await?;
     let mut session = Session {
         asker: &asker,
+        begun: &clearance,
         max_tokens: cleared.max_tokens,
         chain,
         vault: Vault::new(asker.redaction_keys(&conversation)),
@@ -149,6 +150,8 @@ impl End {
 
 struct Session<'a> {
     asker: &'a Asker<'a>,
+    /// What policy said when it began.
+    begun: &'a Clearance,
     /// How long one answer may be: written into the session's start.
     max_tokens: u64,
     chain: ChainVerifier,
@@ -318,7 +321,7 @@ impl Session<'_> {
         if !inspection.signals.findings.is_empty() || inspection.signals.injection > 0.0 {
             draft.inspection(&inspection, snapshot.config.guards.injection);
             let clearance = self.asker.clear(&request, &inspection, draft)?;
-            if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens) {
+            if let Some(obligation) = clearance.beyond_a_conversation(self.max_tokens, self.begun) {
                 return Err(Refusal::Unenforceable { obligation });
             }
             self.redaction.merge(crate::answer::redaction(&clearance));

@@ -28,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
-use crate::{duplex, forward, models, route, settlement};
+use crate::{allowance, duplex, forward, models, route, settlement};
 
 /// What a model says that does not answer: another one may.
 const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
@@ -177,7 +177,7 @@ async fn attempt(
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
 
-    let reservation = reserve(asker, &cleared, draft).await?;
+    let reservation = reserve(asker, clearance, &cleared, draft).await?;
     let unreadable_tools = request.facts.tools_unreadable;
     let dialect = cleared.dialect;
     let redaction = crate::answer::redaction(clearance);
@@ -376,9 +376,10 @@ fn declared_tools(request: &Request<'_>) -> Vec<DeclaredTool> {
     tools.map(|tool| DeclaredTool { name: tool.name.clone(), schema: tool.schema.map(schema) }).collect()
 }
 
-/// Takes what the request may use at most out of every limit that applies.
+/// Takes what the request may use at most out of every limit that applies, and notes what is left for the caller.
 pub async fn reserve(
     asker: &Asker<'_>,
+    clearance: &Clearance,
     cleared: &ClearedRequest,
     draft: &mut Draft,
 ) -> Result<Reservation, Refusal> {
@@ -392,10 +393,22 @@ pub async fn reserve(
         tokens: worst.tokens,
         nano_usd: worst.nano_usd,
         request: &request,
-        extra: &[],
+        extra: &clearance.limits(),
     };
-    asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).await.map_err(|exceeded| {
-        hardpan_telemetry::metrics::quota_denied(&exceeded.limit, exceeded.unit.name());
+    let reserved = asker.snapshot.ledger.reserve(&demand, draft.unix_millis()).await;
+    if asker.snapshot.config.quota.tells_callers {
+        let limits = match &reserved {
+            Ok(reservation) => reservation.left(),
+            Err(exceeded) => exceeded.status.iter().cloned().collect(),
+        };
+        draft
+            .headers
+            .extend(allowance::headers(&limits).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    reserved.map_err(|exceeded| {
+        if !exceeded.gone {
+            hardpan_telemetry::metrics::quota_denied(exceeded.name_told(), exceeded.unit.name());
+        }
         Refusal::Quota(exceeded)
     })
 }

@@ -1,6 +1,8 @@
 //! Hardpan: the policy enforcement point in front of Amazon Bedrock. Start reading at [`exchange`].
 
 pub mod admin;
+pub mod alarms;
+pub mod allowance;
 pub mod answer;
 pub mod clearance;
 pub mod cli;

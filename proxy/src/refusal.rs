@@ -71,7 +71,7 @@ pub enum Refusal {
     PolicyUnavailable { decision_id: String },
     #[error("the obligation {obligation} cannot be carried out on this body")]
     Unenforceable { obligation: &'static str },
-    #[error("quota {} is used up", .0.limit)]
+    #[error("quota {} is used up", .0.name_told())]
     Quota(QuotaExceeded),
     #[error("the model's id hides which model it is")]
     HiddenModel,
@@ -233,6 +233,11 @@ impl Refusal {
                      a token limit in the body, and leave guardContent and guardrail settings out."
                 ),
             ),
+            Refusal::Quota(exceeded) if exceeded.gone => later(
+                E::ServiceUnavailable,
+                "How much is left of this Hardpan's limits is not known at the moment.",
+                exceeded.retry_after_ms.unwrap_or(1000),
+            ),
             Refusal::Quota(exceeded) if exceeded.hard => says(
                 E::ServiceQuotaExceeded,
                 format!(
@@ -333,6 +338,7 @@ impl Refusal {
             Refusal::Policy(_) => "policy_denied",
             Refusal::PolicyUnavailable { .. } => "policy_unavailable",
             Refusal::Unenforceable { .. } => "obligation_unenforceable",
+            Refusal::Quota(exceeded) if exceeded.gone => "quotas_unavailable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
             Refusal::HiddenModel => "hidden_model",
@@ -360,6 +366,7 @@ impl Refusal {
 
     pub fn blame(&self) -> Blame {
         match self {
+            Refusal::Quota(exceeded) if exceeded.gone => Blame::Hardpan,
             Refusal::Head
             | Refusal::Framing
             | Refusal::ContentEncoding

@@ -14,6 +14,7 @@ use pingora_core::services::listening::Service;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::admin::Admin;
+use crate::alarms;
 use crate::credentials_endpoint::CredentialsEndpoint;
 use crate::identity::certificate::{TlsError, tls_settings};
 use crate::prices::Watch;
@@ -61,6 +62,7 @@ pub fn serve(snapshot: &Arc<Parts>, metrics: PrometheusHandle) -> Result<(), Tls
     let upkeep = Upkeep { snapshot: snapshot.clone(), metrics };
     server.add_service(background_service("upkeep", upkeep));
     server.run(RunArgs { shutdown_signal: Box::new(Signals { snapshot: snapshot.clone() }) });
+    snapshot.ledger.close();
     snapshot.records.close();
     snapshot.otlp.iter().for_each(Otlp::close);
     Ok(())
@@ -118,12 +120,16 @@ impl BackgroundService for Upkeep {
             loop {
                 tokio::time::sleep(UPKEEP_EVERY).await;
                 self.metrics.run_upkeep();
-                metrics::quota_overshoots(self.snapshot.ledger.overshoot());
+                let ledger = &self.snapshot.ledger;
+                metrics::quota_overshoots(ledger.overshoot());
+                metrics::quota_store_failures(ledger.store_failures());
+                metrics::quota_alarms_lost(ledger.alarms_lost());
                 self.snapshot.cache.iter().for_each(|cache| metrics::cache_bytes(cache.bytes()));
             }
         };
         tokio::select! {
             () = upkeep => {}
+            () = alarms::keep_telling(&self.snapshot) => {}
             () = self.snapshot.credentials.clone().keep_fresh() => {}
             () = self.snapshot.identity.clone().keep_fresh() => {}
             () = self.snapshot.policies.clone().keep_fresh() => {}

@@ -3,7 +3,7 @@
 use hardpan_inference::operation::{Asks, Streams};
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
 use hardpan_pricing::Unpriced;
-use hardpan_quotas::{Alarm, Reservation, Spend, burndown, reservation_tokens_max};
+use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
 use hardpan_telemetry::metrics;
 
 use crate::answer::Completion;
@@ -89,8 +89,12 @@ pub fn settle(
     if let Some(decision) = &completion.judged {
         draft.aside(decision);
     }
+    let quota = &asker.snapshot.config.quota;
     if !outcome.reached_model {
-        ledger.release(reservation);
+        match kept_answer(asker, cleared, outcome, draft) {
+            Some(spend) if quota.charges_cache_hits => ledger.settle(reservation, spend),
+            _ => ledger.release(reservation),
+        }
         return;
     }
     let guardrail = completion.guardrail_units;
@@ -102,11 +106,8 @@ pub fn settle(
     let mut used = Used { guardrail, ..Used::default() };
     if asker.operation.generates() {
         let counts_as_it_goes = asker.operation.streams() == Streams::Both;
-        (used.tokens, used.source) = usage_of(completion, cleared, counts_as_it_goes);
-        used.tier = completion.service_tier.as_deref();
-        used.speech = completion.speech;
-        used.beside = cleared.beside;
-        used.pictures_made = completion.pictures_made;
+        let (tokens, source) = usage_of(completion, cleared, counts_as_it_goes);
+        used = used_by(completion, cleared, tokens, source);
         draft.service_tier.clone_from(&completion.service_tier);
     }
     draft.usage = used.tokens;
@@ -115,20 +116,49 @@ pub fn settle(
     if let Some(why) = call.unpriced {
         metrics::unpriced(asker.operation, why.code());
     }
-    let spend = Spend { tokens: used.tokens.quota_tokens(burndown(asker.model)), nano_usd: call.known.0 };
+    ledger.settle(reservation, spend_of(asker, &used.tokens, &call));
     draft.cost = Some(call);
-    ledger.settle(reservation, spend);
+    let learns = quota.learns_output || quota.opens_by_what_was_learnt;
     // What a guardrail blocked says nothing of how long answers are.
-    let is_learned = used.source == UsageSource::Reported && !used.tokens.is_zero();
-    if asker.snapshot.config.quota.learns_output && is_learned {
+    if learns && used.source == UsageSource::Reported && !used.tokens.is_zero() {
         let (team, app) = (&asker.principal.team, &asker.principal.app);
         ledger.outputs.observe(team, app, asker.model.base(), used.tokens.output.0);
     }
-    for alarm in ledger.alarms() {
-        let Alarm { subject, percent, limit, used } = alarm;
-        let (name, unit, window) = (&subject.limit, subject.unit.name(), subject.window.name());
-        tracing::warn!(limit = %name, unit, window, percent, used, of = limit, "a limit is used up to a mark");
+}
+
+/// Everything an answer used that is charged.
+fn used_by<'a>(
+    completion: &'a Completion,
+    cleared: &ClearedRequest,
+    tokens: TokenUsage,
+    source: UsageSource,
+) -> Used<'a> {
+    Used {
+        tokens,
+        source,
+        tier: completion.service_tier.as_deref(),
+        speech: completion.speech,
+        beside: cleared.beside,
+        pictures_made: completion.pictures_made,
+        guardrail: completion.guardrail_units,
     }
+}
+
+fn spend_of(asker: &Asker<'_>, usage: &TokenUsage, call: &CallCost) -> Spend {
+    Spend { tokens: usage.quota_tokens(burndown(asker.model)), nano_usd: call.known.0 }
+}
+
+/// What a kept answer cost when it was made: AWS is paid nothing for it now, and record and bill say so.
+fn kept_answer(
+    asker: &Asker<'_>,
+    cleared: &ClearedRequest,
+    outcome: &Outcome,
+    draft: &Draft,
+) -> Option<Spend> {
+    let is_kept = draft.cache == "exact" && outcome.failure.is_none();
+    let usage = outcome.completion.usage.filter(|_| is_kept)?;
+    let used = used_by(&outcome.completion, cleared, usage, UsageSource::Reported);
+    Some(spend_of(asker, &usage, &cost_of(asker, &used)))
 }
 
 fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {

@@ -12,7 +12,7 @@ use hardpan_filters::inspection::{BuildError, Inspector};
 use hardpan_filters::replacement::RedactionKey;
 use hardpan_policies::PolicySet;
 use hardpan_pricing::{PriceBook, PriceBookError};
-use hardpan_quotas::{Keeping, Ledger, LedgerError};
+use hardpan_quotas::{Ledger, LedgerError};
 use hardpan_telemetry::audit::{
     AuditError, AuditLog, AuditSettings, AuditSink, CheckpointSettings, ShipSettings,
 };
@@ -133,13 +133,11 @@ impl Parts {
         let credentials = CredentialStore::load(config.credentials.clone(), &config.region).await?;
         let records = AuditLog::start(audit_settings(&config.records, &credentials))?;
         let policies = Policies::load(config.policy.clone(), &credentials).await?;
-        let (limits, keeping) = match config.quota.on {
-            true => (config.quota.limits.clone(), config.quota.keeping.clone()),
-            false => (Vec::new(), Keeping::Memory),
-        };
+        // Limits that policy sets are kept all the same.
+        let limits = if config.quota.on { config.quota.limits.clone() } else { Vec::new() };
         // Another one with each start: what an earlier run had leased is not this one's.
         let (replica, _) = uuid::Uuid::new_v4().as_u64_pair();
-        let ledger = Ledger::open(limits, keeping, replica)?;
+        let ledger = Ledger::open(limits, config.quota.keeping.clone(), replica)?;
         let cache =
             config.cache.as_ref().map(|cache| ExactCache::new(cache.bytes_max, cache.entry_bytes_max));
         Ok(Arc::new(Self {

@@ -327,6 +327,27 @@ fn a_conversation_beyond_the_limit_is_refused() {
 }
 
 #[test]
+fn a_conversation_counts_under_a_policys_own_limit_from_its_beginning_alone() {
+    let rules = r#"package policy.org.talk
+
+allow contains "all"
+
+apply contains {"quota": {"key": "talks", "unit": "requests", "limit": 1, "window": "day"}}
+"#;
+    let folder = std::env::temp_dir().join(format!("hardpan-talks-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir_all(folder.join("org")).unwrap();
+    std::fs::write(folder.join("org/talk.rego"), rules).unwrap();
+    let policy = format!("{{ mode: enforce, bundle: \"{}\" }}", folder.display());
+    let hardpan = Hardpan::start(Setup { policy: policy.leak(), ..Setup::default() });
+    // The rule speaks at every event, and counts once.
+    converse(&hardpan, "one");
+    let talk = Talk::begin(&hardpan);
+    assert_eq!(talk.error(), (429, "ThrottlingException"));
+    assert_eq!(hardpan.simulator().request_count(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn a_conversation_has_its_tokens_and_its_price() {
     let book = json!({
         "schema": "hardpan_prices/1", "as_of": "2026-11-13", "source": "the test",

@@ -25,6 +25,7 @@ mod leak;
 mod obligations;
 mod policy_tools;
 mod properties;
+mod quotas;
 mod records;
 mod redaction;
 mod reload;

@@ -226,11 +226,11 @@ apply contains {"route": {"model": "amazon.nova-pro-v1:0"}} if {
 fn headers_are_added_to_answers_and_refusals_alike() {
     let running = Running::with(
         r#"apply contains {"headers": {"X-Hardpan-Policy-Class": "internal"}}
-apply contains {"quota": {"key": "k", "unit": "requests", "limit": 1, "window": "day"}} if input.request.tools[0]"#,
+apply contains {"params": {"top_k": {"max": 5}}} if input.request.tools[0]"#,
     );
     let answered = running.say("hi");
     assert_eq!((answered.status, answered.header("x-hardpan-policy-class")), (200, Some("internal")));
-    // What the ledger cannot keep yet is refused rather than forgotten.
+    // Converse has no place for it.
     let refused = running.converse(&with_result("x"));
     assert_eq!((refused.status, refused.header("x-hardpan-policy-class")), (403, Some("internal")));
     assert_eq!(running.hardpan.records(2)[1]["error"], "obligation_unenforceable");

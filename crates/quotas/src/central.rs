@@ -9,6 +9,7 @@
 //! not leased. What replicas used beyond their leases is booked apart, as `over`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The largest figure an account can have: the script counts in doubles.
 pub const COUNT_MAX: u64 = (1 << 53) - 1;
@@ -130,10 +131,10 @@ pub struct Reply {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Accounts in memory.
+/// Accounts in memory. A clone shares them until one side changes them.
 #[derive(Debug, Clone, Default)]
 pub struct Accounts {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: BTreeMap<AccountId, Arc<Account>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -167,7 +168,7 @@ impl Accounts {
     /// How an account stands now, leases that ran out counted as lost.
     pub fn figures(&mut self, account: AccountId, now_ms: u64) -> Option<Figures> {
         let account = self.accounts.get_mut(&account)?;
-        account.sweep(now_ms);
+        swept(account, now_ms);
         Some(account.figures)
     }
 
@@ -175,15 +176,15 @@ impl Accounts {
     pub fn restore(&mut self, account: AccountId, spent: u64, keep_until_ms: u64) {
         let next_event_ms = u64::MAX;
         let figures = Figures { spent, ..Figures::default() };
-        self.accounts
-            .insert(account, Account { figures, keep_until_ms, next_event_ms, ..Account::default() });
+        let begun = Account { figures, keep_until_ms, next_event_ms, ..Account::default() };
+        self.accounts.insert(account, Arc::new(begun));
     }
 
     /// Drops accounts of windows that are over and of which nobody holds anything. For accounts in memory: what
     /// a replica in the same process has to say, it has said by then.
     pub fn forget(&mut self, now_ms: u64) {
         self.accounts.retain(|_, account| {
-            account.sweep(now_ms);
+            swept(account, now_ms);
             account.figures.leased > 0 || account.keep_until_ms > now_ms.saturating_add(KEEP_MS)
         });
     }
@@ -203,7 +204,7 @@ impl Accounts {
             return Verdict { kind: Kind::Stale, granted: 0, expires_ms: 0, figures, alarm: 0 };
         }
         let is_new = !self.accounts.contains_key(&line.account);
-        let account = self.accounts.entry(line.account).or_default();
+        let account = Arc::make_mut(self.accounts.entry(line.account).or_default());
         if is_new {
             account.next_event_ms = u64::MAX;
             account.restored = line.floor > 0;
@@ -215,6 +216,13 @@ impl Accounts {
             account.figures.spent = account.figures.spent.max(line.floor);
         }
         account.book(batch, line, now_ms)
+    }
+}
+
+/// Sweeps where there is something to sweep: nothing is copied for it otherwise.
+fn swept(account: &mut Arc<Account>, now_ms: u64) {
+    if now_ms >= account.next_event_ms {
+        Arc::make_mut(account).sweep(now_ms);
     }
 }
 

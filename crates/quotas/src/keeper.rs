@@ -4,7 +4,7 @@
 //! It decides nothing. Callers of a store in memory bring the time; with a shared store its time counts, reckoned
 //! between answers by the machine's monotonic clock, so that a wrong wall clock changes nothing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -32,11 +32,12 @@ pub struct Keeper {
 struct Shared {
     leases: Leases,
     clock: Clock,
+    closing: AtomicBool,
 }
 
 enum Mode {
     Inline(Box<Mutex<Inline>>),
-    Thread { wake: Option<SyncSender<()>>, rounds: watch::Receiver<u64>, thread: Option<JoinHandle<()>> },
+    Thread { wake: SyncSender<()>, rounds: watch::Receiver<u64>, thread: Mutex<Option<JoinHandle<()>>> },
 }
 
 struct Inline {
@@ -81,7 +82,7 @@ impl Keeper {
     pub fn inline(leases: Leases, store: MemoryStore) -> Self {
         let clock = Clock::Callers(AtomicU64::new(0));
         Self {
-            shared: Arc::new(Shared { leases, clock }),
+            shared: Arc::new(Shared { leases, clock, closing: AtomicBool::new(false) }),
             mode: Mode::Inline(Box::new(Mutex::new(Inline { store, ticked_ms: 0 }))),
         }
     }
@@ -98,13 +99,13 @@ impl Keeper {
             true => Clock::Store { since: Instant::now(), at_ms: AtomicU64::new(wall_ms) },
             false => Clock::Callers(AtomicU64::new(0)),
         };
-        let shared = Arc::new(Shared { leases, clock });
+        let shared = Arc::new(Shared { leases, clock, closing: AtomicBool::new(false) });
         let (wake, woken) = sync_channel(1);
         let (round, rounds) = watch::channel(0);
         let worker = Worker { shared: Arc::clone(&shared), store, round, tick, gone: false };
         let thread =
             std::thread::Builder::new().name("quotas".to_owned()).spawn(move || worker.run(&woken))?;
-        Ok(Self { shared, mode: Mode::Thread { wake: Some(wake), rounds, thread: Some(thread) } })
+        Ok(Self { shared, mode: Mode::Thread { wake, rounds, thread: Mutex::new(Some(thread)) } })
     }
 
     pub fn leases(&self) -> &Leases {
@@ -124,7 +125,7 @@ impl Keeper {
             Mode::Inline(inline) => self.round(inline),
             // Where a wake-up is pending, this is part of it.
             Mode::Thread { wake, .. } => {
-                let _ = wake.as_ref().map(|wake| wake.try_send(()));
+                let _ = wake.try_send(());
             }
         }
     }
@@ -142,6 +143,18 @@ impl Keeper {
             && let Ok(reply) = inline.store.run(&batch)
         {
             leases.apply(&batch, &reply);
+        }
+    }
+
+    /// Gives back what is free; bounded by the store's time limits. From then on the store is gone.
+    pub fn close(&self) {
+        let Mode::Thread { wake, thread, .. } = &self.mode else { return };
+        let Some(thread) = thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        self.shared.closing.store(true, Ordering::Release);
+        // Where a wake-up is pending, it serves.
+        let _ = wake.try_send(());
+        if thread.join().is_err() {
+            tracing::error!("the thread that keeps quotas ended by a panic");
         }
     }
 
@@ -178,14 +191,8 @@ impl Keeper {
 }
 
 impl Drop for Keeper {
-    /// Gives back what is free; bounded by the store's time limits.
     fn drop(&mut self) {
-        if let Mode::Thread { wake, thread, .. } = &mut self.mode {
-            drop(wake.take());
-            if let Some(thread) = thread.take() {
-                let _ = thread.join();
-            }
-        }
+        self.close();
     }
 }
 
@@ -203,6 +210,9 @@ impl Worker {
         self.say(&Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() });
         let mut ticked = Instant::now();
         while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.tick) {
+            if self.shared.closing.load(Ordering::Acquire) {
+                break;
+            }
             if ticked.elapsed() >= self.tick {
                 self.shared.leases.tick(self.shared.clock.now(0));
                 ticked = Instant::now();

@@ -37,6 +37,14 @@ impl OutputBounds {
         lengths.and_then(Lengths::within).map_or(hard, |learnt| learnt.min(hard))
     }
 
+    /// What to let an answer have whose caller set no bound: twice what was learnt, so that hardly any is cut short,
+    /// and `most` at most. Where answers are cut short after all, they are as long as that, and the next bound is
+    /// twice as high.
+    pub fn open(&self, team: &str, app: &str, model: &str, most: u64) -> u64 {
+        let learnt = self.bound(team, app, model, most);
+        if learnt == most { most } else { learnt.saturating_mul(2).min(most) }
+    }
+
     /// What the service counted, not what was estimated.
     pub fn observe(&self, team: &str, app: &str, model: &str, tokens: u64) {
         let mut pairs = self.lock();
@@ -118,6 +126,21 @@ mod tests {
         for other in [("u", "a", "m"), ("t", "b", "m"), ("t", "a", "n")] {
             assert_eq!(bounds.bound(other.0, other.1, other.2, 4_096), 4_096);
         }
+    }
+
+    #[test]
+    fn a_bound_left_open_is_twice_what_was_learnt_and_grows_when_answers_reach_it() {
+        let bounds = OutputBounds::default();
+        assert_eq!(bounds.open("t", "a", "m", 4_096), 4_096);
+        for _ in 0..1_000 {
+            bounds.observe("t", "a", "m", 300);
+        }
+        assert_eq!(bounds.open("t", "a", "m", 4_096), 640);
+        assert_eq!(bounds.open("t", "a", "m", 500), 500);
+        for _ in 0..100 {
+            bounds.observe("t", "a", "m", 640);
+        }
+        assert_eq!(bounds.open("t", "a", "m", 4_096), 1_280);
     }
 
     #[test]

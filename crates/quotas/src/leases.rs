@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::central::{
     ALARMS, AccountId, Batch, COUNT_MAX, Figures, Kind, Line, Period, Reply, Totals, Verdict, at_least,
 };
+use crate::limit::Unit;
+use crate::window::Window;
 
 const SHARDS: usize = 64;
 /// Lines in one batch: a script of this size stays within about a millisecond.
@@ -24,6 +26,8 @@ pub const LINES_MAX: usize = 128;
 const CLOSED_MAX: usize = 8;
 /// Alarms nobody fetched.
 const ALARMS_MAX: usize = 1_024;
+/// Share of a limit, in percent, from which on it is told to be used up when a request does not fit any more.
+const NEARLY: u64 = 90;
 /// Leases one account may have in a row before its numbers meet those of another. An account that was dropped and
 /// comes back, because the store's clock was set back, must not take up the number of a lease the store knows.
 const EPOCH_BITS: u32 = 20;
@@ -43,12 +47,21 @@ pub struct Tuning {
     pub local_share_ppm: u64,
 }
 
-/// What an account is about, for alarms.
+/// What an account is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
+    /// The name of a configured limit, or the key of one that a policy set.
     pub limit: String,
-    pub unit: crate::limit::Unit,
-    pub window: crate::window::Window,
+    pub unit: Unit,
+    pub window: Window,
+    pub is_policys: bool,
+}
+
+impl Subject {
+    /// What metrics and logs call it. A policy may make up keys as it likes, of users too.
+    pub fn name_told(&self) -> &str {
+        if self.is_policys { "policy" } else { &self.limit }
+    }
 }
 
 /// One account a request draws on.
@@ -59,6 +72,8 @@ pub struct Claim {
     pub limit: u64,
     pub amount: u64,
     pub subject: Arc<Subject>,
+    /// Whose account it is, for alarms: a team, or an app of a team.
+    pub member: String,
 }
 
 /// What a reservation took from one account.
@@ -82,6 +97,7 @@ pub enum Attempt {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     pub subject: Arc<Subject>,
+    pub member: String,
     /// One of 50, 80 and 100.
     pub percent: u64,
     pub limit: u64,
@@ -115,6 +131,7 @@ pub struct Leases {
     /// Accounts with something to say, each once.
     due: Mutex<VecDeque<AccountId>>,
     alarms: Mutex<VecDeque<Alarm>>,
+    alarms_lost: AtomicU64,
     overshoots: AtomicU64,
     failures: AtomicU64,
     created: AtomicU64,
@@ -126,11 +143,14 @@ struct Local {
     period: Period,
     limit: u64,
     subject: Arc<Subject>,
+    member: String,
     lease: Lease,
     closed: VecDeque<Lease>,
     figures: Figures,
     floor: u64,
     alarmed: u64,
+    /// The highest share an alarm was raised for here.
+    told: u64,
     /// Needs that no line has carried yet.
     waiting: u64,
     least: u64,
@@ -201,6 +221,7 @@ impl Leases {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             due: Mutex::default(),
             alarms: Mutex::default(),
+            alarms_lost: AtomicU64::new(0),
             overshoots: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             created: AtomicU64::new(0),
@@ -378,17 +399,10 @@ impl Leases {
             if local.apply(line, verdict, reply.now_ms) {
                 due.push(line.account);
             }
-            if verdict.alarm > 0 {
-                let mut alarms = lock(&self.alarms);
-                if alarms.len() < ALARMS_MAX {
-                    alarms.push_back(Alarm {
-                        subject: Arc::clone(&local.subject),
-                        percent: verdict.alarm,
-                        limit: line.limit,
-                        used: verdict.figures.used().saturating_sub(verdict.figures.leased),
-                    });
-                }
-            }
+            let used = verdict.figures.used().saturating_sub(verdict.figures.leased);
+            let alarm = local.alarm(verdict.alarm, line.limit, used);
+            drop(shard);
+            self.raise(alarm);
         }
         self.mark(due);
     }
@@ -424,6 +438,36 @@ impl Leases {
     /// Alarms since the last call.
     pub fn alarms(&self) -> Vec<Alarm> {
         lock(&self.alarms).drain(..).collect()
+    }
+
+    /// Alarms that nobody fetched in time.
+    pub fn alarms_lost(&self) -> u64 {
+        self.alarms_lost.load(Ordering::Relaxed)
+    }
+
+    /// A request did not fit: an account that is nearly used up counts as used up from now on, because what is
+    /// left may never be of use to anybody. One that is merely reserved does not.
+    pub fn was_in_the_way(&self, claim: &Claim) {
+        let alarm = {
+            let mut shard = self.shard(claim.account);
+            let Some(local) = shard.get_mut(&claim.account) else { return };
+            let used = local.certain();
+            if claim.amount > claim.limit || !at_least(used, NEARLY, claim.limit) {
+                return;
+            }
+            local.alarm(100, claim.limit, used)
+        };
+        self.raise(alarm);
+    }
+
+    fn raise(&self, alarm: Option<Alarm>) {
+        let Some(alarm) = alarm else { return };
+        let mut alarms = lock(&self.alarms);
+        if alarms.len() < ALARMS_MAX {
+            alarms.push_back(alarm);
+        } else {
+            self.alarms_lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Whether no lease has more reserved and used than was granted to it.
@@ -529,11 +573,13 @@ impl Local {
             period: claim.period,
             limit: claim.limit,
             subject: Arc::clone(&claim.subject),
+            member: claim.member.clone(),
             lease: Lease::new(epoch),
             closed: VecDeque::new(),
             figures: Figures::default(),
             floor: 0,
             alarmed: 0,
+            told: 0,
             waiting: 0,
             least: 0,
             lines_built: 0,
@@ -570,9 +616,24 @@ impl Local {
         self.lease.acked_seq > 0 && self.limit.saturating_sub(self.figures.used()) < self.limit / 50
     }
 
-    fn passes_an_alarm(&self) -> bool {
+    /// What is used for good, as far as is known here.
+    fn certain(&self) -> u64 {
         let untold = self.lease.totals.settled - self.lease.acked.settled.min(self.lease.totals.settled);
-        let certain = self.figures.spent + self.figures.over + self.figures.lost + untold;
+        self.figures.spent + self.figures.over + self.figures.lost + untold
+    }
+
+    /// Each share is told once.
+    fn alarm(&mut self, percent: u64, limit: u64, used: u64) -> Option<Alarm> {
+        if percent <= self.told {
+            return None;
+        }
+        self.told = percent;
+        let (subject, member) = (Arc::clone(&self.subject), self.member.clone());
+        Some(Alarm { subject, member, percent, limit, used })
+    }
+
+    fn passes_an_alarm(&self) -> bool {
+        let certain = self.certain();
         ALARMS.into_iter().any(|share| share > self.alarmed && at_least(certain, share, self.limit))
     }
 

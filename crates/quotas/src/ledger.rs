@@ -81,8 +81,9 @@ pub struct Spend {
 #[must_use = "a reservation that is dropped is charged in full"]
 pub struct Reservation {
     /// Empty once settled, and where the id had been reserved before.
-    holds: Vec<(Hold, Unit)>,
+    holds: Vec<(Hold, Claim)>,
     keeper: Arc<Keeper>,
+    now_ms: u64,
 }
 
 impl Drop for Reservation {
@@ -92,11 +93,17 @@ impl Drop for Reservation {
 }
 
 impl Reservation {
+    /// What is left under each limit that applies, this reservation taken off.
+    pub fn left(&self) -> Vec<LimitStatus> {
+        let leases = self.keeper.leases();
+        self.holds.iter().map(|(_, claim)| LimitStatus::of(claim, leases, self.now_ms)).collect()
+    }
+
     fn replace(&mut self, actual: impl Fn(Unit, u64) -> u64) {
         let leases = self.keeper.leases();
         let mut overshot = false;
-        for (hold, unit) in self.holds.drain(..) {
-            overshot |= leases.settle(&hold, actual(unit, hold.amount));
+        for (hold, claim) in self.holds.drain(..) {
+            overshot |= leases.settle(&hold, actual(claim.subject.unit, hold.amount));
         }
         if overshot {
             leases.count_overshoot();
@@ -116,8 +123,19 @@ pub struct QuotaExceeded {
     pub retry_after_ms: Option<u64>,
     /// A budget for the month or for good, or a call that alone is larger than the limit.
     pub hard: bool,
+    /// The limit is a policy's, and its name a key that may hold anything.
+    pub is_policys: bool,
+    /// How the limit stands: some may be left that is too little.
+    pub status: Option<LimitStatus>,
     /// Whether anything is left is not known: the store of quotas is away, and the leases at hand are used up.
     pub gone: bool,
+}
+
+impl QuotaExceeded {
+    /// What metrics and logs call the limit.
+    pub fn name_told(&self) -> &str {
+        if self.is_policys { "policy" } else { &self.limit }
+    }
 }
 
 /// How one limit stands for one caller, as far as this process knows.
@@ -130,6 +148,20 @@ pub struct LimitStatus {
     /// Neither spent nor reserved, nor leased to other replicas.
     pub remaining: u64,
     pub resets_in_ms: Option<u64>,
+}
+
+impl LimitStatus {
+    fn of(claim: &Claim, leases: &Leases, now_ms: u64) -> Self {
+        let Subject { limit, unit, window, .. } = claim.subject.as_ref();
+        Self {
+            name: limit.clone(),
+            unit: *unit,
+            window: *window,
+            limit: claim.limit,
+            remaining: leases.standing(claim.account).unwrap_or_default().remaining(claim.limit),
+            resets_in_ms: window.resets_in_ms(now_ms),
+        }
+    }
 }
 
 /// Where quotas are kept.
@@ -220,7 +252,7 @@ impl Ledger {
     /// too small and the store is not memory, and then no longer than the store's time limits.
     pub async fn reserve(&self, demand: &Demand<'_>, now_ms: u64) -> Result<Reservation, QuotaExceeded> {
         if !self.begins(demand.request) {
-            return Ok(Reservation { holds: Vec::new(), keeper: Arc::clone(&self.keeper) });
+            return Ok(self.reservation(Vec::new(), Vec::new(), now_ms));
         }
         let reserved = self.reserve_once(demand, now_ms).await;
         if reserved.is_err() {
@@ -238,14 +270,14 @@ impl Ledger {
             let claims = self.claims(demand, now);
             let failures = leases.failures();
             let asked = match leases.try_hold(&claims, now, true) {
-                Attempt::Held(holds) => return Ok(self.reservation(&claims, holds)),
-                Attempt::Refused(indexes) => return Err(exceeded(&claims, &indexes, now)),
+                Attempt::Held(holds) => return Ok(self.reservation(claims, holds, now)),
+                Attempt::Refused(indexes) => return Err(self.refusal(&claims, &indexes, now)),
                 Attempt::Lacking(asked) => asked,
             };
             let heard = self.keeper.heard(&asked, failures).await;
             let now = self.keeper.now(now_ms);
             match leases.try_hold(&claims, now, false) {
-                Attempt::Held(holds) => return Ok(self.reservation(&claims, holds)),
+                Attempt::Held(holds) => return Ok(self.reservation(claims, holds, now)),
                 Attempt::Refused(indexes) if heard => {
                     let is_over = |claim: &Claim| now >= claim.period.end_ms || now < claim.period.start_ms;
                     let is_left = |index: &usize| {
@@ -258,16 +290,17 @@ impl Ledger {
                     if tried < TRIES_MAX && (claims.iter().any(is_over) || indexes.iter().all(is_left)) {
                         continue;
                     }
-                    return Err(exceeded(&claims, &indexes, now));
+                    return Err(self.refusal(&claims, &indexes, now));
                 }
                 Attempt::Refused(_) | Attempt::Lacking(_) => {}
             }
             return match leases.hold_alone(&claims, now) {
-                Ok(holds) => Ok(self.reservation(&claims, holds)),
+                Ok(holds) => Ok(self.reservation(claims, holds, now)),
                 Err(index) => Err(QuotaExceeded {
                     gone: true,
                     hard: false,
                     retry_after_ms: Some(1_000),
+                    status: None,
                     ..exceeded(&claims, &[index], now)
                 }),
             };
@@ -300,9 +333,21 @@ impl Ledger {
         self.keeper.leases().failures()
     }
 
-    /// Limits that passed 50, 80 or 100 % since the last call, each told once per window, over all replicas.
+    /// Limits that passed 50, 80 or 100 % since the last call, each told once per window, over all replicas. Of one
+    /// that is nearly used up, each replica that has to refuse a request tells 100 %.
     pub fn alarms(&self) -> Vec<Alarm> {
         self.keeper.leases().alarms()
+    }
+
+    /// Alarms nobody asked for in time.
+    pub fn alarms_lost(&self) -> u64 {
+        self.keeper.leases().alarms_lost()
+    }
+
+    /// Gives back what is free in leases, and waits for it within the store's time limits. Reservations that are
+    /// settled later are still accounted for here, and told to nobody.
+    pub fn close(&self) {
+        self.keeper.close();
     }
 
     /// How every limit that applies stands, in the order of the configuration.
@@ -311,18 +356,7 @@ impl Ledger {
         let rules = self.rules();
         let applying = rules.iter().filter(|rule| rule.limit.applies_to(principal, model));
         applying
-            .map(|rule| {
-                let (account, _) = rule.account(principal, now);
-                let standing = self.keeper.leases().standing(account).unwrap_or_default();
-                LimitStatus {
-                    name: rule.limit.name.clone(),
-                    unit: rule.limit.unit,
-                    window: rule.limit.window,
-                    limit: rule.limit.limit,
-                    remaining: standing.remaining(rule.limit.limit),
-                    resets_in_ms: rule.limit.window.resets_in_ms(now),
-                }
-            })
+            .map(|rule| LimitStatus::of(&rule.claim(principal, 0, now), self.keeper.leases(), now))
             .collect()
     }
 
@@ -335,14 +369,7 @@ impl Ledger {
         let rules = self.rules();
         let mut claims: Vec<Claim> = Vec::with_capacity(rules.len() + demand.extra.len());
         for rule in rules.iter().filter(|rule| rule.limit.applies_to(demand.principal, demand.model)) {
-            let (account, period) = rule.account(demand.principal, now_ms);
-            claims.push(Claim {
-                account,
-                period,
-                limit: rule.limit.limit.min(COUNT_MAX),
-                amount: demand.amount_of(rule.limit.unit),
-                subject: Arc::clone(&rule.subject),
-            });
+            claims.push(rule.claim(demand.principal, demand.amount_of(rule.limit.unit), now_ms));
         }
         for extra in demand.extra {
             let (account, period) = self.extra_account(extra, now_ms);
@@ -357,7 +384,9 @@ impl Ledger {
                         limit: extra.key.clone(),
                         unit: extra.unit,
                         window: extra.window,
+                        is_policys: true,
                     }),
+                    member: String::new(),
                 }),
             }
         }
@@ -383,12 +412,23 @@ impl Ledger {
         named("", "others")
     }
 
-    fn reservation(&self, claims: &[Claim], holds: Vec<Hold>) -> Reservation {
-        let holds = holds.into_iter().zip(claims).map(|(hold, claim)| (hold, claim.subject.unit)).collect();
+    fn reservation(&self, claims: Vec<Claim>, holds: Vec<Hold>, now_ms: u64) -> Reservation {
+        let holds = holds.into_iter().zip(claims).collect();
         if self.keeper.leases().has_due() {
             self.keeper.wake();
         }
-        Reservation { holds, keeper: Arc::clone(&self.keeper) }
+        Reservation { holds, keeper: Arc::clone(&self.keeper), now_ms }
+    }
+
+    fn refusal(&self, claims: &[Claim], indexes: &[usize], now_ms: u64) -> QuotaExceeded {
+        let leases = self.keeper.leases();
+        let in_the_way = || indexes.iter().filter_map(|index| claims.get(*index));
+        in_the_way().for_each(|claim| leases.was_in_the_way(claim));
+        let exceeded = exceeded(claims, indexes, now_ms);
+        let told = in_the_way().find(|claim| {
+            claim.subject.limit == exceeded.limit && claim.subject.is_policys == exceeded.is_policys
+        });
+        QuotaExceeded { status: told.map(|claim| LimitStatus::of(claim, leases, now_ms)), ..exceeded }
     }
 
     /// Whether this id is new.
@@ -444,7 +484,8 @@ struct Users {
 
 impl Rule {
     fn new(limit: Limit) -> Self {
-        let subject = Subject { limit: limit.name.clone(), unit: limit.unit, window: limit.window };
+        let subject =
+            Subject { limit: limit.name.clone(), unit: limit.unit, window: limit.window, is_policys: false };
         let (of, model) = (limit.of.as_deref(), limit.model.as_deref());
         let parts = [
             "limit",
@@ -459,6 +500,23 @@ impl Rule {
         ];
         let identity = absorb(Sha256::new(), &parts);
         Self { identity, subject: Arc::new(subject), users: Mutex::default(), limit }
+    }
+
+    fn claim(&self, principal: &Principal, amount: u64, now_ms: u64) -> Claim {
+        let (account, period) = self.account(principal, now_ms);
+        Claim {
+            account,
+            period,
+            limit: self.limit.limit.min(COUNT_MAX),
+            amount,
+            subject: Arc::clone(&self.subject),
+            // Users are not named: whoever reads of an alarm need not know them.
+            member: match self.limit.scope {
+                Scope::Org => String::new(),
+                Scope::Team => principal.team.clone(),
+                Scope::App | Scope::User => format!("{}/{}", principal.team, principal.app),
+            },
+        }
     }
 
     /// Whose account. Teams and apps are as many as the configuration knows; only users need a bound. Two teams
@@ -517,7 +575,7 @@ fn request_shard(request: &str) -> usize {
 /// Of the limits in the way, the one a client has to be told about: a hard one, else the one that lasts longest.
 fn exceeded(claims: &[Claim], indexes: &[usize], now_ms: u64) -> QuotaExceeded {
     let found = indexes.iter().filter_map(|index| claims.get(*index)).map(|claim| {
-        let Subject { limit, unit, window } = claim.subject.as_ref();
+        let Subject { limit, unit, window, is_policys } = claim.subject.as_ref();
         let hard = window.is_hard() || claim.amount > claim.limit;
         let retry_after_ms = if hard { None } else { window.resets_in_ms(now_ms) };
         QuotaExceeded {
@@ -526,6 +584,8 @@ fn exceeded(claims: &[Claim], indexes: &[usize], now_ms: u64) -> QuotaExceeded {
             window: *window,
             retry_after_ms,
             hard,
+            is_policys: *is_policys,
+            status: None,
             gone: false,
         }
     });
@@ -538,6 +598,8 @@ fn exceeded(claims: &[Claim], indexes: &[usize], now_ms: u64) -> QuotaExceeded {
         window: Window::Minute,
         retry_after_ms: Some(1_000),
         hard: false,
+        is_policys: false,
+        status: None,
         gone: true,
     })
 }
@@ -615,6 +677,15 @@ mod tests {
                 window: Window::Minute,
                 retry_after_ms: Window::Minute.resets_in_ms(NOW),
                 hard: false,
+                is_policys: false,
+                status: Some(LimitStatus {
+                    name: "tpm".into(),
+                    unit: Unit::Tokens,
+                    window: Window::Minute,
+                    limit: 100,
+                    remaining: 0,
+                    resets_in_ms: Window::Minute.resets_in_ms(NOW),
+                }),
                 gone: false,
             }
         );
@@ -840,6 +911,7 @@ mod tests {
         drop(take(&extra("night shift", 1)).ok().unwrap());
         let refused = take(&extra("night shift", 1)).err().unwrap();
         assert_eq!((refused.limit.as_str(), refused.window), ("night shift", Window::Day));
+        assert_eq!((refused.name_told(), refused.status.as_ref().unwrap().remaining), ("policy", 0));
         assert_eq!(remaining(&ledger, &anna, NOW), [90]);
         // Another key and a higher figure go on; the same limit twice is one.
         drop(take(&extra("day shift", 1)).ok().unwrap());
@@ -859,6 +931,58 @@ mod tests {
             told.extend(ledger.alarms().into_iter().map(|alarm| (alarm.percent, alarm.used, alarm.limit)));
         }
         assert_eq!(told, [(50, 50, 100), (80, 80, 100), (100, 100, 100)]);
+    }
+
+    #[test]
+    fn a_limit_with_nothing_left_for_anybody_is_told_to_be_used_up() {
+        let budget = |scope| Ledger::new(vec![limit("tpm", scope, Unit::Tokens, Window::Day, 100)]);
+        let model = model();
+        let told = |ledger: &Ledger| -> Vec<(u64, u64)> {
+            ledger.alarms().into_iter().map(|alarm| (alarm.percent, alarm.used)).collect()
+        };
+        let anna = principal("payments", "chat", Some("anna"));
+        for (used, expected) in [(89, vec![]), (90, vec![(100, 90)]), (99, vec![(100, 99)])] {
+            let ledger = budget(Scope::App);
+            let held = ledger.take(&demand(&anna, &model, used), NOW).ok().unwrap();
+            // What is merely reserved may come back.
+            assert!(ledger.take(&demand(&anna, &model, 20), NOW).is_err());
+            assert_eq!(told(&ledger), []);
+            ledger.settle(held, spend(used));
+            assert_eq!(told(&ledger), [(80, used)]);
+            for _ in 0..3 {
+                assert!(ledger.take(&demand(&anna, &model, 20), NOW).is_err());
+            }
+            // Larger than the whole limit says nothing about what is left of it.
+            assert!(ledger.take(&demand(&anna, &model, 101), NOW).is_err());
+            assert_eq!(told(&ledger), expected, "{used}");
+        }
+        for (scope, member) in [
+            (Scope::Org, ""),
+            (Scope::Team, "payments"),
+            (Scope::App, "payments/chat"),
+            (Scope::User, "payments/chat"),
+        ] {
+            let ledger = budget(scope);
+            drop(ledger.take(&demand(&anna, &model, 60), NOW).ok().unwrap());
+            assert_eq!(ledger.alarms()[0].member, member);
+        }
+    }
+
+    #[test]
+    fn a_reservation_tells_what_is_left_beside_it() {
+        let ledger = Ledger::new(vec![
+            limit("rpm", Scope::App, Unit::Requests, Window::Minute, 10),
+            limit("budget", Scope::Org, Unit::NanoUsd, Window::Total, 500),
+        ]);
+        let (anna, model) = (principal("t", "a", None), model());
+        let extra = [ExtraLimit { key: "k".into(), unit: Unit::Tokens, limit: 30, window: Window::Day }];
+        let held = ledger.take(&Demand { extra: &extra, ..demand(&anna, &model, 20) }, NOW).ok().unwrap();
+        let left: Vec<(String, u64, u64)> =
+            held.left().into_iter().map(|status| (status.name, status.limit, status.remaining)).collect();
+        assert_eq!(
+            left,
+            [("rpm".to_owned(), 10, 9), ("budget".to_owned(), 500, 300), ("k".to_owned(), 30, 10)]
+        );
     }
 
     #[test]

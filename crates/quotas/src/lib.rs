@@ -21,7 +21,7 @@ pub use estimate::{
     MaxTokens, bound, burndown, estimate_input_tokens, reservation_tokens, reservation_tokens_max,
 };
 pub use journal::{Journal, JournalError};
-pub use leases::Alarm;
+pub use leases::{Alarm, Subject};
 pub use ledger::{
     Demand, ExtraLimit, Keeping, Ledger, LedgerError, LimitStatus, QuotaExceeded, Reservation, Spend,
 };

@@ -202,7 +202,8 @@ impl World {
     fn new(scenario: Scenario) -> Self {
         // Requests cost 20 thousandths in the mean.
         let budget = scenario.requests * 20 * MILLI_USD / 100 * scenario.budget_percent;
-        let subject = Subject { limit: "l".into(), unit: Unit::NanoUsd, window: Window::Total };
+        let subject =
+            Subject { limit: "l".into(), unit: Unit::NanoUsd, window: Window::Total, is_policys: false };
         let mut world = Self {
             scenario,
             dice: Dice(scenario.seed.wrapping_add(seed())),
@@ -365,6 +366,7 @@ impl World {
             limit,
             amount,
             subject: Arc::clone(&self.subject),
+            member: String::new(),
         };
         let forever = (0, COUNT_MAX);
         let mut claims = vec![claim(account(0, 0), forever, self.budget, cost.reserve)];

@@ -38,6 +38,10 @@ const PRICE_BOOK_AS_OF: &str = "hardpan_price_book_as_of_timestamp_seconds";
 const PRICE_BOOK_STALE: &str = "hardpan_price_book_stale";
 const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
 const QUOTA_OVERSHOOTS: &str = "hardpan_quota_overshoots_total";
+const QUOTA_STORE_FAILURES: &str = "hardpan_quota_store_failures_total";
+const QUOTA_ALARMS: &str = "hardpan_quota_alarms_total";
+const QUOTA_ALARMS_LOST: &str = "hardpan_quota_alarms_lost_total";
+const QUOTA_ALARM_MESSAGES: &str = "hardpan_quota_alarm_messages_total";
 const TIME_TO_FIRST_TOKEN: &str = "hardpan_time_to_first_token_seconds";
 const OVERHEAD: &str = "hardpan_overhead_seconds";
 const UPSTREAM_RESPONSES: &str = "hardpan_upstream_responses_total";
@@ -77,6 +81,7 @@ const RESULT: &str = "result";
 const CLASS: &str = "class";
 const LIMIT: &str = "limit";
 const UNIT: &str = "unit";
+const PERCENT: &str = "percent";
 const STAGE: &str = "stage";
 const REASON: &str = "reason";
 const BOUND: &str = "bound";
@@ -211,6 +216,30 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[],
         help: "Requests that used more than was reserved for them.",
+    },
+    Metric {
+        name: QUOTA_STORE_FAILURES,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Times the shared store of quotas, or their journal, did not answer.",
+    },
+    Metric {
+        name: QUOTA_ALARMS,
+        kind: MetricKind::Counter,
+        labels: &[LIMIT, PERCENT],
+        help: "Limits of one member and window that were used up to 50, 80 or 100 percent.",
+    },
+    Metric {
+        name: QUOTA_ALARMS_LOST,
+        kind: MetricKind::Counter,
+        labels: &[],
+        help: "Alarms of limits that came faster than they were told.",
+    },
+    Metric {
+        name: QUOTA_ALARM_MESSAGES,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Alarms of limits posted to the webhook, by what became of them.",
     },
     Metric {
         name: TIME_TO_FIRST_TOKEN,
@@ -514,6 +543,31 @@ pub fn quota_overshoots(total: u64) {
     counter!(QUOTA_OVERSHOOTS).absolute(total);
 }
 
+/// Takes the ledger's running total.
+pub fn quota_store_failures(total: u64) {
+    counter!(QUOTA_STORE_FAILURES).absolute(total);
+}
+
+/// `limit` is its configured name, or `policy`.
+pub fn quota_alarm(limit: &str, percent: u64) {
+    let percent = match percent {
+        ..80 => "50",
+        80..100 => "80",
+        _ => "100",
+    };
+    counter!(QUOTA_ALARMS, LIMIT => limit.to_owned(), PERCENT => percent).increment(1);
+}
+
+/// Takes the ledger's running total.
+pub fn quota_alarms_lost(total: u64) {
+    counter!(QUOTA_ALARMS_LOST).absolute(total);
+}
+
+/// `result`: `sent`, `failed` or `dropped`.
+pub fn quota_alarm_message(result: &'static str) {
+    counter!(QUOTA_ALARM_MESSAGES, RESULT => result).increment(1);
+}
+
 pub fn time_to_first_token(operation: Operation, duration: Duration) {
     histogram!(TIME_TO_FIRST_TOKEN, OPERATION => operation.name()).record(duration);
 }
@@ -705,6 +759,10 @@ mod tests {
         price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);
+        quota_store_failures(3);
+        quota_alarm("tpm", 80);
+        quota_alarms_lost(0);
+        quota_alarm_message("sent");
         time_to_first_token(Operation::ConverseStream, Duration::from_millis(300));
         overhead("policy", Duration::from_micros(80));
         upstream_status(503);

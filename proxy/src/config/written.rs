@@ -409,7 +409,11 @@ pub struct BundleSignature {
 pub struct Quota {
     pub mode: Switch,
     pub default_max_tokens: Option<u64>,
-    pub output: QuotaOutput,
+    pub output: QuotaBound,
+    pub open_max_tokens: QuotaOpen,
+    pub cache_hits: QuotaCacheHits,
+    pub headers: Switch,
+    pub alarms: QuotaAlarms,
     pub journal: Option<QuotaJournal>,
     pub shared: Option<QuotaShared>,
     pub limits: Vec<QuotaLimit>,
@@ -417,10 +421,41 @@ pub struct Quota {
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
 #[serde(rename_all = "snake_case")]
-pub enum QuotaOutput {
+pub enum QuotaBound {
     #[default]
     Hard,
     Learnt,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaOpen {
+    #[default]
+    Default,
+    Learnt,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaCacheHits {
+    #[default]
+    Free,
+    Charged,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaAlarms {
+    pub webhook: Option<QuotaWebhook>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaWebhook {
+    pub url: Text,
+    /// The value of the header.
+    pub authorization: Option<Text>,
+    pub ca: Option<Text>,
 }
 
 #[derive(Deserialize)]

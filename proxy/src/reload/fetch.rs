@@ -1,4 +1,5 @@
-//! One bounded GET of a bundle: over TLS, or in the clear from this machine only. From S3 it is signed.
+//! One bounded GET of a bundle, or one POST of a message to operators: over TLS, or in the clear from this machine only.
+//! From S3 it is signed.
 //!
 //! No redirect is followed, since it would lead a token or a signature elsewhere. Nothing is kept here but what the
 //! clock of S3 was found to be.
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
+use bytes::Bytes;
 use hardpan_aws::credentials::CredentialStore;
 use hardpan_aws::signer::{Outgoing, sign_headers};
 use hardpan_aws::skew::{ClockSkew, is_skew_error};
@@ -230,6 +232,26 @@ async fn get(
     ca: Option<&Path>,
     headers: &[(String, String)],
 ) -> Result<Answer, FetchError> {
+    ask(address, ca, headers, None).await
+}
+
+/// Posts a message, and tells the answer's status.
+pub async fn post(
+    address: &Address,
+    ca: Option<&Path>,
+    headers: &[(String, String)],
+    body: Bytes,
+) -> Result<u16, FetchError> {
+    ask(address, ca, headers, Some(body)).await.map(|answer| answer.status)
+}
+
+/// With a body it is a POST, whose answer is not read.
+async fn ask(
+    address: &Address,
+    ca: Option<&Path>,
+    headers: &[(String, String)],
+    body: Option<Bytes>,
+) -> Result<Answer, FetchError> {
     let found = tokio::net::lookup_host((address.host.as_str(), address.port)).await.ok();
     let found = found.and_then(|mut addresses| addresses.next());
     let found = found.ok_or(FetchError::Unreachable("the host has no address"))?;
@@ -249,15 +271,23 @@ async fn get(
         ("accept-encoding", "identity"),
         ("connection", "close"),
     ];
-    let count = Some(own.len() + headers.len());
-    let mut head = RequestHeader::build("GET", address.path.as_bytes(), count).map_err(broken)?;
+    let count = Some(own.len() + headers.len() + 1);
+    let method = if body.is_some() { "POST" } else { "GET" };
+    let mut head = RequestHeader::build(method, address.path.as_bytes(), count).map_err(broken)?;
     let given = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in own.into_iter().chain(given.filter(|(name, _)| *name != "host")) {
         head.append_header(name.to_owned(), value).map_err(broken)?;
     }
     session.set_read_timeout(Some(FETCH_WITHIN));
     session.set_write_timeout(Some(FETCH_WITHIN));
+    if let Some(body) = &body {
+        head.append_header("content-length", body.len().to_string()).map_err(broken)?;
+    }
     session.write_request_header(Box::new(head)).await.map_err(broken)?;
+    let is_post = body.is_some();
+    if let Some(body) = body {
+        session.write_request_body(body, true).await.map_err(broken)?;
+    }
     session.finish_request_body().await.map_err(broken)?;
     session.read_response_header().await.map_err(broken)?;
     let head = session.response_header().ok_or(FetchError::Unreachable("the connection broke"))?;
@@ -265,7 +295,7 @@ async fn get(
     let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let etag = text("etag").filter(|etag| etag.len() <= ETAG_BYTES_MAX);
     let mut answer = Answer { status, etag, date: text("date").unwrap_or_default(), body: Vec::new() };
-    if status == 304 {
+    if status == 304 || is_post {
         return Ok(answer);
     }
     let archive_bytes_max = usize::try_from(ARCHIVE_BYTES_MAX).unwrap_or(usize::MAX);
