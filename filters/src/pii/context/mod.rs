@@ -617,22 +617,23 @@ pub(super) fn is_whole_label(field: Field<'_>, start: usize, end: usize) -> bool
     (before.is_none() || escaped || humped || unspaced) && (after.is_none() || hump_follows || unspaced)
 }
 
-/// A JSON member written out as `key": "value` for the rules to read, and where the value starts in it.
-/// Only the beginning of a long value is written out: what a key announces stands there.
-pub(super) fn compose(field: Field<'_>) -> (String, usize) {
+/// The name of a JSON member written out as in `key": "value` for the rules to read. Returns where the value will
+/// start.
+pub(super) fn compose_key(field: Field<'_>, composed: &mut String) -> usize {
     let key = std::str::from_utf8(field.key()).unwrap_or_default();
     let key_start =
         (key.len().saturating_sub(KEY_BYTES_MAX)..key.len()).find(|index| key.is_char_boundary(*index));
-    let key = key.get(key_start.unwrap_or(0)..).unwrap_or_default();
-    let end = (0..=field.len().min(VALUE_BYTES_MAX)).rev().find(|index| field.str(0, *index).len() == *index);
-    let value = field.str(0, end.unwrap_or(0));
-    let mut composed = String::with_capacity(key.len() + KEY_CLOSE.len() + value.len() + 1);
-    composed.push_str(key);
+    composed.clear();
+    composed.push_str(key.get(key_start.unwrap_or(0)..).unwrap_or_default());
     composed.push_str(KEY_CLOSE);
-    let start = composed.len();
-    composed.push_str(value);
+    composed.len()
+}
+
+/// The value behind it. Only the beginning of a long one is written out: what a key announces stands there.
+pub(super) fn compose_value(field: Field<'_>, composed: &mut String) {
+    let end = (0..=field.len().min(VALUE_BYTES_MAX)).rev().find(|index| field.str(0, *index).len() == *index);
+    composed.push_str(field.str(0, end.unwrap_or(0)));
     composed.push('"');
-    (composed, start)
 }
 
 const KEY_CLOSE: &str = "\": \"";
@@ -727,13 +728,18 @@ mod tests {
 
     #[test]
     fn a_member_is_composed_within_its_bounds() {
-        let (composed, start) = compose(Field::new("pin", "1234"));
-        assert_eq!((composed.as_str(), start), ("pin\": \"1234\"", 7));
-        let (key, value) = ("é".repeat(100), "ü".repeat(1000));
-        let (composed, start) = compose(Field::new(&key, &value));
+        let compose = |key: &str, value: &str| {
+            let mut composed = String::new();
+            let field = Field::new(key, value);
+            let start = compose_key(field, &mut composed);
+            compose_value(field, &mut composed);
+            (composed, start)
+        };
+        assert_eq!(compose("pin", "1234"), ("pin\": \"1234\"".to_string(), 7));
+        let (composed, start) = compose(&"é".repeat(100), &"ü".repeat(1000));
         assert!(composed.len() <= KEY_BYTES_MAX + 5 + VALUE_BYTES_MAX + 1);
         assert!(composed.is_char_boundary(start));
-        assert_eq!(compose(Field::new("k", "")).0, "k\": \"\"");
+        assert_eq!(compose("k", "").0, "k\": \"\"");
     }
 
     #[test]
