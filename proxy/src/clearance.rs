@@ -19,6 +19,7 @@ use hardpan_inference::model_id::{ModelId, ModelKind};
 use hardpan_inference::operation::{Asks, BodyShape, Operation, Target};
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
+use hardpan_inference::usage::BesideText;
 use hardpan_policies::{
     Action, ApiFacts, ApprovalRule, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts,
     LogContext, Obligations, Question, QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route, Subject,
@@ -236,6 +237,11 @@ pub struct ClearedRequest {
     pub est_input_tokens: u64,
     pub redactions: u64,
     pub guardrail: Option<GuardrailRef>,
+    /// What is asked for beside text, and how many pictures.
+    pub beside: BesideText,
+    pub pictures_asked: u64,
+    /// The service tier that is asked for.
+    pub service_tier: Option<String>,
     /// The ranges of the body that shape the answer.
     pub shaping: Vec<std::ops::Range<usize>>,
 }
@@ -590,6 +596,9 @@ pub fn carry_out(
     } else {
         payload.with_json(edit::apply(payload.json(), request.joined(edits))?)?
     };
+    let beside = request.beside_text();
+    let tier_header = asker.headers.get("x-amzn-bedrock-service-tier");
+    let tier_header = tier_header.and_then(|tier| tier.to_str().ok()).map(str::to_owned);
     let cleared = ClearedRequest {
         shaping: shaping_ranges(asker, clearance, &payload)?,
         payload,
@@ -604,6 +613,9 @@ pub fn carry_out(
         est_input_tokens: request.facts.est_tokens,
         redactions,
         guardrail: obligations.guardrail.clone().or_else(|| request.facts.guardrail.clone()),
+        beside,
+        pictures_asked: beside.picture.map_or(0, |_| request.facts.choices.max(1)),
+        service_tier: tier_header.or_else(|| request.service_tier()),
     };
     Ok((cleared, vault))
 }

@@ -18,7 +18,7 @@ use hardpan_inference::edit::{self, Edit};
 use hardpan_inference::json::{self, Document, Kind, ValueId, quote};
 use hardpan_inference::operation::Target;
 use hardpan_inference::stream::event_stream::{self, Frame, FrameDecoder};
-use hardpan_inference::usage::{TokenUsage, Tokens};
+use hardpan_inference::usage::{SpeechTokens, TokenUsage, Tokens};
 use hardpan_policies::Action;
 
 use crate::answer::whole::arguments_changes;
@@ -401,6 +401,14 @@ impl Session<'_> {
         }
         if let Some(usage) = document.get(body, "usageEvent") {
             let count = |name: &str| document.get(usage, name).and_then(|id| document.u64(id)).map(Tokens);
+            let speech = |side: &str| {
+                let told = document.path(usage, &["details", "total", side, "speechTokens"]);
+                told.and_then(|id| document.u64(id)).map(Tokens)
+            };
+            self.completion.speech = speech("input")
+                .zip(speech("output"))
+                .map(|(heard, spoken)| SpeechTokens { heard, spoken })
+                .or(self.completion.speech);
             self.completion.usage = Some(TokenUsage {
                 input: count("totalInputTokens").unwrap_or_default(),
                 output: count("totalOutputTokens").unwrap_or_default(),

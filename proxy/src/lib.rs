@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod clearance;
 pub mod cli;
 pub mod config;
+pub mod cost;
 pub mod credentials_endpoint;
 pub mod downstream;
 pub mod duplex;

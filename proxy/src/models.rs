@@ -1,6 +1,7 @@
 //! Which base model stands behind an id that does not say: by the configuration's map, else by asking Bedrock's
 //! control plane, once in a while. What neither tells is refused, never guessed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -158,7 +159,38 @@ fn base_of(body: &[u8]) -> Option<ModelId> {
     let mut bases = arns.iter().map(|arn| ModelId::parse(arn).ok());
     let first = bases.next()??;
     let same = bases.all(|other| other.is_some_and(|other| other.base() == first.base()));
-    (same && !first.base().is_empty()).then_some(first)
+    if !same || first.base().is_empty() {
+        return None;
+    }
+    match scope_of(&arns) {
+        Some(scope) => ModelId::parse(&format!("{scope}.{}", first.base())).ok(),
+        None => Some(first),
+    }
+}
+
+/// The geography a profile sends calls to, which its price follows: the ARN without a Region is the global one's, and
+/// several Regions are a geography's. None for a profile of one Region.
+fn scope_of(arns: &[String]) -> Option<&'static str> {
+    let regions: BTreeSet<&str> = arns.iter().filter_map(|arn| arn.split(':').nth(3)).collect();
+    if regions.contains("") {
+        return Some("global");
+    }
+    if regions.len() < 2 {
+        return None;
+    }
+    let all =
+        |starts: &[&str]| regions.iter().all(|region| starts.iter().any(|start| region.starts_with(start)));
+    let geographies: [(&str, &[&str]); 8] = [
+        ("us-gov", &["us-gov-"]),
+        ("us", &["us-"]),
+        ("eu", &["eu-"]),
+        ("jp", &["ap-northeast-1", "ap-northeast-3"]),
+        ("au", &["ap-southeast-2", "ap-southeast-4"]),
+        ("apac", &["ap-"]),
+        ("ca", &["ca-"]),
+        ("sa", &["sa-"]),
+    ];
+    geographies.into_iter().find(|(_, starts)| all(starts)).map(|(scope, _)| scope)
 }
 
 #[cfg(test)]
@@ -180,6 +212,29 @@ mod tests {
             r#"{"modelArn":"arn:aws:bedrock:us-east-1:123456789012:imported-model/abcd1234efgh"}"#,
         ] {
             assert!(base_of(nothing.as_bytes()).is_none(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_of_the_geography_its_regions_are_of() {
+        for (regions, scope) in [
+            (&["us-east-1"][..], None),
+            (&["us-east-1", "us-east-1"], None),
+            (&["us-east-1", "us-west-2"], Some("us")),
+            (&["us-gov-east-1", "us-gov-west-1"], Some("us-gov")),
+            (&["eu-west-1", "eu-central-1"], Some("eu")),
+            (&["ap-northeast-1", "ap-northeast-3"], Some("jp")),
+            (&["ap-northeast-1", "ap-south-1"], Some("apac")),
+            (&["us-east-1", ""], Some("global")),
+            // No geography is known that holds both.
+            (&["us-east-1", "eu-west-1"], None),
+        ] {
+            let arns = regions.iter().map(|region| {
+                format!(r#"{{"modelArn":"arn:aws:bedrock:{region}::foundation-model/a.b-v1:0"}}"#)
+            });
+            let body = format!(r#"{{"models":[{}]}}"#, arns.collect::<Vec<_>>().join(","));
+            let base = base_of(body.as_bytes()).unwrap();
+            assert_eq!((base.base(), base.scope()), ("a.b-v1:0", scope), "{regions:?}");
         }
     }
 

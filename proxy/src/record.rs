@@ -15,7 +15,6 @@ use hardpan_inference::principal::Principal;
 use hardpan_inference::request::RequestFacts;
 use hardpan_inference::usage::{TokenUsage, UsageSource};
 use hardpan_policies::{Decision, Verdict};
-use hardpan_pricing::Cost;
 use hardpan_telemetry::audit::{
     AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
 };
@@ -25,6 +24,7 @@ use hardpan_telemetry::trace::RequestTrace;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cost::{Basis, CallCost};
 use crate::refusal::{Blame, Refusal};
 use crate::snapshot::Snapshot;
 use crate::trace::Carried;
@@ -70,13 +70,17 @@ pub struct Draft {
     pub answer_injection_score: Option<f32>,
     pub redactions: u64,
     pub guardrail_action: Option<&'static str>,
+    /// None where no guardrail said what it counted.
+    pub guardrail_units: Option<u64>,
     pub tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
     pub approvals: Vec<AuditApproval>,
     pub cache: &'static str,
     pub usage: TokenUsage,
     pub usage_source: UsageSource,
-    pub cost: Option<Cost>,
+    /// The service tier the answer names.
+    pub service_tier: Option<String>,
+    pub cost: Option<CallCost>,
     pub model_served: Option<String>,
     pub aws_request_id: Option<String>,
     pub first_byte: Option<Duration>,
@@ -123,12 +127,14 @@ impl Draft {
             answer_injection_score: None,
             redactions: 0,
             guardrail_action: None,
+            guardrail_units: None,
             tools_called: Vec::new(),
             tools_denied: Vec::new(),
             approvals: Vec::new(),
             cache: "bypass",
             usage: TokenUsage::default(),
             usage_source: UsageSource::None,
+            service_tier: None,
             cost: None,
             model_served: None,
             aws_request_id: None,
@@ -288,7 +294,8 @@ impl Draft {
     pub fn emit(mut self, snapshot: &Snapshot) {
         let elapsed = self.elapsed();
         let known = self.model_base.as_deref().filter(|base| !base.is_empty());
-        let model = match (known, &self.cost) {
+        let total = self.cost.as_ref().and_then(|cost| cost.total);
+        let model = match (known, total) {
             // Only models with a price become label values: any caller can make up a name.
             (Some(base), Some(_)) => base,
             _ => metrics::OTHER,
@@ -298,8 +305,8 @@ impl Draft {
         if !self.usage.is_zero() {
             metrics::tokens(caller, model, &self.usage);
         }
-        if let Some(cost) = &self.cost {
-            metrics::cost(caller, model, cost.total.0);
+        if let Some(total) = total {
+            metrics::cost(caller, model, total.0);
         }
         if let (Some(operation), Some(first)) = (self.operation, self.first_byte) {
             metrics::time_to_first_token(operation, first);
@@ -356,7 +363,7 @@ impl Draft {
             cache: self.cache,
             redactions: self.redactions,
             usage: self.usage,
-            cost_usd: self.cost.map(|cost| cost.total.to_usd_string()),
+            cost_usd: self.cost.as_ref().and_then(|cost| cost.total).map(|total| total.to_usd_string()),
             stop_reason: self.stop_reason.as_deref().map(clip),
             first_byte: self.first_byte,
             overhead,
@@ -378,6 +385,11 @@ impl Draft {
             app: self.app,
             team: self.team,
         });
+        let priced = self.cost.as_ref().and_then(|cost| Some((cost.total?, cost)));
+        let by_book = priced.map(|(_, cost)| cost).filter(|cost| cost.basis != Basis::EndpointShare);
+        // What was never called is named as it was asked for, once.
+        let model_base = self.model_base.as_deref().filter(|base| !base.is_empty());
+        let model_base = model_base.filter(|_| self.model_served.is_some()).map(clip);
         AuditRecord {
             request_id: self.request_id,
             aws_request_id: self.aws_request_id.as_deref().map(clip),
@@ -392,6 +404,7 @@ impl Draft {
             content_elsewhere: self.content_elsewhere,
             model_requested: self.model,
             model_served: self.model_served,
+            model_base,
             region: self.region,
             attempts: self.attempts,
             decision: self.decision,
@@ -401,7 +414,7 @@ impl Draft {
             injection_score: self.injection_score,
             answer_injection_score: self.answer_injection_score,
             guardrail_action: self.guardrail_action,
-            guardrail_units: 0,
+            guardrail_units: self.guardrail_units,
             agent_tools_called: self.tools_called.iter().map(|name| tool_name(name)).collect(),
             tools_denied: self.tools_denied.iter().map(|name| tool_name(name)).collect(),
             approvals: self.approvals,
@@ -415,14 +428,20 @@ impl Draft {
                 for_1h: self.usage.cache_write_1h,
             },
             usage_source: self.usage_source,
-            estimated_cost_usd: self.cost.map(|cost| cost.total.to_usd_string()),
-            cost_breakdown: self.cost.map(|cost| AuditCost {
-                input: cost.input.to_usd_string(),
-                output: cost.output.to_usd_string(),
-                cache_read: cost.cache_read.to_usd_string(),
-                cache_write: cost.cache_write.to_usd_string(),
+            service_tier: self.service_tier.as_deref().map(clip),
+            estimated_cost_usd: priced.map(|(total, _)| total.to_usd_string()),
+            cost_breakdown: by_book.map(|cost| AuditCost {
+                input: cost.tokens.input.to_usd_string(),
+                output: cost.tokens.output.to_usd_string(),
+                cache_read: cost.tokens.cache_read.to_usd_string(),
+                cache_write: cost.tokens.cache_write.to_usd_string(),
+                guardrail: cost.guardrail.to_usd_string(),
+                other: cost.other.to_usd_string(),
             }),
-            price_as_of: self.cost.map(|_| snapshot.prices.as_of().to_owned()),
+            cost_basis: priced.map(|(_, cost)| cost.basis.name()),
+            price_scope: by_book.and_then(|cost| cost.scope.clone()),
+            price_as_of: by_book.map(|_| snapshot.prices.as_of().to_owned()),
+            unpriced: self.cost.as_ref().and_then(|cost| cost.unpriced).map(|why| why.code()),
             latency_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             time_to_first_token_ms: self
                 .first_byte

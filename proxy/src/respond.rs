@@ -117,7 +117,8 @@ pub async fn from_upstream(
     let head = known_from_head(&headers);
     // The body splits cache writes by their life, which the headers do not.
     completion.usage = completion.usage.or(head.usage);
-    completion.service_tier = completion.service_tier.or(head.service_tier);
+    // The head is the service's own; a body may be the model's.
+    completion.service_tier = head.service_tier.or(completion.service_tier);
     if let Some(refusal) = context.judge(&mut completion, &words) {
         return Outcome { completion, reached_model: true, failure: Some(refusal) };
     }
@@ -303,6 +304,7 @@ async fn streamed(
         return left(Completion::default(), draft);
     }
     let mut governor = StreamGovernor::new(context, content_type(&headers));
+    governor.served_in(text_header(&headers, SERVICE_TIER));
     let mut copy = Copy::new(context, keep.is_some());
     let mut waiting = None;
     // All of it has come; calls in it may wait.
@@ -610,11 +612,14 @@ pub fn add_own_headers(headers: &mut HeaderMap, draft: &Draft) {
     }
 }
 
+/// Names the service tier that was really used.
+const SERVICE_TIER: &str = "x-amzn-bedrock-service-tier";
+
 /// What an answer's head says of it, read or not.
 fn known_from_head(headers: &HeaderMap) -> Completion {
     Completion {
         usage: usage_headers(headers),
-        service_tier: text_header(headers, "x-amzn-bedrock-service-tier"),
+        service_tier: text_header(headers, SERVICE_TIER),
         ..Completion::default()
     }
 }

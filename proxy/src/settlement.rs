@@ -2,13 +2,14 @@
 
 use hardpan_inference::operation::{Asks, Streams};
 use hardpan_inference::usage::{TokenUsage, Tokens, UsageSource};
-use hardpan_pricing::{Cost, Tier, cost};
+use hardpan_pricing::Unpriced;
 use hardpan_quotas::{Reservation, Spend, burndown, reservation_tokens_max};
 use hardpan_telemetry::metrics;
 
 use crate::answer::Completion;
 use crate::clearance::{Asker, ClearedRequest};
-use crate::config::UnknownModel;
+use crate::config::{UnknownModel, matches};
+use crate::cost::{CallCost, Used};
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::Outcome;
@@ -28,13 +29,36 @@ pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, 
         output: Tokens(output),
         ..TokenUsage::default()
     };
-    let price = asker.snapshot.prices.price_in(asker.model, Tier::Standard, asker.region);
-    match (price, asker.snapshot.config.unknown_model) {
-        (Some(price), _) => Ok(Spend { tokens, nano_usd: cost(price, &worst).total.0 }),
-        (None, UnknownModel::Flag) => Ok(Spend { tokens, nano_usd: 0 }),
+    let call = cost_of(
+        asker,
+        &Used {
+            tokens: worst,
+            source: UsageSource::Estimated,
+            tier: cleared.service_tier.as_deref(),
+            beside: cleared.beside,
+            pictures_made: cleared.pictures_asked,
+            ..Used::default()
+        },
+    );
+    let spend = Spend { tokens, nano_usd: call.known.0 };
+    match (call.unpriced, asker.snapshot.config.unknown_model) {
+        // Which tier it will be is for the service to say.
+        (None | Some(Unpriced::Tier), _) | (_, UnknownModel::Flag) => Ok(spend),
         // Containers are paid for by the hour, not by the token.
-        (None, _) if asker.operation.asks() == Asks::EndpointInvoke => Ok(Spend { tokens, nano_usd: 0 }),
-        (None, UnknownModel::Refuse) => Err(Refusal::UnpricedModel),
+        (Some(_), _) if asker.operation.asks() == Asks::EndpointInvoke => Ok(spend),
+        (Some(_), UnknownModel::Refuse) => Err(Refusal::UnpricedModel),
+    }
+}
+
+/// What so much use costs: of an endpoint with a price by the hour its share, else by the price book.
+fn cost_of(asker: &Asker<'_>, used: &Used<'_>) -> CallCost {
+    let snapshot = asker.snapshot;
+    let name = asker.target.member("EndpointName").or(asker.target.member("InferenceRouterName"));
+    let endpoint =
+        name.and_then(|name| snapshot.config.sagemaker.iter().find(|own| matches(&own.name, name)));
+    match endpoint.and_then(|endpoint| endpoint.rate.as_ref()) {
+        Some(rate) => CallCost::of_endpoint(rate, &used.tokens),
+        None => CallCost::of_model(&snapshot.prices, asker.model, asker.region, used),
     }
 }
 
@@ -67,51 +91,74 @@ pub fn settle(
     }
     let quota = &asker.snapshot.config.quota;
     if !outcome.reached_model {
-        match kept_answer(asker, outcome, draft) {
+        match kept_answer(asker, cleared, outcome, draft) {
             Some(spend) if quota.charges_cache_hits => ledger.settle(reservation, spend),
             _ => ledger.release(reservation),
         }
         return;
     }
-    if !asker.operation.generates() {
+    let guardrail = completion.guardrail_units;
+    draft.guardrail_units = guardrail.map(|units| units.total());
+    if !asker.operation.generates() && guardrail.is_none() {
         ledger.settle(reservation, Spend { tokens: Tokens(0), nano_usd: 0 });
         return;
     }
-    let counts_as_it_goes = asker.operation.streams() == Streams::Both;
-    let (usage, source) = usage_of(completion, cleared, counts_as_it_goes);
-    draft.usage = usage;
-    draft.usage_source = source;
-    draft.cost = price_of(asker, completion, &usage);
-    if draft.cost.is_none() {
-        metrics::unpriced(asker.operation);
+    let mut used = Used { guardrail, ..Used::default() };
+    if asker.operation.generates() {
+        let counts_as_it_goes = asker.operation.streams() == Streams::Both;
+        let (tokens, source) = usage_of(completion, cleared, counts_as_it_goes);
+        used = used_by(completion, cleared, tokens, source);
+        draft.service_tier.clone_from(&completion.service_tier);
     }
-    ledger.settle(reservation, spend_of(asker, &usage, draft.cost.as_ref()));
+    draft.usage = used.tokens;
+    draft.usage_source = used.source;
+    let call = cost_of(asker, &used);
+    if let Some(why) = call.unpriced {
+        metrics::unpriced(asker.operation, why.code());
+    }
+    ledger.settle(reservation, spend_of(asker, &used.tokens, &call));
+    draft.cost = Some(call);
     let learns = quota.learns_output || quota.opens_by_what_was_learnt;
-    if learns && source == UsageSource::Reported {
+    // What a guardrail blocked says nothing of how long answers are.
+    if learns && used.source == UsageSource::Reported && !used.tokens.is_zero() {
         let (team, app) = (&asker.principal.team, &asker.principal.app);
-        ledger.outputs.observe(team, app, asker.model.base(), usage.output.0);
+        ledger.outputs.observe(team, app, asker.model.base(), used.tokens.output.0);
     }
 }
 
-fn price_of(asker: &Asker<'_>, completion: &Completion, usage: &TokenUsage) -> Option<Cost> {
-    let tier = completion.service_tier.as_deref().and_then(Tier::from_name).unwrap_or(Tier::Standard);
-    let prices = &asker.snapshot.prices;
-    // A tier the book does not list costs something all the same.
-    let price = prices
-        .price_in(asker.model, tier, asker.region)
-        .or_else(|| prices.price_in(asker.model, Tier::Standard, asker.region));
-    price.map(|price| cost(price, usage))
+/// Everything an answer used that is charged.
+fn used_by<'a>(
+    completion: &'a Completion,
+    cleared: &ClearedRequest,
+    tokens: TokenUsage,
+    source: UsageSource,
+) -> Used<'a> {
+    Used {
+        tokens,
+        source,
+        tier: completion.service_tier.as_deref(),
+        speech: completion.speech,
+        beside: cleared.beside,
+        pictures_made: completion.pictures_made,
+        guardrail: completion.guardrail_units,
+    }
 }
 
-fn spend_of(asker: &Asker<'_>, usage: &TokenUsage, cost: Option<&Cost>) -> Spend {
-    Spend { tokens: usage.quota_tokens(burndown(asker.model)), nano_usd: cost.map_or(0, |cost| cost.total.0) }
+fn spend_of(asker: &Asker<'_>, usage: &TokenUsage, call: &CallCost) -> Spend {
+    Spend { tokens: usage.quota_tokens(burndown(asker.model)), nano_usd: call.known.0 }
 }
 
 /// What a kept answer cost when it was made: AWS is paid nothing for it now, and record and bill say so.
-fn kept_answer(asker: &Asker<'_>, outcome: &Outcome, draft: &Draft) -> Option<Spend> {
+fn kept_answer(
+    asker: &Asker<'_>,
+    cleared: &ClearedRequest,
+    outcome: &Outcome,
+    draft: &Draft,
+) -> Option<Spend> {
     let is_kept = draft.cache == "exact" && outcome.failure.is_none();
     let usage = outcome.completion.usage.filter(|_| is_kept)?;
-    Some(spend_of(asker, &usage, price_of(asker, &outcome.completion, &usage).as_ref()))
+    let used = used_by(&outcome.completion, cleared, usage, UsageSource::Reported);
+    Some(spend_of(asker, &usage, &cost_of(asker, &used)))
 }
 
 fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, draft: &mut Draft) {
@@ -154,6 +201,10 @@ fn usage_of(
     counts_as_it_goes: bool,
 ) -> (TokenUsage, UsageSource) {
     match completion.usage {
+        // A guardrail that blocks the input leaves nothing for the model to count.
+        Some(usage) if completion.guardrail_intervened && usage.is_zero() => {
+            return (usage, UsageSource::Reported);
+        }
         // Some containers count only what they wrote.
         Some(usage) if usage.input.0 == 0 && usage.cache_read.0 == 0 && cleared.est_input_tokens > 0 => {
             let input = Tokens(cleared.est_input_tokens);
@@ -164,8 +215,13 @@ fn usage_of(
         None => {}
     }
     let seen = completion.content_bytes > 0 || (completion.streamed && !completion.unanswered);
-    let output =
-        if seen { completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN) } else { cleared.max_tokens };
+    // Vectors, ranks and pictures are no text.
+    let is_text = cleared.max_tokens > 0;
+    let output = if seen && is_text {
+        completion.content_bytes.div_ceil(ESTIMATED_BYTES_PER_TOKEN)
+    } else {
+        cleared.max_tokens
+    };
     let usage = TokenUsage {
         input: Tokens(cleared.est_input_tokens),
         output: Tokens(output),

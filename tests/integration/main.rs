@@ -15,6 +15,7 @@ mod approvals;
 mod audit;
 mod bodies;
 mod configuration;
+mod costs;
 mod coverage;
 mod drain;
 mod duplex;

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use hardpan_inference::model_id::ModelId;
-use hardpan_inference::usage::Tokens;
+use hardpan_inference::usage::{Picture, Tokens};
 
 use crate::day::{Day, InvalidDay};
 use crate::money::{InvalidUsd, NanoUsd};
@@ -223,7 +223,8 @@ impl Tier {
     /// Reads the service's names; `batch` is ours, as a batch job has no tier.
     pub fn from_name(name: &str) -> Option<Tier> {
         match name {
-            "default" => Some(Tier::Standard),
+            // Anthropic's bodies say `standard`.
+            "default" | "standard" => Some(Tier::Standard),
             "priority" => Some(Tier::Priority),
             "flex" => Some(Tier::Flex),
             "ultrafast" => Some(Tier::Ultrafast),
@@ -253,7 +254,8 @@ pub struct Price {
     pub steps: Vec<LongContext>,
     /// Nano-dollars per million tokens of speech, per picture, per query.
     pub meters: BTreeMap<Meter, NanoUsd>,
-    /// Nano-dollars per picture made, by the form the service prices: `1024x1024/standard`.
+    /// Nano-dollars per picture made, by the form the service prices: `1024x1024/standard` is any picture of that
+    /// quality with no more pixels, `1024x1024` one of any quality, `any` every picture.
     pub images: BTreeMap<String, NanoUsd>,
 }
 
@@ -266,6 +268,23 @@ impl Price {
     /// Whether nothing but text is charged for: else text's tokens tell a part of the cost.
     pub fn is_for_text_alone(&self) -> bool {
         self.meters.is_empty() && self.images.is_empty()
+    }
+
+    /// The form a picture is priced as: of those it fits, the smallest. `None` where the book has none.
+    pub fn form_of(&self, picture: Picture) -> Option<&str> {
+        let pixels = u128::from(picture.width) * u128::from(picture.height);
+        let quality = if picture.is_premium { "premium" } else { "standard" };
+        let fits = |form: &str| -> Option<u128> {
+            if form == "any" {
+                return Some(u128::MAX);
+            }
+            let (size, own) = form.split_once('/').unwrap_or((form, quality));
+            let (width, height) = size.split_once('x')?;
+            let most = u128::from(width.parse::<u64>().ok()?) * u128::from(height.parse::<u64>().ok()?);
+            (own == quality && pixels <= most).then_some(most)
+        };
+        let forms = self.images.keys().filter_map(|form| Some((fits(form)?, form)));
+        forms.min_by_key(|(most, _)| *most).map(|(_, form)| form.as_str())
     }
 
     /// The rates for a prompt of this many tokens, cached ones included.
@@ -644,6 +663,31 @@ mod tests {
             let price = book.quote(&id, Tier::Standard, "us-east-1").unwrap().price;
             let figure = meter.map_or_else(|| price.images.get("any"), |meter| price.meters.get(&meter));
             assert_eq!(figure.map(|usd| usd.to_string()).as_deref(), Some(usd), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_priced_as_the_smallest_form_it_fits() {
+        let book = book(
+            r#"{"a.paint": {"in_region": {"standard": ["0", "0"], "images": {"512x512/standard": "1",
+                    "1024x1024/standard": "2", "1024x1024/premium": "3", "2048x2048": "4", "nonsense": "9"}}},
+                "a.any": {"in_region": {"standard": ["0", "0"], "images": {"any": "5"}}}}"#,
+        )
+        .unwrap();
+        for (id, width, height, is_premium, form) in [
+            ("a.paint", 512, 512, false, Some("512x512/standard")),
+            ("a.paint", 513, 512, false, Some("1024x1024/standard")),
+            ("a.paint", 256, 1024, false, Some("512x512/standard")),
+            ("a.paint", 512, 512, true, Some("1024x1024/premium")),
+            ("a.paint", 1025, 1024, false, Some("2048x2048")),
+            ("a.paint", 1025, 1024, true, Some("2048x2048")),
+            ("a.paint", 2049, 2048, false, None),
+            ("a.paint", u64::MAX, u64::MAX, true, None),
+            ("a.any", u64::MAX, 1, true, Some("any")),
+        ] {
+            let price = book.quote(&model(id), Tier::Standard, "us-east-1").unwrap().price;
+            let picture = Picture { width, height, is_premium };
+            assert_eq!(price.form_of(picture), form, "{id} {picture:?}");
         }
     }
 

@@ -22,7 +22,7 @@ pub use book::{
 pub use day::{Day, InvalidDay};
 pub use money::{Bill, Cost, InvalidUsd, Metered, NanoUsd, bill, cost};
 pub use services::{
-    CHARACTERS_PER_TEXT_UNIT, EndpointRate, Estimate, GuardrailUnits, ServiceUnit, Throughput, service_cost,
+    CHARACTERS_PER_TEXT_UNIT, EndpointRate, Estimate, ServiceUnit, Throughput, guardrail_cost, service_cost,
     text_units,
 };
 pub use usage_type::NotText;

@@ -64,10 +64,13 @@ pub enum Kind {
     Output,
     CacheRead,
     CacheWrite,
+    /// Units of guardrails, of all policies and models together.
+    Guardrail,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 4] = [Kind::Input, Kind::Output, Kind::CacheRead, Kind::CacheWrite];
+    pub const ALL: [Kind; 5] =
+        [Kind::Input, Kind::Output, Kind::CacheRead, Kind::CacheWrite, Kind::Guardrail];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -75,6 +78,7 @@ impl Kind {
             Kind::Output => "output",
             Kind::CacheRead => "cache_read",
             Kind::CacheWrite => "cache_write",
+            Kind::Guardrail => "units",
         }
     }
 
@@ -143,6 +147,9 @@ impl Row {
 pub struct Reconciliation {
     pub rows: BTreeMap<Key, Row>,
     pub records: u64,
+    /// Records that nobody is billed for by use: shares of an endpoint's hour, and capacity bought ahead. They are not
+    /// compared.
+    pub records_by_the_hour: u64,
     /// Records with tokens and without a price: their cost is missing on the recorded side.
     pub unpriced_records: u64,
     /// Records whose tokens are an estimate.
@@ -186,6 +193,12 @@ impl Reconciliation {
         }
         if self.unpriced_records > 0 {
             told.push(format!("{} record(s) have tokens and no price", self.unpriced_records));
+        }
+        if self.records_by_the_hour > 0 {
+            told.push(format!(
+                "{} record(s) are of capacity paid for by the hour, and not compared",
+                self.records_by_the_hour
+            ));
         }
         if self.estimated_records > 0 {
             told.push(format!("{} record(s) have estimated tokens", self.estimated_records));
@@ -317,6 +330,10 @@ struct Record {
     #[serde(default)]
     usage_source: Option<String>,
     #[serde(default)]
+    guardrail_units: Option<u64>,
+    #[serde(default)]
+    cost_basis: Option<String>,
+    #[serde(default)]
     cost_breakdown: Option<Breakdown>,
 }
 
@@ -334,7 +351,12 @@ struct Breakdown {
     output: String,
     cache_read: String,
     cache_write: String,
+    #[serde(default)]
+    guardrail: String,
 }
+
+/// What stands in a model's place for guardrails, which are billed whatever the model.
+const GUARDRAILS: &str = "(guardrails)";
 
 impl Reconciliation {
     fn record(&mut self, record: &Record) {
@@ -345,7 +367,12 @@ impl Reconciliation {
             Kind::Output => i128::from(record.output_tokens),
             Kind::CacheRead => i128::from(record.cache_read_tokens),
             Kind::CacheWrite => i128::from(for_5m) + i128::from(for_1h),
+            Kind::Guardrail => i128::from(record.guardrail_units.unwrap_or(0)),
         };
+        if matches!(record.cost_basis.as_deref(), Some("endpoint_share" | "valued")) {
+            self.records_by_the_hour += 1;
+            return;
+        }
         if Kind::ALL.into_iter().all(|kind| tokens(kind) == 0) {
             return;
         }
@@ -373,8 +400,12 @@ impl Reconciliation {
                 Kind::Output => &costs.output,
                 Kind::CacheRead => &costs.cache_read,
                 Kind::CacheWrite => &costs.cache_write,
+                Kind::Guardrail => &costs.guardrail,
             };
-            let key = Key { model: model.clone(), tier: tier.unwrap_or(Tier::Standard), class: kind };
+            let key = match kind {
+                Kind::Guardrail => guardrails(),
+                _ => Key { model: model.clone(), tier: tier.unwrap_or(Tier::Standard), class: kind },
+            };
             let side = &mut self.rows.entry(key).or_default().recorded;
             side.tokens = side.tokens.saturating_add(tokens(kind));
             if kind == Kind::CacheWrite {
@@ -394,6 +425,14 @@ impl Reconciliation {
         let cost = nanos(&line.cost).ok_or(ReconcileError::Number { row, column: COST })?;
         if !matches!(&*line.kind, "" | "Usage" | "DiscountedUsage" | "SavingsPlanCoveredUsage") {
             add(&mut self.apart, &line.kind, cost);
+            return Ok(());
+        }
+        if line.is_guardrails() {
+            let units = Decimal::parse(&line.amount).and_then(|amount| amount.times(1));
+            let units = units.ok_or(ReconcileError::Number { row, column: AMOUNT })?;
+            let side = &mut self.rows.entry(guardrails()).or_default().billed;
+            side.tokens = side.tokens.saturating_add(units);
+            side.cost.0 = side.cost.0.saturating_add(cost);
             return Ok(());
         }
         let joined = usage_type::parse(&line.usage_type).ok().and_then(|usage| {
@@ -416,6 +455,10 @@ impl Reconciliation {
         side.cost.0 = side.cost.0.saturating_add(cost);
         Ok(())
     }
+}
+
+fn guardrails() -> Key {
+    Key { model: GUARDRAILS.to_owned(), tier: Tier::Standard, class: Kind::Guardrail }
 }
 
 fn add(sums: &mut BTreeMap<String, Nanos>, name: &str, cost: i128) {
@@ -549,6 +592,11 @@ impl<'row> Line<'row> {
             || self.codes.iter().all(|code| code.is_empty())
     }
 
+    /// `USE1-Guardrail-TopicPolicyUnitsConsumed`.
+    fn is_guardrails(&self) -> bool {
+        self.usage_type.contains("Guardrail") && self.usage_type.contains("PolicyUnits")
+    }
+
     /// The resource says it best, then the product's names, then the usage type.
     fn model(&self, names: &Names, usage: &usage_type::UsageType) -> Option<String> {
         if let Some(id) = ModelId::parse(&self.resource)
@@ -573,6 +621,9 @@ mod tests {
 {"model_served":"global.anthropic.claude-opus-4-8","input_tokens":0,"output_tokens":0,"cache_read_tokens":100,"cache_write_tokens":{"5m":300000,"1h":0},"usage_source":"reported","cost_breakdown":{"input":"0","output":"0","cache_read":"0.00005","cache_write":"1.875"}}
 {"model_served":"endpoint/one","input_tokens":7,"output_tokens":1,"cache_write_tokens":{"5m":0,"1h":0},"usage_source":"reported","cost_breakdown":null}
 {"model_served":null,"input_tokens":0,"output_tokens":0,"cache_write_tokens":{"5m":0,"1h":0},"usage_source":"none","cost_breakdown":null}
+{"model_base":"amazon.nova-lite-v1:0","input_tokens":0,"output_tokens":0,"service_tier":"default","guardrail_units":8,"cost_basis":"reported","cost_breakdown":{"input":"0","output":"0","cache_read":"0","cache_write":"0","guardrail":"0.0012","other":"0"}}
+{"model_served":"endpoint/two","input_tokens":7,"output_tokens":1,"cost_basis":"endpoint_share","cost_breakdown":null}
+{"model_base":"amazon.nova-lite-v1:0","input_tokens":7,"output_tokens":1,"service_tier":"reserved","cost_basis":"valued","cost_breakdown":{"input":"1","output":"1","cache_read":"0","cache_write":"0","guardrail":"0","other":"0"}}
 "#;
 
     const REPORT: &str = "line_item_line_item_type,line_item_usage_type,line_item_usage_amount,\
@@ -583,6 +634,7 @@ Usage,USE1-NovaLite-input-tokens-flex,500,1.5E-2,AmazonBedrock,1K tokens,,,USD\n
 Usage,USE1-MP:USE1_CacheWriteInputTokenCount_Global-Units,0.1,0.625,7g37zhparap7,Units,,\"{\"\"product_name\"\":\"\"Claude Opus 4.8 (Amazon Bedrock Edition)\"\"}\",USD\n\
 Usage,USE1-MP:USE1_CacheWrite1hInputTokenCount_Global-Units,0.2,2.0,7g37zhparap7,Units,,\"{\"\"product_name\"\":\"\"Claude Opus 4.8 (Amazon Bedrock Edition)\"\"}\",USD\n\
 Usage,USE1-Guardrail-TopicPolicyUnitsConsumed,10,0.0015,AmazonBedrock,Units,,,USD\n\
+Usage,USE1-KnowledgeBase-Parsing,3,0.0015,AmazonBedrock,Pages,,,USD\n\
 Usage,USE1-BoxUsage,1,99,AmazonEC2,Hrs,,,USD\n\
 Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
 
@@ -615,13 +667,17 @@ Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
         assert_eq!((write.by_tokens(), write.by_price()), (Nanos(0), Nanos(750_000_000)));
         let read = row(&outcome, "anthropic.claude-opus-4-8", Tier::Standard, Kind::CacheRead);
         assert_eq!((read.difference(), read.billed.tokens), (Nanos(-50_000), 0));
-        assert_eq!((outcome.records, outcome.unpriced_records, outcome.estimated_records), (5, 1, 1));
+        let guardrails = row(&outcome, GUARDRAILS, Tier::Standard, Kind::Guardrail);
+        assert_eq!((guardrails.recorded.tokens, guardrails.billed.tokens), (8, 10));
+        assert_eq!((guardrails.by_tokens(), guardrails.by_price()), (Nanos(300_000), Nanos(0)));
+        assert_eq!((outcome.records, outcome.unpriced_records, outcome.estimated_records), (8, 1, 1));
+        assert_eq!(outcome.records_by_the_hour, 2);
         assert_eq!(outcome.records_without_tier, 3);
         assert_eq!(outcome.unjoined_cost, Nanos(1_500_000));
         assert_eq!(outcome.apart, BTreeMap::from([("Credit".to_owned(), Nanos(-10_000_000))]));
-        assert_eq!(outcome.recorded().to_string(), "2.013050000");
-        assert_eq!(outcome.billed().to_string(), "2.758000000");
-        assert_eq!(outcome.drift_per_100k(), Some(27_010));
+        assert_eq!(outcome.recorded().to_string(), "2.014250000");
+        assert_eq!(outcome.billed().to_string(), "2.759500000");
+        assert_eq!(outcome.drift_per_100k(), Some(27_006));
     }
 
     #[test]

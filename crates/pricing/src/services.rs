@@ -6,7 +6,8 @@
 
 use std::num::{NonZeroU32, NonZeroU64};
 
-use serde::{Deserialize, Serialize};
+use hardpan_inference::usage::GuardrailUnits;
+use serde::Serialize;
 
 use crate::book::{PriceBook, Unpriced};
 use crate::money::{NanoUsd, charge_units};
@@ -85,44 +86,24 @@ pub fn service_cost(book: &PriceBook, unit: ServiceUnit, quantity: u64) -> Resul
     }
 }
 
-/// The units a guardrail counted: `usage` of ApplyGuardrail's answer and `invocationMetrics.usage` of an assessment,
-/// by the service's own names. Members it may add later are not known here and must not break the reading.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GuardrailUnits {
-    pub content_policy_units: u64,
-    pub content_policy_image_units: u64,
-    pub topic_policy_units: u64,
-    pub word_policy_units: u64,
-    pub sensitive_information_policy_units: u64,
-    pub sensitive_information_policy_free_units: u64,
-    pub contextual_grounding_policy_units: u64,
-    pub automated_reasoning_policy_units: u64,
-}
-
-impl GuardrailUnits {
-    fn by_unit(&self) -> [(ServiceUnit, u64); 8] {
-        [
-            (ServiceUnit::GuardrailContent, self.content_policy_units),
-            (ServiceUnit::GuardrailContentImage, self.content_policy_image_units),
-            (ServiceUnit::GuardrailTopic, self.topic_policy_units),
-            (ServiceUnit::GuardrailWord, self.word_policy_units),
-            (ServiceUnit::GuardrailSensitiveInformation, self.sensitive_information_policy_units),
-            (ServiceUnit::GuardrailSensitiveInformationRegex, self.sensitive_information_policy_free_units),
-            (ServiceUnit::GuardrailGrounding, self.contextual_grounding_policy_units),
-            (ServiceUnit::GuardrailAutomatedReasoning, self.automated_reasoning_policy_units),
-        ]
-    }
-
-    /// All units together, as the audit record counts them.
-    pub fn total(&self) -> u64 {
-        self.by_unit().iter().fold(0, |sum: u64, (_, units)| sum.saturating_add(*units))
-    }
-
-    /// Every policy is charged on its own, for its own units.
-    pub fn cost(&self, book: &PriceBook) -> Result<NanoUsd, Unpriced> {
-        self.by_unit().into_iter().map(|(unit, quantity)| service_cost(book, unit, quantity)).sum()
-    }
+/// What guardrails cost: every policy is charged on its own, for its own units.
+pub fn guardrail_cost(book: &PriceBook, units: &GuardrailUnits) -> Result<NanoUsd, Unpriced> {
+    [
+        (ServiceUnit::GuardrailContent, units.content),
+        (ServiceUnit::GuardrailContentImage, units.content_image),
+        (ServiceUnit::GuardrailTopic, units.topic),
+        (ServiceUnit::GuardrailWord, units.word),
+        (ServiceUnit::GuardrailSensitiveInformation, units.sensitive_information),
+        (ServiceUnit::GuardrailSensitiveInformationRegex, units.sensitive_information_free),
+        (ServiceUnit::GuardrailGrounding, units.contextual_grounding),
+        (ServiceUnit::GuardrailAutomatedReasoning, units.automated_reasoning),
+        (ServiceUnit::CheckContent, units.check_content),
+        (ServiceUnit::CheckPromptAttack, units.check_prompt_attack),
+        (ServiceUnit::CheckSensitiveInformation, units.check_sensitive_information),
+    ]
+    .into_iter()
+    .map(|(unit, quantity)| service_cost(book, unit, quantity))
+    .sum()
 }
 
 /// What an endpoint does in an hour when it is busy, as its owner measured it.
@@ -187,14 +168,20 @@ mod tests {
     #[test]
     fn a_guardrail_is_charged_policy_by_policy() {
         let book = PriceBook::shipped().unwrap();
-        let told = r#"{"contentPolicyUnits": 3, "topicPolicyUnits": 2, "wordPolicyUnits": 9,
-            "sensitiveInformationPolicyUnits": 1, "sensitiveInformationPolicyFreeUnits": 4,
-            "contextualGroundingPolicyUnits": 5, "aPolicyOfTomorrowUnits": 7}"#;
-        let units: GuardrailUnits = serde_json::from_str(told).unwrap();
-        assert_eq!(units.total(), 24);
-        // 3 x 0.00015 + 2 x 0.00015 + 9 x 0 + 1 x 0.0001 + 4 x 0 + 5 x 0.0001
-        assert_eq!(units.cost(&book).unwrap().to_usd_string(), "0.00135");
-        assert_eq!(GuardrailUnits::default().cost(&book), Ok(NanoUsd(0)));
+        let units = GuardrailUnits {
+            content: 3,
+            topic: 2,
+            word: 9,
+            sensitive_information: 1,
+            sensitive_information_free: 4,
+            contextual_grounding: 5,
+            check_prompt_attack: 1,
+            ..GuardrailUnits::default()
+        };
+        assert_eq!(units.total(), 25);
+        // 3 x 0.00015 + 2 x 0.00015 + 9 x 0 + 1 x 0.0001 + 4 x 0 + 5 x 0.0001 + 1 x 0.00008
+        assert_eq!(guardrail_cost(&book, &units).unwrap().to_usd_string(), "0.00143");
+        assert_eq!(guardrail_cost(&book, &GuardrailUnits::default()), Ok(NanoUsd(0)));
     }
 
     #[test]
@@ -205,8 +192,8 @@ mod tests {
             assert_eq!(service_cost(&book, unit, 1), Err(Unpriced::Service));
             assert_eq!(service_cost(&book, unit, 0), Ok(NanoUsd(0)));
         }
-        let units = GuardrailUnits { topic_policy_units: 1, ..GuardrailUnits::default() };
-        assert_eq!(units.cost(&book), Err(Unpriced::Service));
+        let units = GuardrailUnits { topic: 1, ..GuardrailUnits::default() };
+        assert_eq!(guardrail_cost(&book, &units), Err(Unpriced::Service));
     }
 
     #[test]

@@ -219,7 +219,7 @@ pub const ALL: &[Metric] = &[
     Metric {
         name: UNPRICED,
         kind: MetricKind::Counter,
-        labels: &[OPERATION],
+        labels: &[OPERATION, REASON],
         help: "Requests to a model, scope or tier without a price; their cost is in no total.",
     },
     Metric {
@@ -570,8 +570,9 @@ pub fn cost(caller: Caller<'_>, model: &str, nano_usd: u64) {
     counter!(COST, TEAM => team, APP => app, MODEL => labels::model(model)).increment(nano_usd);
 }
 
-pub fn unpriced(operation: Operation) {
-    counter!(UNPRICED, OPERATION => operation.name()).increment(1);
+/// `reason` is the part without a price: `model`, `scope`, `tier`, `meter`, `image` or `service`.
+pub fn unpriced(operation: Operation, reason: &'static str) {
+    counter!(UNPRICED, OPERATION => operation.name(), REASON => reason).increment(1);
 }
 
 /// The day of the price book that was loaded, in Unix seconds, and whether it is stale by now.
@@ -806,7 +807,7 @@ mod tests {
         decision_log_lines("written", 1);
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
-        unpriced(Operation::InvokeModel);
+        unpriced(Operation::InvokeModel, "model");
         price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);

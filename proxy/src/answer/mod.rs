@@ -14,7 +14,7 @@ use hardpan_filters::masking::{AnswerRedaction, Masker, Tally};
 use hardpan_filters::vault::Vault;
 use hardpan_inference::finding::RedactPlace;
 use hardpan_inference::request::Dialect;
-use hardpan_inference::usage::TokenUsage;
+use hardpan_inference::usage::{GuardrailUnits, SpeechTokens, TokenUsage};
 use hardpan_policies::{Decision, ResponseFacts};
 use hardpan_telemetry::audit::AuditApproval;
 
@@ -174,6 +174,11 @@ pub struct Completion {
     pub stop_reason: Option<String>,
     pub service_tier: Option<String>,
     pub guardrail_intervened: bool,
+    /// What guardrails counted, where the answer says so.
+    pub guardrail_units: Option<GuardrailUnits>,
+    /// How many of the tokens were speech, where the service tells.
+    pub speech: Option<SpeechTokens>,
+    pub pictures_made: u64,
     /// Calls the caller was given.
     pub tools_called: Vec<String>,
     pub tools_denied: Vec<String>,

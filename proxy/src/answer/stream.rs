@@ -50,6 +50,8 @@ pub struct StreamGovernor<'c, 'a> {
     ending: Option<PieceId>,
     words: Words,
     hour_writes: Tokens,
+    /// The answer's head named the service tier, which counts before what a model's own events say.
+    tier_is_told: bool,
     completion: Completion,
 }
 
@@ -140,6 +142,12 @@ struct OpenCall {
 }
 
 impl<'c, 'a> StreamGovernor<'c, 'a> {
+    /// The service tier the answer's head names.
+    pub fn served_in(&mut self, tier: Option<String>) {
+        self.tier_is_told = tier.is_some();
+        self.completion.service_tier = tier;
+    }
+
     pub fn new(context: &'c AnswerContext<'a>, content_type: &str) -> Self {
         Self {
             context,
@@ -159,6 +167,7 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             ending: None,
             words: Words::default(),
             hour_writes: Tokens(0),
+            tier_is_told: false,
             completion: Completion { streamed: true, ..Completion::default() },
         }
     }
@@ -444,7 +453,11 @@ impl<'c, 'a> StreamGovernor<'c, 'a> {
             self.completion.usage = Some(usage.after(known).with_hour_writes(self.hour_writes));
         }
         self.completion.guardrail_intervened |= event.guardrail_intervened;
-        if event.service_tier.is_some() {
+        if let Some(units) = event.guardrail_units {
+            let known = self.completion.guardrail_units.unwrap_or_default();
+            self.completion.guardrail_units = Some(known.and(units));
+        }
+        if event.service_tier.is_some() && !self.tier_is_told {
             self.completion.service_tier.clone_from(&event.service_tier);
         }
         self.saw_last |= event.is_last;

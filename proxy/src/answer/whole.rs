@@ -90,6 +90,8 @@ pub fn process(
         stop_reason: answer.stop_reason.clone(),
         service_tier: answer.service_tier.clone(),
         guardrail_intervened: answer.guardrail_intervened,
+        guardrail_units: answer.guardrail_units,
+        pictures_made: answer.pictures_made,
         content_bytes: body.len() as u64,
         complete: true,
         ..Completion::default()

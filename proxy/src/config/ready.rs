@@ -11,6 +11,7 @@ mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::Service;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Settings, Verification};
+use hardpan_pricing::{EndpointRate, NanoUsd, Throughput};
 use hardpan_quotas::{Keeping, Limit};
 use hardpan_telemetry::audit::Rotation;
 use zeroize::Zeroizing;
@@ -139,6 +141,8 @@ pub struct EndpointConfig {
     pub name: String,
     pub dialect: Option<Dialect>,
     pub opaque_body: OpaqueBody,
+    /// What a request's share of an hour is worth. `None`: its requests have no price.
+    pub rate: Option<EndpointRate>,
 }
 
 /// Whether a name matches a pattern with an optional `*` at its end.
@@ -421,9 +425,43 @@ impl Builder<'_> {
                 let fix = "write the name of a dialect, such as openai.chat or tgi";
                 self.problem(format!("endpoints[{index}].dialect"), "no such dialect", fix);
             }
-            endpoints.push(EndpointConfig { name: entry.name.0, dialect, opaque_body: entry.opaque_body });
+            let rate = self.endpoint_rate(index, &entry);
+            let opaque_body = entry.opaque_body;
+            endpoints.push(EndpointConfig { name: entry.name.0, dialect, opaque_body, rate });
         }
         endpoints
+    }
+
+    fn endpoint_rate(&mut self, index: usize, entry: &written::EndpointEntry) -> Option<EndpointRate> {
+        let place = |member: &str| format!("endpoints[{index}].{member}");
+        let count = |count: Option<u64>| count.and_then(NonZeroU64::new);
+        let throughput = match (entry.tokens_per_hour, entry.requests_per_hour) {
+            (tokens @ Some(_), None) => count(tokens).map(Throughput::TokensPerHour),
+            (None, requests @ Some(_)) => count(requests).map(Throughput::RequestsPerHour),
+            _ => None,
+        };
+        let Some(usd) = &entry.usd_per_instance_hour else {
+            if entry.tokens_per_hour.or(entry.requests_per_hour).or(entry.instances.map(u64::from)).is_some()
+            {
+                let fix = "add usd_per_instance_hour, or leave out what belongs to it";
+                self.problem(place("usd_per_instance_hour"), "throughput without a price", fix);
+            }
+            return None;
+        };
+        let Ok(per_instance_hour) = usd.0.parse::<NanoUsd>() else {
+            let fix = "write US dollars as text, such as \"1.408\"";
+            self.problem(place("usd_per_instance_hour"), "not an amount", fix);
+            return None;
+        };
+        let Some(instances) = NonZeroU32::new(entry.instances.unwrap_or(1)) else {
+            self.problem(place("instances"), "no instance", "write how many there are");
+            return None;
+        };
+        if throughput.is_none() {
+            let fix = "write tokens_per_hour or requests_per_hour, one of them and above 0";
+            self.problem(place("tokens_per_hour"), "a price without a throughput", fix);
+        }
+        Some(EndpointRate { per_instance_hour, instances, throughput: throughput? })
     }
 
     fn regions(&mut self, aws: &written::Aws) -> Option<BTreeSet<String>> {

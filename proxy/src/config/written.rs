@@ -340,6 +340,12 @@ pub struct EndpointEntry {
     /// Bodies that are not text.
     #[serde(default)]
     pub opaque_body: OpaqueBody,
+    /// What an instance costs in an hour, in US dollars.
+    pub usd_per_instance_hour: Option<Text>,
+    pub instances: Option<u32>,
+    /// What the endpoint does in an hour when it is busy: one of the two.
+    pub tokens_per_hour: Option<u64>,
+    pub requests_per_hour: Option<u64>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use super::beside::{guardrail_units, pictures_made};
 use super::cut;
 use super::event_change::message_item;
 use super::opaque::is_filled;
@@ -14,7 +15,7 @@ use crate::edit::Edit;
 use crate::finding::Channel;
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId, escape, quote};
 use crate::request::Dialect;
-use crate::usage::TokenUsage;
+use crate::usage::{GuardrailUnits, TokenUsage};
 
 pub(super) use super::usage::{hour_writes, service_tier, usage};
 
@@ -58,6 +59,10 @@ pub struct Answer<'a> {
     pub usage: Option<TokenUsage>,
     /// What Bedrock Guardrails did, where the body says so.
     pub guardrail_intervened: bool,
+    /// The units guardrails counted, where the body says so.
+    pub guardrail_units: Option<GuardrailUnits>,
+    /// Pictures the model made.
+    pub pictures_made: u64,
     /// The service tier that was really used.
     pub service_tier: Option<String>,
     stop_reason_value: Option<ValueId>,
@@ -81,6 +86,8 @@ impl<'a> Answer<'a> {
             unreadable_calls: unreadable,
             usage: usage(&document, root),
             service_tier: service_tier(&document, root),
+            guardrail_units: guardrail_units(&document, root),
+            pictures_made: pictures_made(dialect, &document, root),
             guardrail_intervened: intervened || stop_reason.as_deref() == Some("guardrail_intervened"),
             stop_reason,
             stop_reason_value,

@@ -7,11 +7,12 @@
 use std::ops::RangeInclusive;
 
 use super::answer::{hour_writes, service_tier, usage};
+use super::beside::guardrail_units;
 use super::returned::{RETURN_CONTROL, Returned, returned};
 use super::shape::list;
 use crate::json::{Document, JsonError, JsonLimits, Kind, ValueId};
 use crate::request::Dialect;
-use crate::usage::{TokenUsage, Tokens};
+use crate::usage::{GuardrailUnits, TokenUsage, Tokens};
 
 /// Deltas of one lane concatenate to one text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +84,8 @@ pub struct Event<'a> {
     /// Cache writes kept for an hour, which only the first event of some streams tells apart.
     pub hour_writes: Option<Tokens>,
     pub guardrail_intervened: bool,
+    /// Units guardrails counted for what this event ends; those of several events add up.
+    pub guardrail_units: Option<GuardrailUnits>,
     pub service_tier: Option<String>,
     /// The stream's last event: what came is whole.
     pub is_last: bool,
@@ -104,6 +107,7 @@ impl<'a> Event<'a> {
             usage: None,
             hour_writes: None,
             guardrail_intervened: false,
+            guardrail_units: None,
             service_tier: None,
             is_last: false,
             document,
@@ -193,6 +197,7 @@ impl<'a> Event<'a> {
             "metadata" => {
                 self.usage = usage(document, holder);
                 self.service_tier = service_tier(document, holder);
+                self.guardrail_units = guardrail_units(document, holder);
                 self.is_last = true;
             }
             _ => {}
@@ -239,6 +244,7 @@ impl<'a> Event<'a> {
             "message_start" => {
                 let message = document.get(root, "message");
                 self.usage = message.and_then(|message| usage(document, message));
+                self.service_tier = message.and_then(|message| service_tier(document, message));
                 let usage = document.path(root, &["message", "usage"]);
                 self.hour_writes = usage.and_then(|usage| hour_writes(document, usage));
             }
@@ -407,6 +413,9 @@ impl<'a> Event<'a> {
         }
         let action = self.document.string_at(root, &["amazon-bedrock-guardrailAction"]);
         self.guardrail_intervened |= action.is_some_and(|action| action == "INTERVENED");
+        if self.document.get(root, "amazon-bedrock-trace").is_some() {
+            self.guardrail_units = guardrail_units(&self.document, root);
+        }
     }
 
     fn stop(&mut self, reason: Option<ValueId>) {

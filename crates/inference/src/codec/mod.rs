@@ -5,6 +5,7 @@
 mod agent;
 mod answer;
 mod anthropic;
+mod beside;
 mod cohere;
 mod converse;
 mod cut;

@@ -103,13 +103,15 @@ pub(super) fn hour_writes(document: &Document<'_>, usage: ValueId) -> Option<Tok
         .elements(details)
         .filter(|detail| document.string_at(*detail, &["ttl"]).is_some_and(|ttl| ttl == "1h"))
         .filter_map(|detail| document.u64(document.get(detail, "inputTokens")?));
-    Some(Tokens(hours.sum()))
+    Some(hours.fold(Tokens(0), |sum, tokens| sum + Tokens(tokens)))
 }
 
 /// The service tier that was really used.
 pub(super) fn service_tier(document: &Document<'_>, holder: ValueId) -> Option<String> {
     let tier = document.string_at(holder, &["serviceTier", "type"]);
-    tier.or_else(|| document.string_at(holder, &["service_tier"])).map(std::borrow::Cow::into_owned)
+    let tier = tier.or_else(|| document.string_at(holder, &["service_tier"]));
+    // Anthropic tells it beside the counts.
+    tier.or_else(|| document.string_at(holder, &["usage", "service_tier"])).map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct AuditRecord {
     pub content_elsewhere: bool,
     pub model_requested: Option<String>,
     pub model_served: Option<String>,
+    /// The id without ARN and geographic prefix.
+    pub model_base: Option<String>,
     pub region: Option<String>,
     pub attempts: u32,
     /// `None` when no decision was reached.
@@ -49,7 +51,8 @@ pub struct AuditRecord {
     /// Where policy was asked about the answer.
     pub answer_injection_score: Option<f32>,
     pub guardrail_action: Option<&'static str>,
-    pub guardrail_units: u64,
+    /// `None` where no guardrail said what it counted.
+    pub guardrail_units: Option<u64>,
     pub agent_tools_called: Vec<String>,
     pub tools_denied: Vec<String>,
     /// What people were asked about, and what they said.
@@ -61,10 +64,19 @@ pub struct AuditRecord {
     pub cache_read_tokens: Tokens,
     pub cache_write_tokens: AuditCacheWrites,
     pub usage_source: UsageSource,
+    /// The tier the answer says was used.
+    pub service_tier: Option<String>,
     /// Decimal dollars as text, exact. `None` when there is no price: not the same as free.
     pub estimated_cost_usd: Option<String>,
     pub cost_breakdown: Option<AuditCost>,
+    /// `reported`, `estimated`, `valued` or `endpoint_share`: whether what was used was counted by the service or
+    /// estimated, was paid for ahead, or is a share of an endpoint's hour.
+    pub cost_basis: Option<&'static str>,
+    /// Where the price holds: `in_region`, `region:NAME`, `geo:PREFIX` or `global`.
+    pub price_scope: Option<String>,
     pub price_as_of: Option<String>,
+    /// The part without a price, which leaves the cost unknown.
+    pub unpriced: Option<&'static str>,
     pub latency_ms: u64,
     pub time_to_first_token_ms: Option<u64>,
     /// Microseconds by stage.
@@ -138,6 +150,9 @@ pub struct AuditCost {
     pub output: String,
     pub cache_read: String,
     pub cache_write: String,
+    pub guardrail: String,
+    /// Speech, pictures and queries.
+    pub other: String,
 }
 
 /// The same user under the same salt gives the same 32 hex digits; without the salt they tell nothing, not
@@ -170,10 +185,10 @@ mod tests {
         assert_eq!(
             keys(&written).join(" "),
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
-             inspected content_elsewhere model_requested model_served region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
+             inspected content_elsewhere model_requested model_served model_base region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied approvals retrieved_documents cache input_tokens \
-             output_tokens cache_read_tokens cache_write_tokens usage_source estimated_cost_usd \
-             cost_breakdown price_as_of latency_ms time_to_first_token_ms overhead_us stop_reason status \
+             output_tokens cache_read_tokens cache_write_tokens usage_source service_tier estimated_cost_usd \
+             cost_breakdown cost_basis price_scope price_as_of unpriced latency_ms time_to_first_token_ms overhead_us stop_reason status \
              error user_feedback"
         );
         for (member, expected) in [
@@ -181,7 +196,7 @@ mod tests {
             ("decision", "id action rules reasons warnings bundle_revision shadow"),
             ("cache", "result similarity"),
             ("cache_write_tokens", "5m 1h"),
-            ("cost_breakdown", "input output cache_read cache_write"),
+            ("cost_breakdown", "input output cache_read cache_write guardrail other"),
         ] {
             assert_eq!(keys(&written[member]).join(" "), expected, "{member}");
         }
