@@ -25,7 +25,7 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 52] = [
+pub const COLUMNS: [(&str, &str); 53] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
     ("trace_id", "TEXT"),
