@@ -22,8 +22,8 @@ use hardpan_inference::request::{Dialect, GuardrailRef, Signals};
 use hardpan_inference::usage::BesideText;
 use hardpan_policies::{
     Action, ApiFacts, ApprovalRule, CacheRule, Common, Conflict, Decision, EndpointFacts, KbFacts,
-    LogContext, Obligations, Question, QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route, Subject,
-    ToolFacts, ToolResultFacts, Verdict,
+    LogContent, LogContext, Obligations, Question, QuotaUnit, QuotaWindow, Redact, ResponseFacts, Route,
+    Subject, ToolFacts, ToolResultFacts, Verdict,
 };
 use hardpan_quotas::{ExtraLimit, Unit, Window, bound};
 use hardpan_telemetry::metrics;
@@ -118,6 +118,11 @@ impl Clearance {
     /// The model that is to answer in place of the one asked for.
     pub fn route(&self) -> Option<&Route> {
         self.obligations.route.as_ref()
+    }
+
+    /// Whether policy wants content on record, masked at least.
+    pub fn logs_content(&self) -> bool {
+        matches!(self.obligations.log_content, Some(LogContent::Redacted | LogContent::Full))
     }
 
     pub fn without_route(mut self) -> Self {

@@ -59,6 +59,8 @@ pub async fn exchange(
     let payload = Payload::of(Bytes::new(), target.operation.body(), config.limits.json);
     let request = exchange::parse(snapshot, target, &model, &payload)?;
     draft.request(&model, &request.facts);
+    // Before a user that the app names is taken for the caller.
+    snapshot.feedback.iter().for_each(|desk| desk.remember(&draft.request_id, &principal));
     let metadata = exchange::label(&mut principal, claim, downstream, &request, draft);
     let headers = forward::passing(target.operation.service(), downstream.headers());
     let conversation = uuid::Uuid::new_v4().to_string();
@@ -84,6 +86,9 @@ pub async fn exchange(
     };
     let inspection = Default::default();
     let clearance = asker.clear(&request, &inspection, draft)?;
+    if clearance.logs_content() {
+        snapshot.feedback.iter().for_each(|desk| desk.keep_comments(&draft.request_id));
+    }
     if let Some(obligation) = clearance.beyond_streams_both_ways() {
         return Err(Refusal::Unenforceable { obligation });
     }

@@ -54,6 +54,7 @@ pub async fn exchange(
     let payload = read_body(snapshot, &target, downstream, draft).await?;
     let mut principal = verify(snapshot, &claim, SignedBody::Hash(&payload.sha256), downstream, draft)?;
     draft.stage("identity");
+    snapshot.feedback.iter().for_each(|desk| desk.remember(&draft.request_id, &principal));
 
     let region = claim.region();
     let mut model = models::resolve(snapshot, models::named_by(&target), region).await?;
@@ -88,6 +89,9 @@ pub async fn exchange(
         routed_from: None,
     };
     let clearance = asker.clear(&request, &inspection, draft)?;
+    if clearance.logs_content() {
+        snapshot.feedback.iter().for_each(|desk| desk.keep_comments(&draft.request_id));
+    }
     draft.stage("policy");
     let pass = approvals::admit(
         &asker,

@@ -13,6 +13,7 @@ pub mod credentials_endpoint;
 pub mod downstream;
 pub mod duplex;
 pub mod exchange;
+pub mod feedback;
 pub mod fetch;
 pub mod forward;
 pub mod identity;

@@ -81,6 +81,8 @@ pub struct Draft {
     /// The service tier the answer names.
     pub service_tier: Option<String>,
     pub cost: Option<CallCost>,
+    /// A record of another kind was written for this request.
+    pub is_recorded: bool,
     pub model_served: Option<String>,
     pub aws_request_id: Option<String>,
     pub first_byte: Option<Duration>,
@@ -136,6 +138,7 @@ impl Draft {
             usage_source: UsageSource::None,
             service_tier: None,
             cost: None,
+            is_recorded: false,
             model_served: None,
             aws_request_id: None,
             first_byte: None,
@@ -337,6 +340,9 @@ impl Draft {
                 });
             }
             self.hand_over(otlp, elapsed, overhead);
+        }
+        if self.is_recorded {
+            return;
         }
         // A full queue is counted by the log itself; the request has been answered by now.
         let _ = snapshot.records.submit(self.into_record(snapshot, elapsed));

@@ -143,6 +143,12 @@ pub enum Refusal {
     StreamIncomplete,
     #[error("a tool call in the stream is longer than {bytes_max} bytes")]
     HeldTooMuch { bytes_max: usize },
+    #[error("the feedback was refused: {0}")]
+    FeedbackMalformed(&'static str),
+    #[error("no request of the caller has the id, or it was too long ago")]
+    FeedbackUnknown,
+    #[error("feedback on the request was given too often")]
+    FeedbackRepeated,
     #[error("records cannot be written")]
     RecordsUnavailable,
     #[error("an internal error")]
@@ -348,6 +354,16 @@ impl Refusal {
             Refusal::HeldTooMuch { .. } => {
                 says(E::Validation, "A tool call was too long to be checked and the stream was cut off.")
             }
+            Refusal::FeedbackMalformed(what) => {
+                says(E::Validation, format!("The feedback was refused: {what}."))
+            }
+            Refusal::FeedbackUnknown => says(
+                E::ResourceNotFound,
+                "No request of yours has this id, or it is too long ago for feedback.",
+            ),
+            Refusal::FeedbackRepeated => {
+                says(E::Conflict, "Feedback on this request was given as often as it may be.")
+            }
             Refusal::RecordsUnavailable => {
                 later(E::ServiceUnavailable, "Hardpan cannot write its records and refuses requests.", 5000)
             }
@@ -407,6 +423,9 @@ impl Refusal {
             Refusal::Frame(_) => "stream_damaged",
             Refusal::StreamIncomplete => "stream_incomplete",
             Refusal::HeldTooMuch { .. } => "held_stream_too_long",
+            Refusal::FeedbackMalformed(_) => "invalid_feedback",
+            Refusal::FeedbackUnknown => "feedback_unknown",
+            Refusal::FeedbackRepeated => "feedback_repeated",
             Refusal::RecordsUnavailable => "records_unavailable",
             Refusal::Panicked => "internal_error",
         }
@@ -443,7 +462,10 @@ impl Refusal {
             | Refusal::UnsignedEvents
             | Refusal::EventSignature(_)
             | Refusal::UnknownEvent
-            | Refusal::UnpricedModel => Blame::Client,
+            | Refusal::UnpricedModel
+            | Refusal::FeedbackMalformed(_)
+            | Refusal::FeedbackUnknown
+            | Refusal::FeedbackRepeated => Blame::Client,
             Refusal::Upstream(_)
             | Refusal::ModelLookup
             | Refusal::AnswerTooLarge { .. }

@@ -602,6 +602,7 @@ fn entry(
 pub fn add_own_headers(headers: &mut HeaderMap, draft: &Draft) {
     let decision = draft.decision_id.as_ref().unwrap_or(&draft.request_id);
     headers.extend(header("x-hardpan-decision-id", decision));
+    headers.extend(header("x-hardpan-request-id", &draft.request_id));
     for (name, value) in &draft.headers {
         if let Ok(name) = HeaderName::try_from(name) {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));

@@ -26,10 +26,11 @@ use pingora_timeout::fast_timeout::fast_timeout;
 
 use crate::downstream::{Downstream, header};
 use crate::exchange::exchange;
+use crate::feedback;
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::add_own_headers;
-use crate::snapshot::Parts;
+use crate::snapshot::{Parts, Snapshot};
 use crate::trace;
 
 /// How long an idle connection waits for its next request.
@@ -131,7 +132,7 @@ impl Service {
         // Every question of this request is put to the policies of now.
         let snapshot = self.snapshot.now();
         draft.trace = trace::begin(&snapshot, downstream.headers());
-        let run = AssertUnwindSafe(exchange(&snapshot, &mut downstream, &mut draft)).catch_unwind();
+        let run = AssertUnwindSafe(serve(&snapshot, &mut downstream, &mut draft)).catch_unwind();
         let outcome = run.await.unwrap_or(Err(Refusal::Panicked));
         let refused = match &outcome {
             Ok(()) => false,
@@ -159,6 +160,18 @@ impl Service {
         draft.emit(&self.snapshot.now());
         metrics::request_left();
     }
+}
+
+/// A call to a model as a rule; Hardpan's own operation has a path no service has.
+async fn serve(
+    snapshot: &Snapshot,
+    downstream: &mut Downstream<'_>,
+    draft: &mut Draft,
+) -> Result<(), Refusal> {
+    if feedback::is_asked(snapshot, downstream) {
+        return feedback::exchange(snapshot, downstream, draft).await;
+    }
+    exchange(snapshot, downstream, draft).await
 }
 
 /// Tells the caller, unless an answer has begun or nobody is there. True when it was told.

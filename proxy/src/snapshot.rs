@@ -21,6 +21,7 @@ use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
 use crate::approvals::{Approvals, StoreError};
 use crate::config::{Config, DecisionLogConfig, OnFull, OtlpConfig, RecordsConfig};
+use crate::feedback::FeedbackDesk;
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub cache: Option<ExactCache>,
     pub prices: PriceBook,
     pub schemas: SchemaCache,
+    /// None: feedback is not taken, by configuration.
+    pub feedback: Option<FeedbackDesk>,
     pub records: AuditLog,
     /// Where decisions are written with what they were about.
     pub decisions: Option<LineLog>,
@@ -188,6 +191,7 @@ impl Parts {
             cache,
             prices,
             schemas: SchemaCache::default(),
+            feedback: config.feedback.map(FeedbackDesk::new),
             records,
             decisions,
             approvals,

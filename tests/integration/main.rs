@@ -20,6 +20,7 @@ mod coverage;
 mod drain;
 mod duplex;
 mod errors;
+mod feedback;
 mod guards;
 mod identity;
 mod leak;

@@ -247,7 +247,10 @@ pub fn reconcile(
     let mut outcome = Reconciliation::default();
     lines(records, &mut |line, text| {
         let record: Record = serde_json::from_str(text).map_err(|_| ReconcileError::Record { line })?;
-        outcome.record(&record);
+        // The log holds records of other kinds too.
+        if record.kind.is_none() {
+            outcome.record(&record);
+        }
         Ok(())
     })?;
     let names = Names::new(book.models());
@@ -313,6 +316,8 @@ fn lines(
 /// The members of an audit record that are compared.
 #[derive(Deserialize)]
 struct Record {
+    #[serde(default)]
+    kind: Option<String>,
     #[serde(default)]
     model_served: Option<String>,
     #[serde(default)]
@@ -622,6 +627,7 @@ mod tests {
 {"model_served":"endpoint/one","input_tokens":7,"output_tokens":1,"cache_write_tokens":{"5m":0,"1h":0},"usage_source":"reported","cost_breakdown":null}
 {"model_served":null,"input_tokens":0,"output_tokens":0,"cache_write_tokens":{"5m":0,"1h":0},"usage_source":"none","cost_breakdown":null}
 {"model_base":"amazon.nova-lite-v1:0","input_tokens":0,"output_tokens":0,"service_tier":"default","guardrail_units":8,"cost_basis":"reported","cost_breakdown":{"input":"0","output":"0","cache_read":"0","cache_write":"0","guardrail":"0.0012","other":"0"}}
+{"request_id":"x","kind":"feedback","score":1,"input_tokens":5}
 {"model_served":"endpoint/two","input_tokens":7,"output_tokens":1,"cost_basis":"endpoint_share","cost_breakdown":null}
 {"model_base":"amazon.nova-lite-v1:0","input_tokens":7,"output_tokens":1,"service_tier":"reserved","cost_basis":"valued","cost_breakdown":{"input":"1","output":"1","cache_read":"0","cache_write":"0","guardrail":"0","other":"0"}}
 "#;

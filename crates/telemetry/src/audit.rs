@@ -24,7 +24,7 @@ pub use log::{AuditError, AuditLog, AuditSettings, AuditSink, Full, LineForm, On
 pub use output::Rotation;
 pub use record::{
     AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
-    user_id_hash,
+    FeedbackKind, FeedbackRecord, user_id_hash,
 };
 pub use salt::UserSalt;
 pub use ship::{Destination, ShipSettings};

@@ -38,6 +38,7 @@ const CACHE_BYTES: &str = "hardpan_cache_bytes";
 const TOKENS: &str = "hardpan_tokens_total";
 const COST: &str = "hardpan_cost_nano_usd_total";
 const UNPRICED: &str = "hardpan_unpriced_requests_total";
+const FEEDBACK: &str = "hardpan_feedback_total";
 const PRICE_BOOK_AS_OF: &str = "hardpan_price_book_as_of_timestamp_seconds";
 const PRICE_BOOK_STALE: &str = "hardpan_price_book_stale";
 const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
@@ -221,6 +222,12 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[OPERATION, REASON],
         help: "Requests to a model, scope or tier without a price; their cost is in no total.",
+    },
+    Metric {
+        name: FEEDBACK,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Feedback on requests that was taken: positive, neutral or negative.",
     },
     Metric {
         name: PRICE_BOOK_AS_OF,
@@ -575,6 +582,18 @@ pub fn unpriced(operation: Operation, reason: &'static str) {
     counter!(UNPRICED, OPERATION => operation.name(), REASON => reason).increment(1);
 }
 
+/// Feedback that was taken, by the sign of its score.
+pub fn feedback(score: f64) {
+    let result = if score > 0.0 {
+        "positive"
+    } else if score < 0.0 {
+        "negative"
+    } else {
+        "neutral"
+    };
+    counter!(FEEDBACK, RESULT => result).increment(1);
+}
+
 /// The day of the price book that was loaded, in Unix seconds, and whether it is stale by now.
 pub fn price_book(unix_seconds: i64, is_stale: bool) {
     gauge!(PRICE_BOOK_AS_OF).set(approximately(u64::try_from(unix_seconds).unwrap_or(0)));
@@ -808,6 +827,7 @@ mod tests {
         tokens(caller, "m.n", &usage);
         cost(caller, "m.n", 1_500);
         unpriced(Operation::InvokeModel, "model");
+        feedback(0.5);
         price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
         quota_overshoots(2);

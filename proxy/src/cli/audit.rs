@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use hardpan_telemetry::audit::query::{self, COLUMNS, Records};
+use hardpan_telemetry::audit::query::{self, COLUMNS, FEEDBACK_COLUMNS, Records};
 use hardpan_telemetry::audit::{CheckpointKey, Finding, LogReport, PublicKey, verify};
 
 use super::{Outcome, say};
@@ -30,7 +30,7 @@ enum Command {
     Verify(Verify),
     /// Ask records a question: SQL over the table `records`, or --by, --sum and --since.
     Query(Query),
-    /// List the columns of the table `records`.
+    /// List the columns of the tables `records` and `feedback`.
     Columns,
     /// Make a key that signs checkpoints, and print its public key.
     Keygen {
@@ -87,6 +87,7 @@ impl Audit {
             Command::Query(query) => query.run().map(|()| true),
             Command::Columns => {
                 COLUMNS.iter().for_each(|(name, kind)| say(&format!("{name}  {kind}")));
+                FEEDBACK_COLUMNS.iter().for_each(|(name, kind)| say(&format!("feedback.{name}  {kind}")));
                 Ok(true)
             }
             Command::Keygen { out } => keygen(&out).map(|()| true),

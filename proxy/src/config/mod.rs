@@ -8,8 +8,8 @@ mod written;
 pub use problem::{ConfigError, Problem};
 pub use ready::{
     App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CredentialsClient,
-    CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, GuardSwitches, HttpVersion,
-    IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, OtlpConfig, PolicyConfig,
-    QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig, TlsFiles, Unapproved, UnknownModel,
-    Unresolved, matches,
+    CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, FeedbackConfig, GuardSwitches,
+    HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, OtlpConfig,
+    PolicyConfig, QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig, TlsFiles, Unapproved,
+    UnknownModel, Unresolved, matches,
 };

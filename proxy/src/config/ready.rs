@@ -63,6 +63,7 @@ pub struct Config {
     pub cache: Option<CacheConfig>,
     pub price_book: Option<PathBuf>,
     pub unknown_model: UnknownModel,
+    pub feedback: Option<FeedbackConfig>,
     pub records: RecordsConfig,
     /// None: nobody can approve, so what needs it is refused.
     pub approvals: Option<ApprovalsConfig>,
@@ -176,6 +177,13 @@ pub struct QuotaConfig {
     pub limits: Vec<Limit>,
 }
 
+/// On which requests feedback may be given.
+#[derive(Debug, Clone, Copy)]
+pub struct FeedbackConfig {
+    pub window: Duration,
+    pub requests_max: usize,
+}
+
 pub struct CacheConfig {
     pub bytes_max: u64,
     pub entry_bytes_max: usize,
@@ -210,6 +218,12 @@ impl Config {
         }
     }
 }
+
+const FEEDBACK_WINDOW_S: u64 = 86_400;
+const FEEDBACK_WINDOW_S_MAX: u64 = 604_800;
+/// At about 120 bytes each.
+const FEEDBACK_REQUESTS_MAX: usize = 50_000;
+const FEEDBACK_REQUESTS_MOST: usize = 1_000_000;
 
 /// Values are few enough to be tried out: only the key keeps a hash from being undone.
 const REDACTION_KEY_CHARACTERS_MIN: usize = 32;
@@ -276,6 +290,7 @@ impl Builder<'_> {
         });
         let book = written.prices.book.filter(|book| book.0 != "shipped");
         let price_book = book.map(|book| self.file("prices.book", &book));
+        let feedback = self.feedback(&written.feedback);
         let ca = written.aws.ca.as_ref().map(|ca| self.authority("aws.ca", ca));
         let approvals =
             written.approvals.and_then(|approvals| self.approvals(approvals, admin.flatten(), &keys));
@@ -316,10 +331,24 @@ impl Builder<'_> {
             cache,
             price_book,
             unknown_model: written.prices.unknown_model,
+            feedback,
             records,
             approvals,
             telemetry,
         })
+    }
+
+    fn feedback(&mut self, written: &written::Feedback) -> Option<FeedbackConfig> {
+        let window_s = written.window_s.unwrap_or(FEEDBACK_WINDOW_S);
+        let requests_max = written.requests_max.unwrap_or(FEEDBACK_REQUESTS_MAX);
+        if !(1..=FEEDBACK_WINDOW_S_MAX).contains(&window_s) {
+            self.problem("feedback.window_s", "out of range", "write 1 to 604800, which is a week");
+        }
+        if !(1..=FEEDBACK_REQUESTS_MOST).contains(&requests_max) {
+            self.problem("feedback.requests_max", "out of range", "write 1 to 1000000");
+        }
+        let window = Duration::from_secs(window_s);
+        (written.mode == written::Switch::On).then_some(FeedbackConfig { window, requests_max })
     }
 
     fn problem(&mut self, place: impl Into<String>, what: &str, fix: &str) {

@@ -42,6 +42,8 @@ pub struct Written {
     pub cache: Cache,
     #[serde(default)]
     pub prices: Prices,
+    #[serde(default)]
+    pub feedback: Feedback,
     pub records: Records,
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -635,6 +637,15 @@ pub struct Prices {
     /// `shipped`, or a price book file.
     pub book: Option<Text>,
     pub unknown_model: UnknownModel,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Feedback {
+    pub mode: Switch,
+    /// How long, and on how many requests, feedback may be given.
+    pub window_s: Option<u64>,
+    pub requests_max: Option<usize>,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]

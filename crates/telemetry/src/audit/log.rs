@@ -18,7 +18,7 @@ use super::checkpoint::{CheckpointSettings, Checkpoints, Occasion, Position};
 use super::emf;
 use super::files::checkpoints_path;
 use super::output::{OpenFault, Output, Rotation};
-use super::record::AuditRecord;
+use super::record::{AuditRecord, FeedbackRecord};
 use super::ship::{Progress, ShipSettings, Shipper};
 use crate::metrics;
 
@@ -189,8 +189,17 @@ impl AuditLog {
 
     /// Hands a record over without waiting.
     pub fn submit(&self, record: AuditRecord) -> Result<(), Full> {
+        self.enqueue(Message::Record(Box::new(record)))
+    }
+
+    /// The same for what was thought of an answer.
+    pub fn submit_feedback(&self, record: FeedbackRecord) -> Result<(), Full> {
+        self.enqueue(Message::Feedback(Box::new(record)))
+    }
+
+    fn enqueue(&self, message: Message) -> Result<(), Full> {
         self.state.queued.fetch_add(1, Ordering::SeqCst);
-        if self.queue.try_send(Message::Record(Box::new(record))).is_err() {
+        if self.queue.try_send(message).is_err() {
             self.state.queued.fetch_sub(1, Ordering::SeqCst);
             self.state.count_dropped(1);
             return Err(Full);
@@ -274,6 +283,7 @@ fn begin_checkpoints(
 
 enum Message {
     Record(Box<AuditRecord>),
+    Feedback(Box<FeedbackRecord>),
     Flush(SyncSender<bool>),
     Close,
 }
@@ -405,6 +415,10 @@ impl Writer {
                 self.state.queued.fetch_sub(1, Ordering::SeqCst);
                 self.encode(&record);
             }
+            Message::Feedback(record) => {
+                self.state.queued.fetch_sub(1, Ordering::SeqCst);
+                self.encode_feedback(&record);
+            }
             Message::Flush(done) => self.flushes.push(done),
             Message::Close => self.closed = true,
         }
@@ -420,6 +434,19 @@ impl Writer {
             metrics::bound_hit("audit_line_bytes_max");
             self.scratch = short_form(record);
         }
+        self.append();
+    }
+
+    /// Its parts are bounded, so that it always fits. No metrics are made of it.
+    fn encode_feedback(&mut self, record: &FeedbackRecord) {
+        self.scratch.clear();
+        if serde_json::to_writer(&mut self.scratch, record).is_err() {
+            self.scratch.clear();
+        }
+        self.append();
+    }
+
+    fn append(&mut self) {
         match append(&mut self.lines, &self.scratch, &self.head) {
             Some(head) => {
                 self.head = head;

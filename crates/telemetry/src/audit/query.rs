@@ -81,6 +81,22 @@ pub const COLUMNS: [(&str, &str); 53] = [
     ("error", "TEXT"),
 ];
 
+/// The columns of the table `feedback`, which `request_id` joins to the records.
+pub const FEEDBACK_COLUMNS: [(&str, &str); 12] = [
+    ("request_id", "TEXT"),
+    ("feedback_id", "TEXT"),
+    ("time", "TEXT"),
+    ("unix_ms", "INTEGER"),
+    ("app", "TEXT"),
+    ("team", "TEXT"),
+    ("user_id_hash", "TEXT"),
+    ("score", "REAL"),
+    ("label", "TEXT"),
+    ("comment_bytes", "INTEGER"),
+    ("comment_findings", "TEXT"),
+    ("comment", "TEXT"),
+];
+
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     #[error("{}: {source}", .path.display())]
@@ -122,8 +138,10 @@ impl Records {
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -131072; \
              PRAGMA temp_store = MEMORY;",
         )?;
-        let columns: Vec<String> = COLUMNS.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
-        connection.execute_batch(&format!("CREATE TABLE records ({})", columns.join(", ")))?;
+        for (table, columns) in [("records", &COLUMNS[..]), ("feedback", &FEEDBACK_COLUMNS)] {
+            let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
+            connection.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
+        }
         let (mut count, mut torn) = (0, 0);
         let at_fault = PathBuf::new();
         let files = files_of(paths).map_err(|source| QueryError::Read {
@@ -235,6 +253,8 @@ fn load_file(
     let mut reader = BufReader::with_capacity(FILE_BUFFER_BYTES, opened);
     let places = vec!["?"; COLUMNS.len()].join(", ");
     let mut insert = transaction.prepare(&format!("INSERT INTO records VALUES ({places})"))?;
+    let places = vec!["?"; FEEDBACK_COLUMNS.len()].join(", ");
+    let mut insert_feedback = transaction.prepare(&format!("INSERT INTO feedback VALUES ({places})"))?;
     let (mut line, mut count) = (Vec::new(), 0);
     for row in 1_u64.. {
         match read_line(&mut reader, &mut line) {
@@ -243,11 +263,17 @@ fn load_file(
             Err(ChainFault::Torn) => return Ok((count, true)),
             Err(_) => return Err(QueryError::NotARecord { path, line: row }),
         }
+        if is_feedback(&line) {
+            let Ok(feedback) = serde_json::from_slice::<FeedbackRow<'_>>(&line) else {
+                return Err(QueryError::NotARecord { path, line: row });
+            };
+            feedback.insert(&mut insert_feedback, since_unix_ms)?;
+            continue;
+        }
         let Ok(record) = serde_json::from_slice::<Row<'_>>(&line) else {
             return Err(QueryError::NotARecord { path, line: row });
         };
-        let at = OffsetDateTime::parse(&record.time, &Rfc3339).ok();
-        let unix_ms = at.and_then(|at| i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+        let unix_ms = unix_ms(&record.time);
         if since_unix_ms.is_some_and(|since| unix_ms.is_none_or(|at| at < since)) {
             continue;
         }
@@ -255,6 +281,70 @@ fn load_file(
         count += 1;
     }
     Ok((count, false))
+}
+
+fn unix_ms(time: &str) -> Option<i64> {
+    let at = OffsetDateTime::parse(time, &Rfc3339).ok()?;
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
+/// Whether a line is of the other kind of record: its second member says so, and no request's does.
+fn is_feedback(line: &[u8]) -> bool {
+    let Some(rest) = line.strip_prefix(b"{\"request_id\":\"") else { return false };
+    let Some(end) = rest.iter().position(|byte| *byte == b'"') else { return false };
+    rest.get(end..).is_some_and(|rest| rest.starts_with(b"\",\"kind\":\"feedback\""))
+}
+
+/// Feedback as it is read.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct FeedbackRow<'a> {
+    #[serde(borrow)]
+    request_id: Cow<'a, str>,
+    #[serde(borrow)]
+    feedback_id: Cow<'a, str>,
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+    #[serde(borrow)]
+    principal: Principal<'a>,
+    score: f64,
+    #[serde(borrow, default)]
+    label: Option<Cow<'a, str>>,
+    #[serde(default)]
+    comment_bytes: u64,
+    #[serde(borrow, default)]
+    comment_findings: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    comment: Option<Cow<'a, str>>,
+}
+
+impl FeedbackRow<'_> {
+    fn insert(
+        &self,
+        insert: &mut rusqlite::Statement<'_>,
+        since_unix_ms: Option<i64>,
+    ) -> rusqlite::Result<()> {
+        let unix_ms = unix_ms(&self.time);
+        if since_unix_ms.is_some_and(|since| unix_ms.is_none_or(|at| at < since)) {
+            return Ok(());
+        }
+        let comment_bytes = i64::try_from(self.comment_bytes).unwrap_or(i64::MAX);
+        let cells: [&dyn ToSql; FEEDBACK_COLUMNS.len()] = [
+            &self.request_id.as_ref(),
+            &self.feedback_id.as_ref(),
+            &self.time.as_ref(),
+            &unix_ms,
+            &self.principal.app.as_ref(),
+            &self.principal.team.as_ref(),
+            &self.principal.user_id_hash.as_deref(),
+            &self.score,
+            &self.label.as_deref(),
+            &comment_bytes,
+            &self.comment_findings.map(|findings| findings.get().to_owned()),
+            &self.comment.as_deref(),
+        ];
+        insert.execute(cells.as_slice()).map(|_| ())
+    }
 }
 
 /// A record as it is read: what is not there, in records of another version too, is null.

@@ -84,7 +84,38 @@ pub struct AuditRecord {
     pub stop_reason: Option<String>,
     pub status: u16,
     pub error: Option<String>,
+    /// Always `None`: feedback comes later, as records of its own.
     pub user_feedback: Option<String>,
+}
+
+/// What a user thought of an answer: a record of its own kind, joined to the request's by its id.
+///
+/// The comment is content, hence no `Debug`.
+#[derive(Serialize, Default)]
+pub struct FeedbackRecord {
+    /// The request it is about.
+    pub request_id: String,
+    pub kind: FeedbackKind,
+    pub feedback_id: String,
+    /// RFC 3339, UTC.
+    pub time: String,
+    pub principal: AuditPrincipal,
+    /// From -1 to 1.
+    pub score: f64,
+    pub label: Option<String>,
+    pub comment_bytes: u64,
+    /// Count by type of what was found in the comment.
+    pub comment_findings: BTreeMap<&'static str, u64>,
+    /// Masked. `None` where policy did not ask for the request's content.
+    pub comment: Option<String>,
+}
+
+/// Always `feedback`: what tells these records from those of requests.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum FeedbackKind {
+    #[default]
+    Feedback,
 }
 
 #[derive(Serialize, Default)]

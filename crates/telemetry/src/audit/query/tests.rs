@@ -1,7 +1,7 @@
 //! Answers against records made by hand.
 
 use super::super::log::{AuditLog, AuditSettings, AuditSink, OnFull};
-use super::super::record::{AuditDecision, AuditPrincipal, AuditRecord};
+use super::super::record::{AuditDecision, AuditPrincipal, AuditRecord, FeedbackRecord};
 use super::super::tests::{Directory, record};
 use super::*;
 
@@ -160,4 +160,36 @@ fn amounts_are_read_exactly_or_not_at_all() {
     ] {
         assert_eq!(nano_usd(text), expected, "{text}");
     }
+}
+
+#[test]
+fn feedback_is_joined_to_its_request() {
+    let folder = Directory::new("query-feedback");
+    let log =
+        AuditLog::start(AuditSettings::plain(AuditSink::File(folder.log()), OnFull::Refuse, 64)).unwrap();
+    for one in [spent("a", 1, "payments", "nova", Some("0.1")), spent("b", 2, "search", "nova", None)] {
+        log.submit(one).unwrap();
+    }
+    for (request, day, score) in [("a", 1, 1.0), ("a", 2, -0.5), ("gone", 2, 1.0)] {
+        let feedback = FeedbackRecord {
+            request_id: request.to_owned(),
+            feedback_id: format!("f{day}"),
+            time: format!("2026-03-{day:02}T11:00:00Z"),
+            score,
+            label: Some("tone".to_owned()),
+            comment_findings: BTreeMap::from([("EMAIL", 1)]),
+            ..FeedbackRecord::default()
+        };
+        log.submit_feedback(feedback).unwrap();
+    }
+    log.close();
+    assert_eq!(super::super::verify_chain(std::fs::read(folder.log()).unwrap().as_slice()), Ok(5));
+    let records = Records::load(std::slice::from_ref(&folder.0), None).unwrap();
+    assert_eq!((records.count, records.torn), (2, 0));
+    let sql = "SELECT r.team, COUNT(f.score) AS n, AVG(f.score) AS score FROM records r \
+               LEFT JOIN feedback f USING (request_id) GROUP BY r.team ORDER BY r.team";
+    assert_eq!(records.ask(sql).unwrap().csv(), "team,n,score\npayments,2,0.25\nsearch,0,\n");
+    let since = Some(unix_ms("2026-03-02T00:00:00Z").unwrap());
+    let later = Records::load(std::slice::from_ref(&folder.0), since).unwrap();
+    assert_eq!(later.ask("SELECT COUNT(*) AS n FROM feedback").unwrap().csv(), "n\n2\n");
 }
