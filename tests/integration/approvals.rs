@@ -312,7 +312,8 @@ fn read_until(stream: &mut TcpStream, seen: &mut Vec<u8>, what: &str) {
 
 #[test]
 fn of_a_held_stream_everything_before_the_call_leaves_and_the_rest_after_the_decision() {
-    for (verb, expected, stop) in [("approve", "Oslo", "tool_use"), ("deny", "[approval_denied]", "end_turn")]
+    for (verb, expected, stop) in
+        [("approve", "get_weather", "tool_use"), ("deny", "[approval_denied]", "end_turn")]
     {
         let running = Running::with(&WEATHER.replace("\"reason\"", "\"wait_s\": 60, \"reason\""));
         let body = weather("Oslo").to_string();
@@ -747,7 +748,8 @@ apply contains {"approval": {"approvers": ["security"]}} if {
 fn what_the_proxy_decided_is_logged_masked_and_can_be_replayed() {
     let policy = "{ mode: enforce, bundle: \"BUNDLE\", decision_log: { path: decisions.jsonl } }";
     let rules = format!(
-        "deny contains {{\"code\": \"no_rome\", \"msg\": \"m\"}} if input.tool.args.city == \"Rome\"\n{WEATHER}"
+        "deny contains {{\"code\": \"no_rome\", \"msg\": \"m\"}} if {{\n\tinput.action == \"tool:use\"\n\tinput.tool.args.city \
+         == \"Rome\"\n}}\n{WEATHER}"
     );
     let running = Running::with_more(&rules, "", policy);
     assert_eq!(running.converse(&weather("Oslo")).status, 403);

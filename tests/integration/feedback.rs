@@ -129,7 +129,7 @@ fn feedback_becomes_a_record_of_its_own_that_joins_the_requests() {
         .arg(&file)
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8(asked.stdout).unwrap(), "operation,score\nConverse,-0.5\n");
+    assert_eq!(String::from_utf8(asked.stdout).unwrap(), "operation,score\r\nConverse,-0.5\r\n");
     assert!(running.hardpan.metrics().contains("hardpan_feedback_total{result=\"negative\"} 1"));
     for place in [running.hardpan.log(), running.hardpan.metrics(), std::fs::read_to_string(&file).unwrap()] {
         assert!(!place.contains("ann@example.org") && !place.contains("instead"), "{place}");

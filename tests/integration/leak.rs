@@ -477,7 +477,9 @@ impl Leaky {
                 out.extend_from_slice(line);
                 continue;
             };
-            for name in ["model_requested", "model_served", "agent_tools_called", "tools_denied"] {
+            let asked_for =
+                ["model_requested", "model_served", "model_base", "agent_tools_called", "tools_denied"];
+            for name in asked_for {
                 record.as_object_mut().unwrap().remove(name);
             }
             out.extend_from_slice(record.to_string().as_bytes());

@@ -1,9 +1,10 @@
 //! A running Hardpan with its simulator, and a small client that signs like an SDK.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use hardpan_aws::signer::{Outgoing, sign_headers};
@@ -439,9 +440,21 @@ pub fn get(address: SocketAddr, path: &str) -> Option<Response> {
     read_response(&mut stream)
 }
 
-/// An address nobody listens on at the moment.
+/// An address nobody listens on at the moment. It is below those the system gives out by itself, and each process has
+/// a range of its own: nobody else may take it before a child listens there.
 pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u32 = 10_000;
+    const EACH: u32 = 16;
+    const RANGES: u32 = 1_400;
+    loop {
+        let place = u32::from(TAKEN.fetch_add(1, Ordering::Relaxed)) % (EACH * RANGES);
+        let port = FIRST + (std::process::id() % RANGES * EACH + place) % (EACH * RANGES);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap()));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 /// Between two looks at a condition.

@@ -234,6 +234,9 @@ impl Approvals {
         let Some(mut known) = book.by_id.get(id).cloned() else { return Err(Objection::Unknown) };
         objection(&known, approver)?;
         let state = known.state(now);
+        if state == State::Expired {
+            return Err(Objection::Expired);
+        }
         if known.votes.iter().any(|vote| vote.by == approver.name && vote.approve == approve) {
             return Ok(known);
         }
@@ -241,8 +244,9 @@ impl Approvals {
             State::Pending => {}
             // What nobody has used yet can still be stopped.
             State::Approved if !approve => {}
-            State::Expired => return Err(Objection::Expired),
-            State::Approved | State::Denied | State::Used => return Err(Objection::Decided),
+            State::Approved | State::Denied | State::Used | State::Expired => {
+                return Err(Objection::Decided);
+            }
         }
         let note = note.map(|note| note.get(..note.floor_char_boundary(NOTE_BYTES_MAX)).unwrap_or_default());
         let note = note.filter(|note| !note.is_empty()).map(str::to_owned);

@@ -353,6 +353,10 @@ fn body(operation: Operation, form: Form, family: &str) -> String {
 
 /// A body with `get_weather` and `db_query` offered; none for operations without calls for the caller to run.
 fn offering_tools(operation: Operation, form: Form, family: &str) -> Option<String> {
+    // An agent's actions are declared at the service. Its trace would show again what was asked for.
+    if matches!(operation, Operation::InvokeAgent | Operation::InvokeInlineAgent) {
+        return Some(body(operation, form, family).replace(r#","enableTrace":true"#, ""));
+    }
     let streams = form == Form::Stream;
     let tools = |schema: &str, one: fn(&str, &str, &str) -> String| {
         let offered = [("get_weather", "city"), ("db_query", "query")];

@@ -188,7 +188,7 @@ fn feedback_is_joined_to_its_request() {
     assert_eq!((records.count, records.torn), (2, 0));
     let sql = "SELECT r.team, COUNT(f.score) AS n, AVG(f.score) AS score FROM records r \
                LEFT JOIN feedback f USING (request_id) GROUP BY r.team ORDER BY r.team";
-    assert_eq!(records.ask(sql).unwrap().csv(), "team,n,score\npayments,2,0.25\nsearch,0,\n");
+    assert_eq!(records.ask(sql).unwrap().csv(), "team,n,score\r\npayments,2,0.25\r\nsearch,0,\r\n");
     let since = Some(unix_ms("2026-03-02T00:00:00Z").unwrap());
     let later = Records::load(std::slice::from_ref(&folder.0), since).unwrap();
     assert_eq!(later.ask("SELECT COUNT(*) AS n FROM feedback").unwrap().csv(), "n\n2\n");
