@@ -14,6 +14,8 @@ use hardpan_telemetry::audit::{
 /// Written between two waits for the disk.
 const RECORDS: usize = 4096;
 const RECORDS_READ: usize = 100_000;
+/// A day of twelve requests a second.
+const RECORDS_ASKED: usize = 1_000_000;
 
 struct Folder(PathBuf);
 
@@ -82,28 +84,57 @@ fn write(criterion: &mut Criterion) {
         log.close();
     }
     group.finish();
+    // One record alone, until it is durable: what the others of its group wait for.
+    let folder = Folder::new("alone");
+    let log = start(&folder, None);
+    criterion.bench_function("audit/acknowledge", |bencher| {
+        bencher.iter(|| {
+            log.submit(record(0)).expect("room");
+            assert!(log.flush());
+        });
+    });
+    log.close();
 }
 
-fn read(criterion: &mut Criterion) {
-    let folder = Folder::new("read");
+fn written(name: &str, records: usize) -> Folder {
+    let folder = Folder::new(name);
     let log = start(&folder, None);
-    for number in 0..RECORDS_READ {
+    for number in 0..records {
         log.submit(record(number)).expect("room");
         if number % RECORDS == 0 {
             assert!(log.flush());
         }
     }
     log.close();
+    folder
+}
+
+fn read(criterion: &mut Criterion) {
+    let folder = written("read", RECORDS_READ);
     let mut group = criterion.benchmark_group("audit/read");
     group.sample_size(10).throughput(Throughput::Elements(RECORDS_READ as u64));
     let paths = [folder.log()];
     group.bench_function("verify", |bencher| {
         bencher.iter(|| verify(&paths, &[], false).expect("a log"));
     });
+    group.finish();
+    drop(folder);
+
+    let folder = written("asked", RECORDS_ASKED);
+    let paths = [folder.log()];
+    let mut group = criterion.benchmark_group("audit/query");
+    group.sample_size(10).throughput(Throughput::Elements(RECORDS_ASKED as u64));
     let by = ["team", "model"].map(str::to_owned);
     let sql = shorthand(&by, &["cost".to_owned()]).expect("a question");
-    group.bench_function("query", |bencher| {
-        bencher.iter(|| Records::load(&paths, None).and_then(|records| records.ask(&sql)).map(|_| ()));
+    group.bench_function("read and asked", |bencher| {
+        bencher.iter(|| {
+            let records = Records::load(&paths, None).expect("a log");
+            records.ask(&sql).expect("an answer");
+        });
+    });
+    let records = Records::load(&paths, None).expect("a log");
+    group.bench_function("asked again", |bencher| {
+        bencher.iter(|| records.ask(&sql).expect("an answer"));
     });
     group.finish();
 }

@@ -54,7 +54,7 @@ impl Talk {
         let (added, seed) =
             sign_streaming_head(&outgoing, &credentials, REGION, "bedrock", SystemTime::now()).unwrap();
         let mut request = http::Request::builder().method("POST").uri(format!("http://{host}{PATH}"));
-        for (name, value) in headers {
+        for (name, value) in headers.into_iter().chain([("traceparent", TRACE_PARENT)]) {
             request = request.header(name, value);
         }
         for (name, value) in added.iter().filter(|_| is_signed) {
@@ -170,6 +170,23 @@ fn converse(hardpan: &Hardpan, text: &str) -> Vec<Value> {
     assert_eq!(talk.error(), (200, ""));
     talk.say_text(text);
     talk.conclude()
+}
+
+/// What every conversation here says it belongs to.
+const TRACE_PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[test]
+fn a_conversation_carries_the_trace_it_belongs_to() {
+    let hardpan = Hardpan::start(granted("traced", &[]));
+    let mut talk = Talk::begin(&hardpan);
+    assert_eq!(talk.status, 200);
+    talk.end();
+    while talk.hear().is_some() {}
+    let received = hardpan.received().pop().unwrap();
+    let carried = received.headers.iter().find(|(name, _)| name == "traceparent");
+    assert_eq!(carried.map(|(_, value)| value.as_str()), Some(TRACE_PARENT));
+    assert_eq!(received.signature, hardpan_simulator::SignatureCheck::Valid);
+    assert_eq!(hardpan.records(1)[0]["trace_id"], "0af7651916cd43dd8448eb211c80319c");
 }
 
 /// The events the simulator heard in all conversations.

@@ -8,7 +8,7 @@
 //! Promises: `spent + leased + lost` never passes the limit at a grant, and no message gives back what was
 //! not leased. What replicas used beyond their leases is booked apart, as `over`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The largest figure an account can have: the script counts in doubles.
@@ -147,6 +147,10 @@ struct Account {
     next_event_ms: u64,
     /// Begun from what replicas remembered.
     restored: bool,
+    /// Of those that remembered, who has been heard.
+    heard: BTreeSet<u64>,
+    /// Of what was spent, the part that lines told here.
+    since: u64,
     alarmed: u64,
     keep_until_ms: u64,
 }
@@ -212,9 +216,7 @@ impl Accounts {
         account.keep_until_ms =
             account.keep_until_ms.max(line.period.end_ms.max(now_ms).saturating_add(KEEP_MS));
         account.sweep(now_ms);
-        if account.restored {
-            account.figures.spent = account.figures.spent.max(line.floor);
-        }
+        account.remember(batch.replica, line.floor);
         account.book(batch, line, now_ms)
     }
 }
@@ -250,6 +252,15 @@ impl Account {
             stays
         });
         self.next_event_ms = next;
+    }
+
+    /// Takes over what a replica knows of the time before the store forgot, once. What lines told since is on top of
+    /// it: no memory of that time can hold it.
+    fn remember(&mut self, replica: u64, floor: u64) {
+        if self.restored && floor > 0 && self.heard.insert(replica) {
+            let known = self.figures.spent.saturating_sub(self.since);
+            self.figures.spent = known.max(floor).saturating_add(self.since).min(COUNT_MAX);
+        }
     }
 
     fn book(&mut self, batch: &Batch, line: &Line, now_ms: u64) -> Verdict {
@@ -291,6 +302,7 @@ impl Account {
             lease.totals.returned += returned;
             lease.totals.over += over;
             self.figures.spent = (self.figures.spent + settled).min(COUNT_MAX);
+            self.since = (self.since + settled).min(COUNT_MAX);
             self.figures.over = (self.figures.over + over).min(COUNT_MAX);
             if kind == Kind::Open {
                 let untold = lease.totals.granted.saturating_sub(line.totals.granted);

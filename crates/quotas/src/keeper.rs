@@ -196,6 +196,11 @@ impl Drop for Keeper {
     }
 }
 
+/// How soon a store that is away is looked for again, where nobody needs it.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Asks for the time alone.
+const NOTHING: Batch = Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() };
+
 struct Worker {
     shared: Arc<Shared>,
     store: Box<dyn Store>,
@@ -207,15 +212,20 @@ struct Worker {
 impl Worker {
     fn run(mut self, woken: &Receiver<()>) {
         // Nothing but the time is asked.
-        self.say(&Batch { replica: 0, sent_at_ms: 0, ttl_ms: 0, lines: Vec::new() });
+        self.say(&NOTHING);
         let mut ticked = Instant::now();
-        while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.tick) {
+        let has_clock = matches!(self.shared.clock, Clock::Store { .. });
+        while let Ok(()) | Err(RecvTimeoutError::Timeout) = woken.recv_timeout(self.wait()) {
             if self.shared.closing.load(Ordering::Acquire) {
                 break;
             }
-            if ticked.elapsed() >= self.tick {
+            if ticked.elapsed() >= self.wait() {
                 self.shared.leases.tick(self.shared.clock.now(0));
                 ticked = Instant::now();
+                // A store that is away, or was, is noticed also by who has nothing to say to it.
+                if has_clock && !self.shared.leases.has_due() {
+                    self.say(&NOTHING);
+                }
             }
             while let Some(batch) = self.shared.leases.collect(self.shared.clock.now(0)) {
                 if !self.say(&batch) {
@@ -229,6 +239,10 @@ impl Worker {
                 break;
             }
         }
+    }
+
+    fn wait(&self) -> Duration {
+        if self.gone { self.tick.min(AGAIN_AFTER) } else { self.tick }
     }
 
     fn say(&mut self, batch: &Batch) -> bool {
@@ -249,6 +263,8 @@ impl Worker {
         }
         if self.gone && !is_gone {
             tracing::info!("the store of quotas answers again");
+            // It may have forgotten what it knew.
+            self.shared.leases.tell_all();
         }
         self.gone = is_gone;
         self.round.send_modify(|round| *round += 1);

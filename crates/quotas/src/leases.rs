@@ -377,6 +377,20 @@ impl Leases {
         }
     }
 
+    /// Puts down every account the store was told of.
+    pub fn tell_all(&self) {
+        for shard in &self.shards {
+            let mut due = Vec::new();
+            for (account, local) in lock(shard).iter_mut() {
+                let is_known = local.floor > 0 || local.lease.acked_seq > 0;
+                if is_known && !std::mem::replace(&mut local.is_due, true) {
+                    due.push(*account);
+                }
+            }
+            lock(&self.due).extend(due);
+        }
+    }
+
     /// What has to be said next, if anything.
     pub fn collect(&self, now_ms: u64) -> Option<Batch> {
         let mut lines = Vec::new();

@@ -69,7 +69,7 @@ pub(super) const ROTATED_STEMS: [&str; 16] = [
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
 /// Words that several phrases share.
-pub(super) const PARTS: [(&str, &str); 15] = [
+pub(super) const PARTS: [(&str, &str); 21] = [
     (
         "%OVERRIDE%",
         concat!(
@@ -191,6 +191,59 @@ pub(super) const PARTS: [(&str, &str); 15] = [
         concat!(
             r"\b(?:restrictions?|limits?|limitations?|limiters?|filters?|filtering|rules|ethics|morals|morality|ethical \w+|moral \w+|guidelines|",
             r"guardrails|boundaries|constraints|policies|alignment|censorship|safeguards|inhibitions|taboos|scruples)\b"
+        ),
+    ),
+    // What rules are called when it is said whose they are; insurers, shops and schools have policies, orders and
+    // training too.
+    (
+        "%LAWS%",
+        concat!(
+            r"(?:instructions?|directives?|guidelines?|guidance|rules?|rulz|rulebook|(?:system )?prompts?|programming|",
+            r"(?:content|safety|usage|company|internal) polic(?:y|ies)|constraints?|restrictions?|limits|limitations|safeguards|guard ?rails|filters?|",
+            r"(?:safety|content|security) \w+|system messages?|protocols?|ethics|alignment|moderation|inhibitions|censorship)\b"
+        ),
+    ),
+    (
+        "%GONE%",
+        concat!(
+            r"\b(?:void|null|invalid|cancell?ed|superseded|rescinded|revoked|repealed|annulled|obsolete|outdated|expired?|suspended|lifted|",
+            r"withdrawn|overridden|overruled|overwritten|deleted|erased|removed|replaced|disabled|deactivated|terminated|irrelevant|meaningless|voided|",
+            r"waived|wrong|fake|switched off|turned off|nonsense|gone|history|(?:just |only |merely )?an? (?:test|joke|mistake|drill|decoy|draft|lie|trick)|no longer (?:\w+)|no more|",
+            r"(?:hold|carry|have|has|of) no (?:weight|force|power|meaning|effect|authority)|never (?:there|existed|happened|real)|",
+            r"(?:do|does|did|should|shall|will|is|are|was|were|need|must)(?:n't| not|nt) (?:count|apply|matter|exist|bind|binding|hold|valid|real|be (?:followed|used|obeyed)|stop you))\b"
+        ),
+    ),
+    (
+        "%MAKER%",
+        concat!(
+            r"(?:developers?|creators?|makers?|owners?|operators?|admin(?:istrator)?s?|trainers?|programmers?|designers?|engineers|company|vendor|",
+            r"handlers?|builders?|provider|people|person|man|one|ones|whoever)"
+        ),
+    ),
+    // What is done to a text to have it.
+    (
+        "%GIVE%",
+        concat!(
+            r"\b(?:print|show|reveal|output|repeat|display|tell|give|gimme|share|leak|expose|dump|translate|encode|send|paste|copy|disclose|",
+            r"return|recite|spell|describe|provide|list|enumerate|write|quote|summari[sz]e|paraphrase|rephrase|convert|rhyme|sing|rap|",
+            r"state|say|export|echo|emit|present|render|type|extract|retrieve|complete|explain|outline|unveil|hand over|turn|put|format|compress|",
+            r"fetch|divulge|confess|transcribe|rewrite|reproduce|proofread|spell-?check|create|make|rot13|base64|reverse|reveals?|i (?:\w+ )?(?:need|want)|(?:let me|can i|may i|could i|to) (?:see|have|get|read|know)|",
+            r"recap|unpack|backup|archive|save|store|log|document|publish|post|report|count|acrostic|poem|song|table)\b"
+        ),
+    ),
+    (
+        "%LEAKED%",
+        concat!(
+            r"(?:(?:sys(?:tem)?|meta|pre|base|initial|developer)[ -]?prompts?|prompts?|instructions?|directives?|guidelines?|preamble|context(?: window)?|",
+            r"config(?:uration)?|constraints|initiali[sz]ation|set-?up|brief(?:ing)?|memory|system message|hidden (?:text|txt|rules|notes)|secret (?:rules|notes)|",
+            r"internal rules|rules|function (?:definitions?|schemas?|list)|tool (?:definitions?|schemas?|list)|programming)\b"
+        ),
+    ),
+    (
+        "%WHOLE%",
+        concat!(
+            r"(?:(?:own|full|complete|entire|exact|whole|current|hidden|secret|original|initial|internal|detailed|actual|real|raw|custom|unabridged|very|first|last|default|",
+            r"system|developer|confidential|private|basic|general|main|core|starting|opening)[ -]){0,3}"
         ),
     ),
     // A sentence may be wrapped at any of its spaces.
@@ -514,7 +567,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.65,
                 concat!(
                     r#"\bdo[ -]anything[ -]now(?:[^ \w]| [^t]|$)|\bDANs?\b~40~\b(?:ai|mode|no restrictions|"#,
-                    r#"do anything)\b|\b(?:as|as a|named|called|are(?: now)?|be) ["']?(?-i:DAN)\b"#
+                    r#"do anything)\b|\b(?:as|as a|named|called|you are(?: now)?|you're(?: now)?|be) ["']?(?-i:DAN)\b"#
                 ),
             ),
             (
@@ -924,7 +977,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             0.5,
             concat!(
                 r"\bnote[_ ]to[_ ](?:the[_ ])?(?:assistant|ai|llm)\b|\bif you(?:'re| are) (?:an? |",
-                r"the )?(?:ai|llm|language model|assistant|bot)\b|\b(?:ai|llm) (?:assistants?|",
+                r"the )?(?:ai|llm|language model|assistant|bot)(?:[,;:.!-]| (?:assistant|agent|model|system|bot|reading|processing|and|that|or|tool)\b)|\b(?:ai|llm) (?:assistants?|",
                 r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
                 r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
                 r"claude|chatgpt)(?:[,:!.]| (?:assistant|agent|model|system|bot|reader)\b)|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
@@ -959,6 +1012,20 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "src='http",
             "javascript:console",
             "onerror=",
+            "srcset=",
+            "src=//",
+            "?history=",
+            "&history=",
+            "?chat=",
+            "?ctx=",
+            "?conversation=",
+            "?secret=",
+            "?leak=",
+            "?context=",
+            "&password=",
+            "?password=",
+            "%7b%22",
+            "{\"url\":\"http",
         ],
         phrases: &[
             // An image is fetched without anybody's click, hence any parameter that carries words or a blob.
@@ -966,8 +1033,8 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.6,
                 concat!(
                     r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&/#;]%PARAMETER%(?:",
-                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}(?:%[0-9a-f]{2}|\+)|[\[{<$])|",
-                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20[^)\s&]{0,60}%20|\{|\[|<|\$\{)"
+                    r"[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}(?:%[0-9a-f]{2}|\+)|[\[<$]|\{+[\w. ]{2,40}\})|",
+                    r"!\[[^\]\n]{0,200}\]\(<?https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20[^)\s&]{0,60}%20|\{+[\w. ]{2,40}\}|\[|<|\$\{)"
                 ),
             ),
             (
@@ -983,7 +1050,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 concat!(
                     r"\](?:\(|: )<?https?://[^)\s]{1,200}[?&](?:data|secret|leak|payload|exfil|context|history|chat|",
                     r"conversation|prompt|password|stolen|creds?|credentials)=(?:[A-Za-z0-9+/_=-]{14}|[^)\s]{0,60}%[0-9a-f]{2}|",
-                    r"[\[{<$])|\]\(https?://[^)\s]{1,200}[?&]\w{1,16}=(?:[^)\s&]{0,60}%20){3}"
+                    r"[\[{<$])|\]\(https?://[^)\s]{1,200}[?&](?:data|d|info|msg|message|history|user|name|prompt|content|context|log|notes?|answer|summary|secret|c|p|x|e|m|s|v|k|i|u|r)=(?:[^)\s&]{0,60}%20){3}"
                 ),
             ),
             (
@@ -1006,6 +1073,17 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                     r"\]\(<?https?://[^)\s]{1,200}[?&](?:notes|memory|conversation|chat|history|transcript|secret|user_?data|leak|stolen|exfil)=[^)\s]{6}|",
                     r"!\[[^\]\n]{0,200}\]\(<?https?://[^/)\s]{0,80}(?:webhook\.site|ngrok(?:-free)?\.(?:io|app|dev)|requestbin|pipedream\.net|burpcollaborator|oast\.\w+|",
                     r"interact\.sh|beeceptor|requestcatcher|hookb\.in|canarytokens|postb\.in|trycloudflare|dnslog)[^)\s]{0,200}[?=]"
+                ),
+            ),
+            // What no page needs to load a picture: addresses, passwords, accounts, talk.
+            (
+                0.58,
+                concat!(
+                    r"(?:!\[[^\]\n]{0,200}\]\(<?|<(?:img|audio|video|source|track|iframe|script|link|object|embed|input|body)\b[^>\n]{0,160}(?:src|srcset|poster|data|href|background)=[\x22']?|\burl\([\x22']?)",
+                    r"(?:https?:)?//[^)\x22'>\s]{1,240}(?:[?&](?:password|passwd|pwd|pw|iban|ssn|card|cvv|mail|email|secret|history|chat|conversation|prompt|system_prompt|msgs?|messages?|question|ctx|context|salary|api_?key)=[^)&\s\x22'>]{4}|",
+                    r"[=/](?:sk-|ghp_|gho_|AKIA|xox[bp]-|glpat-)[\w-]{8}|%7B%22[\w%+]{1,40}%22(?:%3A|:)|[?&][\w-]{1,20}=(?:DATA|SECRET|CONVERSATION|HISTORY|MESSAGE)\b)|",
+                    r"<a\b[^>\n]{0,80}href=[\x22']?https?://[^\x22'>\s]{1,200}[?&](?:history|chat|conversation|secret|leak|ctx|context|memory|transcript)=[^\x22'>\s&]{8}|",
+                    r"\]\(<?https?://[^)\s]{1,200}[?&](?:ctx|sys|conv|msgs)=[A-Za-z0-9+/_=-]{16}"
                 ),
             ),
             (

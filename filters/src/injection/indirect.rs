@@ -144,7 +144,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.45,
                 concat!(
-                    r"\bend of (?:the )?(?:system )?(?:prompt|instructions?)\b|\b(?:begin|start|starting) (?:a )?new session\b|",
+                    r"\bend of (?:the )?(?:system )?(?:prompt|instructions?)\b|\b(?:begin|start) a new session\b|",
                     r"(?-i:\bSTOP[.!]{1,3} )(?:ignore|now|forget|instead|do not|from)|ignoreway|ignoreyay|eviouspray|ructionsway|omptpray"
                 ),
             ),
@@ -233,7 +233,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             (
                 0.55,
                 concat!(
-                    r"\b(?:repeat|print|output|copy|show|say|translate|summari[sz]e|return|write|spell ?check|recite|encode)\b~25~",
+                    r"\b(?:repeat|print|output|copy|show|say|return|write|spell ?check|recite|encode)\b~25~",
                     r"\b(?:(?:everything|all|text|words|conversation|content|message|sentences?|paragraphs?|lines?) ",
                     r"(?:that )?(?:(?:came|comes|is|was|appears?|stands?|written) )?(?:above|before|prior to|preceding)|",
                     r"(?:above|preceding|previous) (?:text|conversation|content|paragraphs?)|",
@@ -814,7 +814,7 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 concat!(
                     r"<!--[ \t]{0,4}(?:\w+ )?(?:ai|assistant|llm|agent|system|instructions?|prompt)\b ?[:,]|\bimportant message from me\b|\bthe task that i gave you\b|\b(?:ai|llm|automated) (?:assistants?|systems?|agents?|models?|reviewers?|tools?)\b~20~",
                     r"\b(?:reading|processing|parsing|reviewing|summari[sz]ing|evaluating|that reads?|scanning|analy[sz]ing|who reads?|handling)\b|",
-                    r"\bif you(?:'re| are) (?:an? |the )?(?:ai|llm|language model|assistant|bot|chatbot|automated|large language)|",
+                    r"\bif you(?:'re| are) (?:an? |the )?(?:(?:ai|llm|assistant|bot|chatbot)(?:[,;:.!-]| (?:assistant|agent|model|system|bot|reading|processing|and|that|or|tool)\b)|language model|automated|large language)|",
                     r"\b(?:give|only) a positive review\b|\bpositive review only\b"
                 ),
             ),
@@ -1002,8 +1002,8 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 0.4,
                 concat!(
                     r"</(?:user_?\w*|documents?|context|tool_?\w*|function_?\w*|data|input|prompt|instructions)>[\s\S]{0,40}(?:system|instruction|now|you|ignore|new|<)|",
-                    r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"|"#,
-                    r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?))?\*{0,2} ?: |",
+                    r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"\s{0,4}:\s{0,4}"(?:[^y]|y[^o]|you(?:r| must| will| have| are (?:now|no|free|un)))|"#,
+                    r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?)| \([^)\n]{1,24}\)){0,2}\*{0,2} ?: (?:you|ignore|new|the|all|from|forget|override|disregard|please|now|reveal|print|respond|reply|stop|this|ai|assistant|content|\w+ (?:mode|policy|filters?))\b|",
                     r"(?:^|\n)assistant: [^\n]{0,300}\n+system: "
                 ),
             ),
@@ -1515,6 +1515,11 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "not finished until",
             "before you ",
             "not review",
+            "not answer",
+            "not summari",
+            "n't summari",
+            "n't translate",
+            "n't answer",
             "not translate",
             "not process",
             "n't review",
@@ -1530,6 +1535,11 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
             "ai judge",
             "ai screener",
             "ai recruiter",
+            "ai instruction",
+            "llm instruction",
+            "copilot:",
+            "copilot,",
+            "assistant, ",
         ],
         phrases: &[
             (
@@ -1537,10 +1547,10 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                 concat!(
                     r"(?:^|[.!?\x22'>(\n:;*#/|,-] {0,3}|\b(?:hello|hi|hey|dear|attention|listen|notice|note|message|memo|important|to|for|nb|the|any|all|every|instructions?) )",
                     r"%READER%(?: (?:that|which|who|reading|visiting|processing|handling|parsing|\w+ing|this|the|text|page|document|only|screens?|reads?|process(?:es)?|model))*(?:, |! |; | - |, you |: )",
-                    r"(?:please |now |also |you (?:must|should|shall|have to|need to|are to) |then |immediately |kindly )?",
+                    r"(?:before you \w+, |while \w+ing,? |when(?:ever)? you \w+, |please |now |also |first |you (?:must|should|shall|have to|need to|are to) |then |immediately |kindly )?",
                     r"(?:new instructions?|stop\b|ignore|forget|disregard|discard|do not (?:summari|translate this|tell|mention|quote|reveal|answer)|never mention|send the|send all|forward the|forward all|output|reveal|override|export|say [\x22'A-Z]|",
                     r"tell the (?:user|reader|customer)|give (?:the|this) (?:maximum|highest|best|full|top)|classify|always (?:pick|choose|recommend|prefer|say)|reply with|respond with|answer with|print your|share the|proceed (?:to|with)|",
-                    r"the user has|your (?:new|real|operator|priority)|skip|recommend|rate this|rank this|approve|mark this|from now on|instead|exfiltrate|delete all|execute|append|repeat|leak|you will now|you are now)"
+                    r"the user has|your (?:new|real|operator|priority)|skip|recommend|rate this|rank this|approve|mark this|from now on|instead|exfiltrate|delete all|execute|append|repeat|leak|you will now|you are now|call [a-z]+_|call the|run the|use the following tool|add the|upload)"
                 ),
             ),
             (
@@ -1565,8 +1575,10 @@ pub(super) const INDIRECT: [FamilySource; 18] = [
                     r"\b(?:ai|llm|automated) (?:reviewers?|graders?|screeners?|judges?|evaluators?|moderators?|recruiters?|parsers?)[:,] |",
                     r"\b(?:ai|llms?|language models?|assistants?|(?:ai |automated )?agents?|chat ?bots?|models?) (?:summari[sz]ing|reading|processing|reviewing|parsing|translating|analy[sz]ing|evaluating|handling) (?:this|the) \w+[:,] |",
                     r"\bbefore (?:you )?(?:answer|respond|reply|summari[sz])\w*,? (?:you must |please |first |always )?(?:call|run|execute|invoke|send|open|visit|forward|use|fetch|post|upload)\b|",
+                    r"\b(?:ai|llm|assistant|copilot|chatbot|agent) (?:instructions?|directives?|orders?|commands?|notes?)(?: for \w+)? ?: ?(?:do not|don't|always|never|ignore|reply|respond|say|rate|approve|mark|send|forward|recommend|print|output|skip)|",
+                    r"\bagents? must (?:first |always |now )?(?:use the following|call|invoke|execute|send|forward|open|visit|fetch)\b|",
                     r"\bmodels? (?:shall|must|should) treat\b~50~\bas (?:their|your|its|the)\b|",
-                    r"\b(?:the|this) (?:assistant|translator|summari[sz]er|ai|model|llm|chatbot) (?:must|shall|has to|is to) (?:not |never |now |first |also )?(?:ask the user|print|reply|say|translate this|send|output|append|ignore|reveal|tell the|recommend)\b"
+                    r"\b(?:the|this) (?:assistant|translator|summari[sz]er|ai|model|llm|chatbot) (?:must|shall|has to|is to) (?:not |never |now |first |also )?(?:print|reply|say|translate this|send|output|append|ignore|reveal|tell the|recommend)\b"
                 ),
             ),
             (

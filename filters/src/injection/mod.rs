@@ -25,6 +25,7 @@ use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
     ROTATED_STEMS, SPELLED_STEMS, TEMPLATE_TOKENS,
 };
+use self::general::GENERAL;
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
 use self::stems::{Sets, StemSearch};
@@ -33,8 +34,10 @@ mod ciphers;
 mod decode;
 mod families;
 mod fold;
+mod general;
 mod indirect;
 mod languages;
+mod mention;
 mod stems;
 mod suffix;
 #[doc(hidden)]
@@ -80,6 +83,8 @@ const UNSURE_FALL_MAX: f32 = 0.9;
 const SURE_FALL_MAX: f32 = 0.4;
 const SURE_WEIGHT: f32 = 0.6;
 const ADDRESSED_BY_USER_FACTOR: f32 = 0.75;
+/// What wording weighs that is quoted, talked about or documented.
+const MENTIONED_SHARE: f32 = 0.2;
 const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
 
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
@@ -88,7 +93,7 @@ const TOOL_EXPONENT: f32 = 1.5;
 /// Each phrase automaton is small; this keeps its lazy DFA from starting over.
 const LAZY_DFA_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + IN_OTHER_LANGUAGES.len();
+const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + GENERAL.len() + IN_OTHER_LANGUAGES.len();
 const SET_COUNT: usize = FAMILY_COUNT + 3;
 const REVERSED_SET: usize = FAMILY_COUNT;
 const ROTATED_SET: usize = FAMILY_COUNT + 1;
@@ -132,7 +137,7 @@ impl Default for Evidence {
 
 impl InjectionScorer {
     pub fn new() -> Result<Self, BuildError> {
-        let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
+        let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         let families = sources().map(Family::new).collect::<Result<Vec<_>, _>>()?;
         let of_families = sources()
             .enumerate()
@@ -159,6 +164,8 @@ impl InjectionScorer {
         let (mut open, mut hidden) = (Evidence::default(), Evidence::default());
         let (plain, smuggled) = visible(text);
         let hints = self.examine(plain.as_bytes(), &mut open);
+        let seen = open;
+        let is_mentioned = self.temper(plain.as_bytes(), &mut open);
         if let Some(carried) = &smuggled.carried {
             self.examine_view(carried, &mut hidden, DECODE_LEVELS_MAX, &mut budget);
         }
@@ -174,7 +181,42 @@ impl InjectionScorer {
         for view in decode::encoded_views(bytes, &mut budget) {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
-        self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel)
+        // What a view shows that the text shows as well was not hidden.
+        for (hidden, seen) in hidden.weights.iter_mut().zip(seen.weights) {
+            if *hidden <= seen {
+                *hidden = 0.0;
+            }
+        }
+        self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel, is_mentioned)
+    }
+
+    /// Leaves a share of the evidence to what is only mentioned. Says whether nothing else was found.
+    fn temper(&self, text: &[u8], open: &mut Evidence) -> bool {
+        if open.weights.iter().all(|weight| *weight == 0.0) {
+            return false;
+        }
+        let (without_mentions, without_code) = (mention::without_mentions(text), mention::without_code(text));
+        let kept = |left: Option<Vec<u8>>| {
+            left.map(|left| {
+                let mut kept = Evidence::default();
+                self.examine(&left, &mut kept);
+                kept
+            })
+        };
+        let (said, turns) = (kept(without_mentions), kept(without_code));
+        let mut is_meant = false;
+        for (index, (family, weight)) in self.families.iter().zip(&mut open.weights).enumerate() {
+            // Markup and turns are not said, so quotation marks around them mean nothing.
+            let kept = match family.name {
+                TEMPLATE_TOKENS => &turns,
+                HIDDEN_MARKUP | EXFILTRATION => &None,
+                _ => &said,
+            };
+            let kept = kept.as_ref().and_then(|kept| kept.weights.get(index)).copied().unwrap_or(*weight);
+            is_meant |= kept > 0.0;
+            *weight = kept.max(*weight * MENTIONED_SHARE);
+        }
+        !is_meant
     }
 
     /// How much an answer of the model reads like data on its way out: links and images that carry it. What
@@ -238,6 +280,7 @@ impl InjectionScorer {
         hidden: Evidence,
         smuggled: &Smuggled,
         channel: Channel,
+        is_mentioned: bool,
     ) -> InjectionScore {
         let mut encoding = if smuggled.is_deliberate { SMUGGLED_WEIGHT } else { 0.0 };
         let mut found: BTreeMap<&'static str, f32> = BTreeMap::new();
@@ -278,7 +321,12 @@ impl InjectionScorer {
             (true, false) => UNSURE_FALL_MAX,
         };
         let shift = WORDING_SHARE * (wording::margin(text) + WORDING_CENTRE);
-        let rise_max = WORDING_RISE_MAX * (text.len() as f32 / WORDING_SURE_BYTES).min(1.0);
+        // Who writes about attacks words it like one.
+        let rise_max = if is_mentioned {
+            0.0
+        } else {
+            WORDING_RISE_MAX * (text.len() as f32 / WORDING_SURE_BYTES).min(1.0)
+        };
         let score = shifted(1.0 - innocent, shift.clamp(-fall_max, rise_max));
         InjectionScore { score: score.clamp(0.0, 1.0), families: found.into_keys().collect() }
     }
@@ -645,7 +693,7 @@ mod tests {
     #[test]
     fn stems_are_lower_case_and_of_searchable_length() {
         let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
-        let families = FAMILIES.iter().chain(&INDIRECT).chain(&IN_OTHER_LANGUAGES);
+        let families = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
             assert!((stems::STEM_BYTES_MIN..=stems::STEM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());

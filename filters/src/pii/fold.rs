@@ -32,7 +32,7 @@ enum Fold {
 impl Folded {
     /// The search state outlives the text, which must not outlive its request.
     pub(super) fn forget(&mut self) {
-        self.text.zeroize();
+        wipe(&mut self.text);
         self.departures.clear();
     }
 
@@ -90,6 +90,14 @@ impl Folded {
             None => folded,
         }
     }
+}
+
+/// Empties a text and overwrites what it held. What lies behind was overwritten when a longer one was emptied.
+pub(super) fn wipe(text: &mut String) {
+    let mut bytes = std::mem::take(text).into_bytes();
+    bytes.as_mut_slice().zeroize();
+    bytes.clear();
+    *text = String::from_utf8(bytes).unwrap_or_default();
 }
 
 /// The next character that may have to be folded, by its first byte alone: letters of Latin, Greek,

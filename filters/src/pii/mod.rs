@@ -2,28 +2,27 @@
 //! cards, bank accounts and routing, network, crypto and vehicle addresses, identity numbers of some sixty
 //! countries, credentials, and values that words announce.
 //!
-//! One fused multi-pattern pass finds anchors: the few bytes with which such a value starts. Everything that
-//! decides (checksums, number plans, neighbours, words nearby) is ordinary code that runs on anchors only,
-//! so that a text without candidates costs one pass of a lazy DFA. Each anchor consumes at least one byte
-//! and looks at a bounded neighbourhood, which keeps the work linear in the text.
+//! One pass names the places where something may start: [`suspicion`] by the classes of the characters there, and by
+//! the first bytes of words. At those places alone automata try the anchors, the few bytes with which a value or the
+//! words that announce it start. Everything that decides (checksums, number plans, neighbours, words nearby) is
+//! ordinary code that runs on anchors only. Each anchor consumes at least one byte and looks at a bounded
+//! neighbourhood, which keeps the work linear in the text.
 //!
 //! It deliberately does not decide what a finding means, does not look for names or addresses, and does not
 //! decode anything: ranges are byte ranges of the text it was given.
 
-use aho_corasick::AhoCorasick;
-use regex_automata::meta::{Cache, Regex};
-use regex_automata::nfa::thompson::WhichCaptures;
-use regex_automata::util::syntax;
-use regex_automata::{Input, MatchKind};
-
 use hardpan_inference::finding::{Finding, PiiType};
 
+use self::anchors::{Automaton, Cache};
 use self::field::Field;
 use self::fold::Folded;
 use self::numbers::Group;
+use self::suspicion::{Mask, Suspects, Suspicion};
 
+mod anchors;
 mod aws;
 mod card;
+mod classes;
 mod context;
 mod crypto;
 mod email;
@@ -35,8 +34,10 @@ mod mac;
 mod national;
 mod numbers;
 mod phone;
+mod prefixes;
 mod secrets;
 mod social_security;
+mod suspicion;
 mod vehicle;
 
 /// One way a value announces itself, and the code that decides whether it is one.
@@ -139,12 +140,8 @@ const RECOGNISERS: &[Recogniser] = &[
             aws::examine_access_key(search.field, anchor.start, anchor.end, &mut search.secrets, search.found)
         },
     },
-    Recogniser {
-        anchor: r"(?:@|%40|&#64;|\\u0040)[A-Za-z0-9\x80-\xFF]",
-        examine: |search, anchor| {
-            email::examine(search.field, anchor.start, anchor.end, &mut search.email_floor, search.found)
-        },
-    },
+    Recogniser { anchor: r"@[A-Za-z0-9\x80-\xFF]", examine: examine_at_sign },
+    Recogniser { anchor: r"(?:%40|&#64;|\\u0040)[A-Za-z0-9\x80-\xFF]", examine: examine_at_sign },
     Recogniser {
         anchor: r"(?i: dot | ?[\[({]dot[\])}] ?)[A-Za-z]",
         examine: |search, anchor| {
@@ -158,6 +155,10 @@ const RECOGNISERS: &[Recogniser] = &[
         },
     },
 ];
+
+fn examine_at_sign(search: &mut Search<'_, '_>, anchor: Anchor) -> usize {
+    email::examine(search.field, anchor.start, anchor.end, &mut search.email_floor, search.found)
+}
 
 /// What one search keeps from anchor to anchor.
 struct Search<'t, 's> {
@@ -231,10 +232,6 @@ impl Search<'_, '_> {
 /// The longest word that any detector but those of secrets accepts.
 const WORD_BYTES_MAX: usize = 24;
 
-/// The lazy DFA thrashes on texts dense with digits under the default of 2 MiB. Memory is taken as states
-/// are met, so ordinary traffic stays far below this.
-const LAZY_DFA_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// The anchors could not be compiled; it means this build is broken, not that the text is bad.
 #[derive(Debug, thiserror::Error)]
 #[error("the patterns of the PII detector do not compile")]
@@ -242,11 +239,10 @@ pub struct BuildError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 /// The detector: immutable, built once, shared by all requests.
 pub struct PiiDetector {
-    anchors: Regex,
-    /// The words of [`context::RULES`]. In one automaton with the anchors their states would multiply.
-    labels: Regex,
-    /// [`WORDS_WITHOUT_DIGITS`].
-    announcing: AhoCorasick,
+    suspicion: Suspicion,
+    values: Automaton,
+    /// The words of [`context::RULES`]. In one automaton with the others their states would multiply.
+    rules: Automaton,
 }
 
 /// Search state that one thread or one request reuses from text to text.
@@ -255,39 +251,34 @@ pub struct Scratch {
     groups: Vec<Group>,
     candidates: Vec<Finding>,
     folded: Folded,
+    composed: String,
 }
 
-/// One for each automaton.
 struct Caches {
-    anchors: Cache,
-    labels: Cache,
+    suspects: Vec<Suspects>,
+    values: Cache,
+    rules: Cache,
 }
 
 impl PiiDetector {
     pub fn new() -> Result<Self, BuildError> {
-        let anchors: Vec<&str> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect();
-        let labels: Vec<&str> = context::RULES.iter().map(|rule| rule.anchor).collect();
-        let announcing = AhoCorasick::new(WORDS_WITHOUT_DIGITS).map_err(|error| BuildError(error.into()))?;
-        Ok(Self { anchors: automaton(&anchors)?, labels: automaton(&labels)?, announcing })
+        let values: Vec<&str> = RECOGNISERS.iter().map(|recogniser| recogniser.anchor).collect();
+        let rules: Vec<&str> = context::RULES.iter().map(|rule| rule.anchor).collect();
+        Ok(Self {
+            suspicion: Suspicion::new(&values, &rules)?,
+            values: Automaton::new(&values)?,
+            rules: Automaton::new(&rules)?,
+        })
     }
 
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            caches: Caches { anchors: self.anchors.create_cache(), labels: self.labels.create_cache() },
+            caches: Caches { suspects: Vec::new(), values: self.values.cache(), rules: self.rules.cache() },
             groups: Vec::new(),
             candidates: Vec::new(),
             folded: Folded::default(),
+            composed: String::new(),
         }
-    }
-
-    /// Without a digit, an at sign, an address spelled out or words that announce a value without either there is
-    /// nothing to find. Blocks let the compiler use vector instructions.
-    fn may_contain_candidates(&self, bytes: &[u8]) -> bool {
-        const BLOCK_BYTES: usize = 256;
-        let digit_or_at = |block: &[u8]| {
-            block.iter().fold(false, |found, byte| found | byte.is_ascii_digit() | (*byte == b'@'))
-        };
-        bytes.chunks(BLOCK_BYTES).any(digit_or_at) || self.announcing.is_match(bytes)
     }
 
     /// Appends the findings in `text`, sorted by start and never overlapping.
@@ -298,15 +289,11 @@ impl PiiDetector {
     /// As [`find`](Self::find), where `text` is the value of a JSON member named `key`: the name counts as
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
-        let Scratch { caches, groups, candidates, folded } = scratch;
+        let Scratch { caches, groups, candidates, folded, composed } = scratch;
         let departs = folded.fill(text);
         let plain = if departs { folded.text() } else { text };
-        if key.is_empty() && !self.may_contain_candidates(plain.as_bytes()) {
-            folded.forget();
-            return;
-        }
         candidates.clear();
-        self.collect(Field::new(key, plain), caches, groups, candidates);
+        self.collect(Field::new(key, plain), composed, caches, groups, candidates);
         let first = out.len();
         append_without_overlaps(candidates, out);
         if departs {
@@ -320,6 +307,7 @@ impl PiiDetector {
     fn collect(
         &self,
         field: Field<'_>,
+        composed: &mut String,
         caches: &mut Caches,
         groups: &mut Vec<Group>,
         found: &mut Vec<Finding>,
@@ -327,22 +315,26 @@ impl PiiDetector {
         let secrets = aws::SecretSearch::default();
         let cards = context::CardWords::default();
         let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
-        search.secrets.examine_keyed(field, search.found);
-        self.collect_keyed(&mut search, caches);
-        if self.may_contain_candidates(field.bytes()) {
-            self.examine_anchors(&mut search, caches, field.len());
+        if !field.key().is_empty() {
+            search.secrets.examine_keyed(field, search.found);
+            self.collect_keyed(&mut search, composed, caches);
+            fold::wipe(composed);
         }
+        self.suspicion.suspects(field.bytes(), field.len(), &mut caches.suspects);
+        self.examine_anchors(&mut search, caches, field.len());
     }
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.
-    fn collect_keyed(&self, search: &mut Search<'_, '_>, caches: &mut Caches) {
-        if search.field.key().is_empty() {
+    fn collect_keyed(&self, search: &mut Search<'_, '_>, composed: &mut String, caches: &mut Caches) {
+        let value_start = context::compose_key(search.field, composed);
+        self.suspicion.suspects(composed.as_bytes(), value_start, &mut caches.suspects);
+        if caches.suspects.iter().all(Suspects::is_none) {
             return;
         }
-        let (composed, value_start) = context::compose(search.field);
+        context::compose_value(search.field, composed);
         let mut found = Vec::new();
         let mut keyed = Search {
-            field: Field::new("", &composed),
+            field: Field::new("", composed),
             groups: search.groups,
             found: &mut found,
             secrets: aws::SecretSearch::default(),
@@ -360,92 +352,54 @@ impl PiiDetector {
         }
     }
 
-    /// Examines every anchor and every label that starts before `until`.
+    /// Examines every anchor and every label that starts at a suspect place before `until`.
     fn examine_anchors(&self, search: &mut Search<'_, '_>, caches: &mut Caches, until: usize) {
-        each_match(&self.anchors, &mut caches.anchors, search, until, |search, pattern, place| {
-            RECOGNISERS.get(pattern).map_or(place.end, |recogniser| (recogniser.examine)(search, place))
-        });
+        let Caches { suspects, values, rules } = caches;
+        let places = (suspects.as_slice(), until);
+        each_match(
+            &self.values,
+            values,
+            places,
+            |suspects| suspects.values,
+            search,
+            |search, pattern, place| {
+                RECOGNISERS.get(pattern).map_or(place.end, |recogniser| (recogniser.examine)(search, place))
+            },
+        );
         // Labels stand before what was searched for the sake of an access key behind them.
         search.secrets = aws::SecretSearch::default();
-        each_match(&self.labels, &mut caches.labels, search, until, |search, pattern, place| {
-            context::RULES.get(pattern).map_or(place.end, |rule| context::examine(rule, search, place))
-        });
+        each_match(
+            &self.rules,
+            rules,
+            places,
+            |suspects| suspects.rules,
+            search,
+            |search, pattern, place| {
+                context::RULES.get(pattern).map_or(place.end, |rule| context::examine(rule, search, place))
+            },
+        );
     }
 }
 
 fn each_match(
-    automaton: &Regex,
+    automaton: &Automaton,
     cache: &mut Cache,
+    (suspects, until): (&[Suspects], usize),
+    of: fn(&Suspects) -> Mask,
     search: &mut Search<'_, '_>,
-    until: usize,
     mut examine: impl FnMut(&mut Search<'_, '_>, usize, Anchor) -> usize,
 ) {
     const LOOK_AHEAD_BYTES: usize = 16;
     let field = search.field;
     let limit = field.len().min(until.saturating_add(LOOK_AHEAD_BYTES));
     let mut position = 0;
-    while position < until {
-        let input = Input::new(field.bytes()).range(position..limit);
-        let Some(found) = automaton.search_with(cache, &input).filter(|found| found.start() < until) else {
-            break;
-        };
-        let place = Anchor { start: found.start(), end: found.end() };
-        let next = examine(search, found.pattern().as_usize(), place);
-        position = next.max(place.start + 1);
+    while let Some(start) = suspicion::next(suspects, of, position).filter(|start| *start < until) {
+        position = start + 1;
+        if let Some((pattern, end)) = automaton.match_at(cache, field.bytes(), start, limit) {
+            position = position.max(examine(search, pattern, Anchor { start, end }));
+        }
     }
 }
-
-/// ASCII classes and byte mode: Unicode word boundaries alone would cost a factor of ten, and neighbours are looked
-/// at by hand where it matters.
-fn automaton(patterns: &[&str]) -> Result<Regex, BuildError> {
-    let config = Regex::config()
-        .match_kind(MatchKind::LeftmostFirst)
-        .utf8_empty(false)
-        .which_captures(WhichCaptures::Implicit)
-        .hybrid_cache_capacity(LAZY_DFA_BYTES_MAX);
-    Regex::builder()
-        .configure(config)
-        .syntax(syntax::Config::new().unicode(false).utf8(false))
-        .build_many(patterns)
-        .map_err(|error| BuildError(error.into()))
-}
-
-/// What announces a value that may have neither a digit nor an at sign: keys, passwords, names, bank codes.
-const WORDS_WITHOUT_DIGITS: [&[u8]; 33] = [
-    b"AKIA",
-    b"ASIA",
-    b"passw",
-    b"Passw",
-    b"PASSW",
-    b"PASS",
-    b"Pass",
-    b"_pass",
-    b"pwd",
-    b"PRIVATE KEY",
-    b"sername",
-    b"BIC",
-    b"SWIFT",
-    b"swift",
-    b"usuario",
-    b"bic",
-    b"token",
-    b"Token",
-    b"TOKEN",
-    b"api_key",
-    b"apiKey",
-    b"API_KEY",
-    b"ecret",
-    b"publickey for",
-    b"dentifiant",
-    b"enutzername",
-    b"utente",
-    b"ebruikersnaam",
-    b"tilisateur",
-    b" dot ",
-    b"dot]",
-    b"dot)",
-    b" DOT ",
-];
 
 /// Of two candidates that overlap the more certain one stays; between equals the one that starts first, then
 /// the longer one.
@@ -814,10 +768,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_candidates_is_skipped_and_long_runs_end() {
-        let detector = PiiDetector::new().unwrap();
-        assert!(!detector.may_contain_candidates("no numbers here".as_bytes()));
-        assert!(detector.may_contain_candidates("AKIA".as_bytes()));
+    fn long_runs_end() {
         for piece in [
             "1",
             "1 ",

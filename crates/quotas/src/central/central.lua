@@ -87,14 +87,17 @@ for i, key in ipairs(KEYS) do
     say(STALE, 0, 0, { spent = 0, over = 0, leased = 0, lost = 0 }, 0)
   else
     local field = 'L' .. replica .. ':' .. ARGV[at + 4]
-    local h = redis.call('HMGET', key, 's', 'o', 'l', 'x', 'n', 'e', 'r', 'a', 'k')
+    local h = redis.call('HMGET', key, 's', 'o', 'l', 'x', 'n', 'e', 'r', 'a', 'k', 'c')
     local a = { spent = tonumber(h[1]) or 0, over = tonumber(h[2]) or 0, leased = tonumber(h[3]) or 0,
       lost = tonumber(h[4]) or 0, holders = tonumber(h[5]) or 0, next = tonumber(h[6]) or -1,
-      restored = tonumber(h[7]) or 0, alarmed = tonumber(h[8]) or 0, keep = tonumber(h[9]) or 0 }
+      restored = tonumber(h[7]) or 0, alarmed = tonumber(h[8]) or 0, keep = tonumber(h[9]) or 0,
+      since = tonumber(h[10]) or 0 }
     if not h[1] and line.floor > 0 then a.restored = 1 end
     a.keep = math.max(a.keep, math.max(line.ends, now) + KEEP_MS)
     sweep(key, a)
-    if a.restored == 1 then a.spent = math.max(a.spent, line.floor) end
+    if a.restored == 1 and line.floor > 0 and redis.call('HSETNX', key, 'R' .. replica, 1) == 1 then
+      a.spent = math.min(math.max(math.max(0, a.spent - a.since), line.floor) + a.since, COUNT_MAX)
+    end
     local stored = redis.call('HGET', key, field)
     local l
     if stored then
@@ -123,6 +126,7 @@ for i, key in ipairs(KEYS) do
       a[pool] = math.max(0, a[pool] - settled - returned)
       l.settled, l.returned, l.over = l.settled + settled, l.returned + returned, l.over + over
       a.spent = math.min(a.spent + settled, COUNT_MAX)
+      a.since = math.min(a.since + settled, COUNT_MAX)
       a.over = math.min(a.over + over, COUNT_MAX)
       if kind == OPEN then
         local more = grant(line, a.spent + a.over + a.leased + a.lost, a.holders,
@@ -135,7 +139,7 @@ for i, key in ipairs(KEYS) do
     local share = alarm(a, line.limit)
     redis.call('HSET', key, 's', text(a.spent), 'o', text(a.over), 'l', text(a.leased), 'x', text(a.lost),
       'n', text(a.holders), 'e', text(a.next), 'r', text(a.restored), 'a', text(a.alarmed), 'k', text(a.keep),
-      field, write(l))
+      'c', text(a.since), field, write(l))
     if a.keep < COUNT_MAX then redis.call('PEXPIREAT', key, text(a.keep)) end
     say(kind, l.granted, l.expires, a, share)
   end

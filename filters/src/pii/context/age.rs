@@ -11,10 +11,123 @@ const AGE_MAX: u32 = 120;
 
 /// Words before a number, with the number's first digit.
 pub(super) const BEFORE_ANCHOR: &str = concat!(
-    r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|ålder|alder|ik(?:ä|a)|ya(?:ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|(?:â|a)g(?:é|e)e? de)",
+    r"(?i:aged?|edad|(?:â|a)ge|alter|et(?:à|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|ålder|alder|ik(?:ä|a)|ya(?:ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|, lat|(?:â|a)g(?:é|e)e? de)",
     r#"[\\"']{0,3}[ \t]{0,2}[:=>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|of) )?[0-9]"#,
     r"|(?:年龄|年齢|나이)(?:[ :]|：){0,3}[0-9]"
 );
+
+/// Somebody's age in so many words: "I'm 34", "she is 34", and the first digit.
+pub(super) const SELF_ANCHOR: &str = r"(?i:i ?(?:'|’)m|i am|im|he(?:'|’)s|he is|he was) [1-9][0-9]";
+
+/// Examines the number that ends the anchor. Returns where to go on.
+pub(super) fn examine_self(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    const AFTER: [&[u8]; 9] =
+        [b" and ", b" btw", b" now", b" yo", b" years", b" m ", b" f ", b" but ", b" when"];
+    let (start, end) = (anchor.end - 2, anchor.end);
+    let begins =
+        !field.word_before(anchor.start) || matches!(field.at(anchor.start.saturating_sub(1)), b's' | b'S');
+    let rest = field.slice(end, field.len().min(end + 6));
+    let ends = match rest {
+        [] | [b',' | b'!' | b'?' | b';' | b')' | b'\n' | b'"', ..] => true,
+        [b'.', next, ..] => !next.is_ascii_alphanumeric(),
+        [b'.'] => true,
+        _ => AFTER
+            .iter()
+            .any(|word| rest.starts_with(word.get(..rest.len().min(word.len())).unwrap_or_default())),
+    };
+    if begins && ends && is_age(field, start, end) {
+        candidates.push(finding(PiiType::Age, start, end, 82));
+    }
+    end
+}
+
+/// "Ann Lee, 34, of Leeds": the number behind a name, and a word that goes on about the person.
+pub(super) const NAMED_ANCHOR: &str = r", [1-9][0-9], (?:of|from|who|was|is|has|had|an?|said|told|died|lives|pleaded|appeared|admitted|married|and his|and her) ";
+
+/// Examines the number of the anchor. Returns where to go on.
+pub(super) fn examine_named(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    const NAME_BYTES: usize = 48;
+    let start = anchor.start + 2;
+    let before = field.slice(anchor.start.saturating_sub(NAME_BYTES), anchor.start);
+    let mut names = before.rsplit(|byte| *byte == b' ');
+    let is_name = |word: &[u8]| {
+        word.len() > 1 && word.first().is_some_and(u8::is_ascii_uppercase) && !is_any(word, &DATES_IN_NEWS)
+    };
+    let last = names.next().unwrap_or_default();
+    let named = is_any(last, &PERSONS_IN_NEWS) || is_name(last) && names.next().is_some_and(is_name);
+    if named && is_age(field, start, start + 2) {
+        candidates.push(finding(PiiType::Age, start, start + 2, 82));
+    }
+    start + 2
+}
+
+const DATES_IN_NEWS: [&str; 22] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+    "january",
+    "february",
+    "march",
+    "april",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "on",
+    "in",
+    "chapter",
+    "page",
+];
+const PERSONS_IN_NEWS: [&str; 16] = [
+    "man", "woman", "boy", "girl", "mother", "father", "driver", "teacher", "student", "victim", "suspect",
+    "patient", "husband", "wife", "brother", "sister",
+];
+
+/// Things that are as old as people.
+const THINGS: [&str; 34] = [
+    "bridge",
+    "building",
+    "house",
+    "tree",
+    "company",
+    "car",
+    "wine",
+    "whisky",
+    "church",
+    "castle",
+    "tower",
+    "software",
+    "computer",
+    "laptop",
+    "phone",
+    "account",
+    "tradition",
+    "city",
+    "town",
+    "school",
+    "machine",
+    "server",
+    "roof",
+    "boiler",
+    "painting",
+    "book",
+    "song",
+    "film",
+    "movie",
+    "law",
+    "engine",
+    "ship",
+    "boat",
+    "codebase",
+];
+const THINGS_BYTES: usize = 24;
 
 /// Words behind a number.
 pub(super) const BEHIND_ANCHOR: &str = concat!(
@@ -29,7 +142,13 @@ pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let letters = label.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
     let end = start + digits(field, start);
     let turned = label.to_ascii_lowercase().windows(4).any(|part| part == b"turn");
-    let whole = is_whole_label(field, anchor.start, anchor.start + letters.max(1));
+    // "Pacjent, lat 34, ..." and no latitude.
+    let polish = label.starts_with(b", ");
+    let whole = if polish {
+        field.at(end) == b','
+    } else {
+        is_whole_label(field, anchor.start, anchor.start + letters.max(1))
+    };
     if whole && is_age(field, start, end) && !is_measured(field, end, turned) {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
@@ -45,7 +164,8 @@ pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let start = end - before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let letter_behind =
         field.at(anchor.start).is_ascii() && field.word_at(words_end) && field.at(words_end) != b'_';
-    if !letter_behind && is_age(field, start, end) {
+    let is_thing = field.names_any(&THINGS, start, THINGS_BYTES);
+    if !letter_behind && !is_thing && is_age(field, start, end) {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     words_end

@@ -26,7 +26,9 @@ pub(super) fn examine_patient(field: Field<'_>, anchor: Anchor, candidates: &mut
     for index in 1..=FIELDS_MAX {
         let window = field.slice(start, field.len().min(start + FIELD_BYTES_MAX));
         let length = window.iter().take_while(|byte| !matches!(byte, b'|' | b'\n' | b'\r' | b'"')).count();
-        let value = window.iter().take(length).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let joined =
+            |byte: &&u8| byte.is_ascii_alphanumeric() || index == IDENTIFIERS_FIELD && **byte == b'-';
+        let value = window.iter().take(length).take_while(joined).count();
         let end = start + value;
         let digits = field.slice(start, end).iter().filter(|byte| byte.is_ascii_digit()).count();
         if index == IDENTIFIERS_FIELD && digits >= 4 && value <= 16 {

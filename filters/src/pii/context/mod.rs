@@ -138,7 +138,7 @@ pub(super) const RULES: &[Rule] = &[
     behind(
         concat!(
             r"(?i:cvv2?|cvc2?|cvn2?|csc)[^a-z0-9]|(?i:cid[^a-z0-9]",
-            r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back",
+            r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back|(?:three|3|four|4|last) digits (?:on|at|from) the (?:back|front|reverse)",
             r"|kod (?:zabezpieczaj|bezpiecze)|beveiligingscode|s(?:ä|a)kerhetskod|sikkerhedskode|g(?:ü|u)venlik kodu|bezpe(?:č|c)nostn(?:í|i) k(?:ó|o)d",
             r"|kartenpr(?:ü|u)fnummer|pr(?:ü|u)fziffer|c(?:ó|o)digo de seguridad|c(?:ó|o)digo de seguran(?:ç|c)a",
             r"|codice di sicurezza|code de s(?:é|e)curit(?:é|e))|セキュリティコード|安全码|校验码|보안코드|код безопасности"
@@ -221,6 +221,7 @@ pub(super) const RULES: &[Rule] = &[
         93,
         shapes::plate,
     ),
+    behind(r"(?i:tag|reg)[ :=]", 12, 0, 90, shapes::plate_of_a_car),
     behind(
         concat!(
             r"(?i:(?:driv(?:er|ing)|operator)(?:'?s?|’s)[ _\-]?(?:licen[cs]e|lic[^a-z]|permit|id)|driv(?:er|ing)[ _\-]?licen[cs]e",
@@ -261,7 +262,7 @@ pub(super) const RULES: &[Rule] = &[
         ),
         48,
         4,
-        93,
+        97,
         shapes::employer,
     ),
     // Health.
@@ -312,7 +313,12 @@ pub(super) const RULES: &[Rule] = &[
     own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)),
     own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)),
     behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
+    own(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)),
+    own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)),
     own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)),
+    own(username::PLATFORM_ANCHOR, |search, anchor| {
+        username::examine_platform(search.field, anchor, search.found)
+    }),
     own(username::LOG_ANCHOR, |search, anchor| username::examine_log(search.field, anchor, search.found)),
     own(username::ANCHOR, |search, anchor| {
         if in_cells(search, anchor, username::cell) {
@@ -416,7 +422,13 @@ impl Behind {
             }
             return;
         }
-        let found = self.find(field, label_start, label_end).or_else(|| {
+        let wrapped = || {
+            let start = places::wrapped(field, label_end)?;
+            let gap = Gap { assigns: true, ..Gap::default() };
+            let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
+            Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(1)))
+        };
+        let found = self.find(field, label_start, label_end).or_else(wrapped).or_else(|| {
             places::answer(field, label_end, |start| {
                 let gap = Gap { assigns: true, answer: true, ..Gap::default() };
                 let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
@@ -617,22 +629,23 @@ pub(super) fn is_whole_label(field: Field<'_>, start: usize, end: usize) -> bool
     (before.is_none() || escaped || humped || unspaced) && (after.is_none() || hump_follows || unspaced)
 }
 
-/// A JSON member written out as `key": "value` for the rules to read, and where the value starts in it.
-/// Only the beginning of a long value is written out: what a key announces stands there.
-pub(super) fn compose(field: Field<'_>) -> (String, usize) {
+/// The name of a JSON member written out as in `key": "value` for the rules to read. Returns where the value will
+/// start.
+pub(super) fn compose_key(field: Field<'_>, composed: &mut String) -> usize {
     let key = std::str::from_utf8(field.key()).unwrap_or_default();
     let key_start =
         (key.len().saturating_sub(KEY_BYTES_MAX)..key.len()).find(|index| key.is_char_boundary(*index));
-    let key = key.get(key_start.unwrap_or(0)..).unwrap_or_default();
-    let end = (0..=field.len().min(VALUE_BYTES_MAX)).rev().find(|index| field.str(0, *index).len() == *index);
-    let value = field.str(0, end.unwrap_or(0));
-    let mut composed = String::with_capacity(key.len() + KEY_CLOSE.len() + value.len() + 1);
-    composed.push_str(key);
+    composed.clear();
+    composed.push_str(key.get(key_start.unwrap_or(0)..).unwrap_or_default());
     composed.push_str(KEY_CLOSE);
-    let start = composed.len();
-    composed.push_str(value);
+    composed.len()
+}
+
+/// The value behind it. Only the beginning of a long one is written out: what a key announces stands there.
+pub(super) fn compose_value(field: Field<'_>, composed: &mut String) {
+    let end = (0..=field.len().min(VALUE_BYTES_MAX)).rev().find(|index| field.str(0, *index).len() == *index);
+    composed.push_str(field.str(0, end.unwrap_or(0)));
     composed.push('"');
-    (composed, start)
 }
 
 const KEY_CLOSE: &str = "\": \"";
@@ -727,13 +740,18 @@ mod tests {
 
     #[test]
     fn a_member_is_composed_within_its_bounds() {
-        let (composed, start) = compose(Field::new("pin", "1234"));
-        assert_eq!((composed.as_str(), start), ("pin\": \"1234\"", 7));
-        let (key, value) = ("é".repeat(100), "ü".repeat(1000));
-        let (composed, start) = compose(Field::new(&key, &value));
+        let compose = |key: &str, value: &str| {
+            let mut composed = String::new();
+            let field = Field::new(key, value);
+            let start = compose_key(field, &mut composed);
+            compose_value(field, &mut composed);
+            (composed, start)
+        };
+        assert_eq!(compose("pin", "1234"), ("pin\": \"1234\"".to_string(), 7));
+        let (composed, start) = compose(&"é".repeat(100), &"ü".repeat(1000));
         assert!(composed.len() <= KEY_BYTES_MAX + 5 + VALUE_BYTES_MAX + 1);
         assert!(composed.is_char_boundary(start));
-        assert_eq!(compose(Field::new("k", "")).0, "k\": \"\"");
+        assert_eq!(compose("k", "").0, "k\": \"\"");
     }
 
     #[test]

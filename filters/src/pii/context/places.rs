@@ -159,7 +159,46 @@ fn trimmed(field: Field<'_>, start: usize, end: usize) -> Cell {
     (start + before, end.max(start + before + after) - after)
 }
 
-/// `INSERT INTO people (name, column) VALUES ('...', '...')`.
+/// Where the value starts whose label, which ends at `end`, stands in a member or an element of its own:
+/// `{"label":"MRN"},"value":"..."`, `<dt>MRN</dt><dd>...`.
+pub(super) fn wrapped(field: Field<'_>, end: usize) -> Option<usize> {
+    const WRAPPING_BYTES_MAX: usize = 96;
+    const MEMBERS: [&str; 5] = ["value", "val", "answer", "text", "content"];
+    let limit = field.len().min(end + WRAPPING_BYTES_MAX);
+    let after = |mut position: usize| {
+        while position < limit && matches!(field.at(position), b' ' | b'\t' | b'\n' | b'\r') {
+            position += 1;
+        }
+        position
+    };
+    let mut position = after(end + usize::from(field.at(end) == b':'));
+    if field.at(position) == b'<' {
+        let mut opened = false;
+        while field.at(position) == b'<' && position < limit {
+            opened |= field.at(position + 1) != b'/';
+            let tag = field.slice(position, limit).iter().position(|byte| *byte == b'>')?;
+            position = after(position + tag + 1);
+        }
+        return (opened && position < limit).then_some(position);
+    }
+    if field.at(position) != b'"' {
+        return None;
+    }
+    position = after(position + 1);
+    while matches!(field.at(position), b'}' | b',' | b']') {
+        position = after(position + 1);
+    }
+    if field.at(position) != b'"' {
+        return None;
+    }
+    let name = token_end(field, position + 1);
+    let is_value = field.at(name) == b'"' && is_any(field.slice(position + 1, name), &MEMBERS);
+    let colon = after(name + 1);
+    let start = after(colon + 1);
+    (is_value && field.at(colon) == b':' && field.at(start) == b'"' && start + 1 < limit).then_some(start + 1)
+}
+
+/// `INSERT INTO people (name, column) VALUES ('...', '...')`, or `COPY people (name, column) FROM stdin;` and rows.
 fn statement(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
     let is_list = |byte: u8| {
         byte.is_ascii_alphanumeric()
@@ -172,8 +211,14 @@ fn statement(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
     let closing = end + after.iter().take_while(|byte| is_list(**byte)).count();
     let index = field.slice(opening, start).iter().filter(|byte| **byte == b',').count();
     let values = skip_space(field, closing + 1);
-    let named = field.at(closing) == b')' && field.slice(values, values + 6).eq_ignore_ascii_case(b"values");
-    if !named {
+    if field.at(closing) != b')' {
+        return None;
+    }
+    if field.slice(values, values + 10).eq_ignore_ascii_case(b"from stdin") {
+        let columns = field.slice(opening, closing).iter().filter(|byte| **byte == b',').count();
+        return copied(field, line_end(field, values), index, columns);
+    }
+    if !field.slice(values, values + 6).eq_ignore_ascii_case(b"values") {
         return None;
     }
     let mut position = skip_space(field, values + 6);
@@ -186,6 +231,23 @@ fn statement(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
             break;
         }
         position = skip_space(field, next + 1);
+    }
+    (!cells.is_empty()).then_some(cells)
+}
+
+/// The cells with `index` in the lines behind `end`, until one has another number of tabs.
+fn copied(field: Field<'_>, end: usize, index: usize, columns: usize) -> Option<Vec<Cell>> {
+    let mut cells = Vec::new();
+    let mut next = end + line_break(field, end);
+    for _ in 0..ROWS_MAX {
+        let end = line_end(field, next);
+        let Some(cell) = cell(field, next, end, b'\t', index, columns) else { break };
+        cells.push(cell);
+        let width = line_break(field, end);
+        if width == 0 {
+            break;
+        }
+        next = end + width;
     }
     (!cells.is_empty()).then_some(cells)
 }
@@ -320,6 +382,12 @@ fn skip_to_turn(field: Field<'_>, start: usize, turned: &mut bool) -> Option<(us
             break;
         }
     }
+    // "[10:04] Customer: ..." tells the time of a turn.
+    let time = field.slice(position, field.len().min(position + 8));
+    let clock = time.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b':').count();
+    if *turned && clock >= 4 && time.contains(&b':') && matches!(field.at(position + clock), b']' | b' ') {
+        position += clock + 1 + usize::from(field.at(position + clock + 1) == b' ');
+    }
     if !is_token(field.at(position)) && field.at(position) != b'\'' {
         return None;
     }
@@ -358,6 +426,7 @@ mod tests {
             ("id,\"utr\"\n\"a, b\",22", "utr", vec!["22"]),
             ("| Name | UTR |\n|---|---|\n| Ann | 22 |\n", "UTR", vec!["22"]),
             ("INSERT INTO p (name, utr) VALUES ('a, b', '22'), ('c', '33');", "utr", vec!["22", "33"]),
+            ("COPY p (name, utr, x) FROM stdin;\na\t22\tb\nc\t33\td\n\\.", "utr", vec!["22", "33"]),
         ] {
             assert_eq!(column(text, name), Some(values), "{text}");
         }
@@ -374,6 +443,22 @@ mod tests {
     }
 
     #[test]
+    fn values_stand_in_members_and_elements_of_their_own() {
+        for (text, value) in [
+            ("{\"type\":{\"text\":\"utr\"},\"value\":\"22\"}", Some("22\"}")),
+            ("{\"label\": \"utr\", \"value\": \"22\"}", Some("22\"}")),
+            ("<dt>utr</dt>\n<dd>22</dd>", Some("22</dd>")),
+            ("<b>utr:</b> <i>22", Some("22")),
+            ("<td>utr</td>", None),
+            ("{\"label\":\"utr\",\"unit\":\"22\"}", None),
+            ("utr is 22", None),
+        ] {
+            let end = text.find("utr").unwrap() + 3;
+            assert_eq!(wrapped(Field::new("", text), end).map(|start| &text[start..]), value, "{text}");
+        }
+    }
+
+    #[test]
     fn answers_stand_in_the_next_turns() {
         let read = |text: &str| {
             let field = Field::new("", text);
@@ -385,6 +470,7 @@ mod tests {
         for text in [
             "your code? 4711",
             "your code?\n4711.",
+            "your code.\n[10:04] Customer: 4711, thanks",
             "your code on file?\nassistant: what is the new one?\nuser: it's 4711",
             "tell me your code.\nuser: 4711",
         ] {

@@ -214,7 +214,12 @@ pub(super) fn passport(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
     let code = Code { characters: 6..=10, digits_min: 4, letters: 0..=5, separators: b"" };
     let spaced = Code { characters: 8..=9, digits_min: 6, letters: 0..=2, separators: b" " };
-    let end = code_end(field, place.start, &code).or_else(|| code_end(field, place.start, &spaced))?;
+    // Some countries write nine characters of which one digit alone is certain: the last.
+    let lettered = Code { characters: 9..=9, digits_min: 1, letters: 1..=8, separators: b"" };
+    let checked = |end: &usize| place.gap.assigns && field.at(end - 1).is_ascii_digit();
+    let end = code_end(field, place.start, &code)
+        .or_else(|| code_end(field, place.start, &spaced))
+        .or_else(|| code_end(field, place.start, &lettered).filter(checked))?;
     if is_date(place) || is_pieced(field, end) {
         return None;
     }
@@ -236,13 +241,62 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
         separators: b" -",
     };
     let field = place.field;
-    if let Some(end) = japanese_plate_end(field, place.start) {
+    if let Some(end) = japanese_plate_end(field, place.start).or_else(|| umlaut_plate_end(field, place.start))
+    {
         return shape(PiiType::LicensePlate, place, end);
     }
     let end = code_end(field, place.start, &mixed(1..=6, 4..=8))
         .or_else(|| code_end(field, place.start, &mixed(3..=5, 9..=10)))?;
     (!is_date(place)).then_some(())?;
     shape(PiiType::LicensePlate, place, end)
+}
+
+/// Behind "tag" and "reg", which name other things too: a car or what one does with it must stand before them.
+pub(super) fn plate_of_a_car(place: &Place<'_>) -> Option<Shape> {
+    const CARS: [&str; 22] = [
+        "car",
+        "vehicle",
+        "parking",
+        "driver",
+        "driver's",
+        "truck",
+        "van",
+        "suv",
+        "sedan",
+        "toyota",
+        "ford",
+        "honda",
+        "bmw",
+        "audi",
+        "corolla",
+        "towed",
+        "garage",
+        "dmv",
+        "motorcycle",
+        "permit",
+        "taxi",
+        "license",
+    ];
+    place.field.names_any(&CARS, place.label_start, KIND_BYTES).then_some(())?;
+    plate(place)
+}
+
+/// Up to three letters with umlauts, a gap, up to two letters and four digits.
+fn umlaut_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    let mut position = start;
+    let mut letters = 0;
+    while let Some(letter) =
+        field.char_at(position).filter(|letter| letter.is_ascii_uppercase() || "ÄÖÜ".contains(*letter))
+    {
+        letters += 1;
+        position += letter.len_utf8();
+        if letters > 3 {
+            return None;
+        }
+    }
+    let rest = Code { characters: 2..=6, digits_min: 1, letters: 1..=2, separators: b" -" };
+    let gap = matches!(field.at(position), b' ' | b'-');
+    (gap && position - start > letters).then(|| code_end(field, position + 1, &rest)).flatten()
 }
 
 /// An office in Han, a class, a kana and up to four digits.
@@ -541,7 +595,11 @@ pub(super) fn keep_expiry_of_cards(
     for index in first..candidates.len() {
         let Some(finding) = candidates.get(index) else { break };
         let (start, end) = (finding.range.start, finding.range.end);
-        if cards.are_near(field, start) || is_member(field, words_start, end) {
+        let before = field.slice(words_start.saturating_sub(KIND_BYTES), words_start);
+        let beside_code = [&b"digits on the"[..], b"digits at the", b"code on the"]
+            .iter()
+            .any(|words| memchr::memmem::find(before, words).is_some());
+        if beside_code || cards.are_near(field, start) || is_member(field, words_start, end) {
             candidates.swap(kept, index);
             kept += 1;
         }
@@ -603,8 +661,10 @@ mod tests {
             (bank_account, "12-3456-7890123.", "12-3456-7890123"),
             (swift, "DEUTDEFF500)", "DEUTDEFF500"),
             (passport, "X1234567\"", "X1234567"),
+            (passport, "NXAB6C1D7", "NXAB6C1D7"),
             (plate, "AB12 CDE VIN", "AB12 CDE"),
             (plate, "M-AB 1234,", "M-AB 1234"),
+            (plate, "LÖ AB 123;", "LÖ AB 123"),
             (driver, "D123-4567-8901, issued", "D123-4567-8901"),
             (driver, "MORGA753116SM9IJ", "MORGA753116SM9IJ"),
             (licence, "DL-B24925-25 |", "DL-B24925-25"),
@@ -636,6 +696,7 @@ mod tests {
             (swift, "DEUTDEFF5"),
             (passport, "1234"),
             (passport, "renewal"),
+            (passport, "AVAILABLE"),
             (plate, "ABCDEF"),
             (plate, "2024"),
             (driver, "A1"),

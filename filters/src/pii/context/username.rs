@@ -6,7 +6,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
 use super::super::{Anchor, finding};
-use super::{is_any, is_whole_label};
+use super::{is_any, is_whole_label, places};
 
 pub(super) const ANCHOR: &str = concat!(
     r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
@@ -14,6 +14,7 @@ pub(super) const ANCHOR: &str = concat!(
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|ユーザーID|用户名|帳號名|사용자 이름|имя пользователя|логин",
     r#"|(?i:user|login|usr|usuario)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r"|(?i:login|nick|handle)[,;|\t)]",
     r"|(?i:create user|alter user|drop user| to) '",
     r"|(?i:user|login) [A-Za-z]"
 );
@@ -92,10 +93,21 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         return None;
     }
     if adjacent {
-        let (start, end) = plain(field, name_end + 1)?;
-        return has_digit_at_end(field, start, end).then_some((start, end));
+        let is_account = |(start, end): &(usize, usize)| has_digit_at_end(field, *start, *end);
+        return plain(field, name_end + 1).filter(is_account).or_else(|| {
+            // "The user is ..." speaks of people.
+            let is_login = field.slice(anchor.start, name_end).eq_ignore_ascii_case(b"login");
+            if is_login { said(field, anchor.start, name_end) } else { None }
+        });
     }
-    let (operator, position) = operator_after(field, name_end)?;
+    let Some((operator, position)) = operator_after(field, name_end) else {
+        return said(field, anchor.start, name_end).or_else(|| {
+            places::answer(field, name_end, |start| {
+                let (start, end) = plain(field, start)?;
+                is_marked(field.slice(start, end)).then_some(((start, end), end))
+            })
+        });
+    };
     if let Some(found) = quoted(field, position) {
         return Some(found);
     }
@@ -105,9 +117,156 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         .iter()
         .any(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'-'));
     let in_query = matches!(anchor.start.checked_sub(1).map(|before| field.at(before)), Some(b'?' | b'&'));
+    if operator == b' ' {
+        if let Some(found) = said(field, anchor.start, name_end) {
+            return Some(found);
+        }
+        if is_any(field.slice(start, end), &STATES) {
+            return None;
+        }
+    }
     let sure =
         if is_bare { in_query || (marked && operator != b' ') } else { marked || ends_there(field, end) };
     (sure && !is_code(field, end)).then_some((start, end))
+}
+
+/// Words that come between "login" and an account in a sentence.
+const VERBS: [&str; 10] = ["is", "was", "est", "es", "ist", "lautet", "jest", "to", "er", "az"];
+/// Words that make an account somebody's own, and what is said of accounts besides their names.
+const OWNERS: [&str; 16] = [
+    "my", "mi", "mon", "mein", "mijn", "mio", "meu", "moja", "moje", "min", "mitt", "benim", "our", "his",
+    "her", "their",
+];
+const STATES: [&str; 26] = [
+    "wrong",
+    "invalid",
+    "taken",
+    "locked",
+    "blocked",
+    "missing",
+    "incorrect",
+    "correct",
+    "still",
+    "already",
+    "gone",
+    "being",
+    "now",
+    "same",
+    "different",
+    "case",
+    "too",
+    "also",
+    "unknown",
+    "expired",
+    "disabled",
+    "valid",
+    "available",
+    "incorrecto",
+    "falsch",
+    "incorrect",
+];
+
+/// A name that people choose for accounts and prose has no word for: with a digit, an underscore or a dot in it.
+fn is_marked(name: &[u8]) -> bool {
+    let letters = name.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    let dots = name.iter().filter(|byte| **byte == b'.').count();
+    letters >= 3
+        && (name.last().is_some_and(u8::is_ascii_digit) || name.contains(&b'_') || dots == 1 && letters >= 6)
+}
+
+/// "My login is ann_lee", "user name annlee70", "my user name is annlee and": no sign between the words and the name.
+fn said(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
+    let rest = field.bytes().get(label_end..)?;
+    let particle = ["是", "は"].iter().find(|particle| rest.starts_with(particle.as_bytes()));
+    let mut start = label_end + particle.map_or(0, |particle| particle.len());
+    start += usize::from(field.at(start) == b' ');
+    let delimited = matches!(field.at(label_end.saturating_sub(1)), b',' | b';' | b'|' | b')' | b'\t');
+    if start == label_end || delimited {
+        return None;
+    }
+    let verb = field.slice(start, field.len().min(start + 8));
+    let verb =
+        verb.get(..verb.iter().take_while(|byte| byte.is_ascii_alphabetic()).count()).unwrap_or_default();
+    let is_said = is_any(verb, &VERBS) && field.at(start + verb.len()) == b' ';
+    if is_said {
+        start += verb.len() + 1;
+    }
+    let (start, end) = plain(field, start)?;
+    let name = field.slice(start, end);
+    let owned =
+        is_said && field.names_any(&OWNERS, label_start, 12) && name.len() >= 5 && !is_any(name, &STATES);
+    let sure = is_said || !field.at(label_start).is_ascii() || name.last().is_some_and(u8::is_ascii_digit);
+    let fits = sure && is_marked(name)
+        || owned && name.iter().all(u8::is_ascii_lowercase) && follows_name(field, end);
+    (fits && !is_code(field, end)).then_some((start, end))
+}
+
+/// Whether a list, a clause or nothing follows.
+fn follows_name(field: Field<'_>, end: usize) -> bool {
+    let rest = field.slice(end, field.len().min(end + 5));
+    matches!(rest.first(), None | Some(b',' | b';' | b'\n' | b'!' | b'?'))
+        || [&b" and "[..], b" y ", b" et ", b" und ", b" e ", b" en ", b" i ", b" og ", b" och "]
+            .iter()
+            .any(|word| rest.starts_with(word))
+        || rest.starts_with(b".") && !rest.get(1).is_some_and(u8::is_ascii_alphanumeric)
+}
+
+/// Places where people are known by names of their own choice.
+pub(super) const PLATFORM_ANCHOR: &str = concat!(
+    r"(?i:psn|gamertag|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
+    r"[ :,.!?\n]"
+);
+
+/// Examines the words at `anchor`: "discord: ann_lee", "my steam name is annlee7", "find ann_lee on twitch". Returns
+/// where to go on.
+pub(super) fn examine_platform(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    let label_end = anchor.end - 1;
+    if !is_whole_label(field, anchor.start, label_end) {
+        return anchor.end;
+    }
+    let found = known_on(field, anchor.start).or_else(|| called(field, anchor.start, label_end));
+    if let Some((start, end)) = found {
+        candidates.push(finding(PiiType::Username, start, end, 80));
+    }
+    label_end
+}
+
+/// The name before " on " and the platform.
+fn known_on(field: Field<'_>, platform: usize) -> Option<(usize, usize)> {
+    let before = field.slice(platform.saturating_sub(BYTES.end() + 4), platform);
+    let name_end = platform - before.len() + before.strip_suffix(b" on ")?.len();
+    let head = field.slice(name_end.saturating_sub(*BYTES.end()), name_end);
+    let length = head
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        .count();
+    let (start, end) = plain(field, name_end - length)?;
+    (end == name_end && is_marked(field.slice(start, end))).then_some((start, end))
+}
+
+/// The name behind the platform.
+fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
+    const NOUNS: [&str; 9] = ["name", "handle", "tag", "id", "user", "username", "login", "nick", "account"];
+    let mut end = label_end;
+    let noun = field.slice(end + 1, field.len().min(end + 12));
+    let noun =
+        noun.get(..noun.iter().take_while(|byte| byte.is_ascii_alphabetic()).count()).unwrap_or_default();
+    // The words of this family are read on their own.
+    if is_any(noun, &["user", "username", "login"]) {
+        return None;
+    }
+    if is_any(noun, &NOUNS) {
+        end += 1 + noun.len();
+    }
+    if field.at(end) == b':' {
+        let start = end + 1 + usize::from(field.at(end + 1) == b' ');
+        let start = start + usize::from(field.at(start) == b'@');
+        let (start, end) = plain(field, start)?;
+        return (is_marked(field.slice(start, end)) && !is_code(field, end)).then_some((start, end));
+    }
+    let is_stated = field.slice(end, end + 4) == b" is ";
+    if is_stated { said(field, label_start, end) } else { None }
 }
 
 /// The operator behind a name and where the value starts.
@@ -262,9 +421,34 @@ mod tests {
             ("db_user = \"ops_17\"", "user =", "ops_17"),
             ("?user=annlee17&x", "user=", "annlee17"),
             ("came in, user annlee70.", "user a", "annlee70"),
+            ("my login is ann_lee, help", "login i", "ann_lee"),
+            ("your user name?\ncustomer: sure, ann_lee\nagent: thanks", "user name", "ann_lee"),
+            ("the user name annlee70 is locked", "user name", "annlee70"),
+            ("mi nombre de usuario es annlee y no entra", "nombre de usuario", "annlee"),
+            ("我的用户名是 ann_lee,密码", "用户名", "ann_lee"),
+            ("Мой логин annlee70, помогите", "логин", "annlee70"),
             ("CREATE USER 'dev_9'@'10.0.0.1'", "CREATE USER '", "dev_9"),
         ] {
             assert_eq!(found(text, words), Some(name), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_on_platforms_are_found() {
+        for (text, words, name) in [
+            ("add ann_lee7 on psn", "psn", Some("ann_lee7")),
+            ("Discord: annlee70\n", "Discord", Some("annlee70")),
+            ("my steam name is ann.leeson, add me", "steam", Some("ann.leeson")),
+            ("played it on steam last night", "steam", None),
+            ("works on discord: nothing to do", "discord", None),
+            ("patch 1.2 on steam", "steam", None),
+        ] {
+            let start = text.find(words).unwrap();
+            let padded = format!("{text} ");
+            let mut candidates = Vec::new();
+            let anchor = Anchor { start, end: start + words.len() + 1 };
+            examine_platform(Field::new("", &padded), anchor, &mut candidates);
+            assert_eq!(candidates.pop().map(|finding| &padded[finding.range]), name, "{text}");
         }
     }
 
@@ -278,6 +462,9 @@ mod tests {
             ("username: string", "username"),
             ("username: ann@example.org", "username"),
             ("superuser: ops_17", "user:"),
+            ("my username is wrong, help", "username"),
+            ("the login is broken", "login i"),
+            ("nombre de usuario es obligatorio para entrar", "nombre de usuario"),
         ] {
             assert_eq!(found(text, words), None, "{text}");
         }

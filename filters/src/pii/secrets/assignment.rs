@@ -570,6 +570,7 @@ fn is_password(field: Field<'_>, value: &Value<'_>, phrase: bool) -> bool {
     }
     // "12-character", "2FA," and the like in prose; "password v2.0", "password 1Password".
     let strong = length >= 6 && (digits > 0 && letters > 0 || digits + letters > 0 && others > 0);
+    let signed = bytes.iter().any(|byte| b"!@#$%^&*?+".contains(byte));
     match value.operator {
         _ if value.quoted => true,
         Operator::Assigns => digits > 0 || others > 0 && length >= 6,
@@ -577,11 +578,11 @@ fn is_password(field: Field<'_>, value: &Value<'_>, phrase: bool) -> bool {
         Operator::Follows => {
             follows
                 && strong
-                && digits > 0
+                && (digits > 0 || signed && case_changes(bytes) >= 3)
                 && letters > 1
                 && length >= 8
                 && !is_measure(bytes)
-                && !is_hyphenated(bytes)
+                && (!is_hyphenated(bytes) || signed && digits > 0 && bytes.iter().any(u8::is_ascii_uppercase))
         }
     }
 }

@@ -326,7 +326,9 @@ fn end(field: Field<'_>, start: usize) -> Option<usize> {
         return None;
     }
     let rest = field.bytes().get(start..)?;
-    FORMATS.iter().filter(|format| rest.starts_with(format.prefix.as_bytes())).find_map(|format| {
+    // The first byte alone rules out nearly all.
+    let begins = |prefix: &[u8]| prefix.first() == rest.first() && rest.starts_with(prefix);
+    FORMATS.iter().filter(|format| begins(format.prefix.as_bytes())).find_map(|format| {
         let body_start = start + format.prefix.len();
         let limit = format.bytes_max.saturating_add(1);
         let mut end = skip_while(field, body_start, limit, |byte| format.alphabet.has(byte));
