@@ -73,6 +73,8 @@ struct Growth {
 }
 
 impl Growth {
+    /// More than any bound.
+    const UNKNOWN: Growth = Growth { copies: 1e9, member: 1e9, height: 0 };
     const SCALAR: Growth = Growth { copies: 0.0, member: 0.0, height: 0 };
 
     /// Both beside one another.
@@ -407,7 +409,7 @@ impl<'m> Local<'m> {
         }
         self.looks += 1;
         if self.looks > LOOKS_MAX {
-            return Growth { copies: f64::INFINITY, ..Growth::SCALAR };
+            return Growth::UNKNOWN;
         }
         let was_partial = std::mem::replace(&mut self.is_partial, false);
         let growth = self.growth_anew(expression, judge);
@@ -563,6 +565,10 @@ impl<'m> Local<'m> {
         if depth > HEIGHT_MAX {
             return None;
         }
+        self.looks += 1;
+        if self.looks > LOOKS_MAX {
+            return Some(Growth::UNKNOWN);
+        }
         match term {
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
                 let (root, steps) = flatten(term);
@@ -624,7 +630,7 @@ impl<'m> Local<'m> {
 
     /// How often a loop over something goes round, as a power of two.
     fn rounds(&self, over: &'m Expr, depth: u32) -> f64 {
-        if depth > 16 {
+        if depth > 3 {
             return ROUNDS;
         }
         match over {
@@ -826,6 +832,14 @@ mod tests {
                     "a contains [i, input.b] if some i in {range}\nb contains [i, a] if some i in {range}"
                 ),
                 "a.rego:3: what this makes",
+            ),
+            (
+                format!(
+                    "r := [x60 | some i in input.a; x0 := i;\n{}]",
+                    (0..60).map(|at| format!("x{} := [x{at}, x{at}]", at + 1)).collect::<Vec<_>>().join("\n")
+                )
+                .as_str(),
+                "a.rego:2: what this makes",
             ),
             (
                 &format!(
