@@ -9,7 +9,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use regorus::Value;
-use regorus::unstable::{ArithOp, BUILTINS, Expr, Literal, Module, Query, Ref, Rule, RuleBody, RuleHead};
+use regorus::unstable::{
+    ArithOp, AssignOp, BUILTINS, Expr, Literal, Module, Query, Ref, Rule, RuleBody, RuleHead,
+};
 
 use crate::plan::rule_path;
 use crate::source::Problem;
@@ -24,6 +26,8 @@ const FACTORS_MAX: f64 = 12.0;
 const HEIGHT_MAX: u32 = 384;
 /// Names that stand for one another, and rules that call one another, are followed by calls: hundreds, as `gates` permits.
 const STACK_BYTES: usize = 32 << 20;
+/// Looks at expressions in one rule. Names that stand for one another in circles could ask for any number.
+const LOOKS_MAX: usize = 1 << 18;
 /// Rounds of a loop over something that is known only later, as a power of two.
 const ROUNDS: f64 = 5.0;
 
@@ -69,6 +73,8 @@ struct Growth {
 }
 
 impl Growth {
+    /// More than any bound.
+    const UNKNOWN: Growth = Growth { copies: 1e9, member: 1e9, height: 0 };
     const SCALAR: Growth = Growth { copies: 0.0, member: 0.0, height: 0 };
 
     /// Both beside one another.
@@ -232,6 +238,11 @@ struct Local<'m> {
     seen: BTreeMap<usize, Growth>,
     /// Every expression of the rule that is looked at for itself.
     parts: Vec<&'m Expr>,
+    /// Both sides of every `=`: which of them gets its value from the other is known when all names are.
+    equations: Vec<(&'m Expr, &'m Expr)>,
+    /// Something was left out because it is being looked at already, so what came out holds here alone.
+    is_partial: bool,
+    looks: usize,
 }
 
 impl<'m> Local<'m> {
@@ -244,6 +255,9 @@ impl<'m> Local<'m> {
             open: BTreeSet::new(),
             seen: BTreeMap::new(),
             parts: Vec::new(),
+            equations: Vec::new(),
+            is_partial: false,
+            looks: 0,
         };
         match rule {
             Rule::Spec { head, bodies, .. } => {
@@ -273,6 +287,7 @@ impl<'m> Local<'m> {
                 local.expression(value, judge);
             }
         }
+        local.solve();
         local
     }
 
@@ -304,9 +319,10 @@ impl<'m> Local<'m> {
     }
 
     fn expression(&mut self, expression: &'m Expr, judge: &Judge<'m>) {
-        if let Expr::AssignExpr { lhs, rhs, .. } = expression {
-            self.bind(lhs, Binding::Whole(rhs));
-            self.bind(rhs, Binding::Whole(lhs));
+        match expression {
+            Expr::AssignExpr { op: AssignOp::ColEq, lhs, rhs, .. } => self.bind(lhs, Binding::Whole(rhs)),
+            Expr::AssignExpr { op: AssignOp::Eq, lhs, rhs, .. } => self.equations.push((lhs, rhs)),
+            _ => {}
         }
         // One argument more receives the result, as in `walk(x, [path, value])`.
         if let Expr::Call { fcn, params, .. } = expression
@@ -327,16 +343,32 @@ impl<'m> Local<'m> {
         queries.into_iter().for_each(|query| self.query(query, judge));
     }
 
+    /// A name alone on a side may get its value from the other side; names inside of a side that get none anywhere else
+    /// get theirs from it.
+    fn solve(&mut self) {
+        let equations = std::mem::take(&mut self.equations);
+        for (one, other) in &equations {
+            for (name, value) in [(one, other), (other, one)] {
+                if matches!(name, Expr::Var { .. }) {
+                    self.bind(name, Binding::Whole(value));
+                }
+            }
+        }
+        let known: BTreeSet<&str> = self.bindings.keys().copied().collect();
+        for (one, other) in equations {
+            for (pattern, value) in [(one, other), (other, one)] {
+                let mut names = BTreeMap::new();
+                bind(pattern, Binding::Whole(value), &mut names);
+                for (name, bindings) in names.into_iter().filter(|(name, _)| !known.contains(name)) {
+                    self.bindings.entry(name).or_default().extend(bindings);
+                }
+            }
+        }
+    }
+
     /// Parts of a pattern are bound to all of the value, which is more than they are.
     fn bind(&mut self, pattern: &'m Expr, binding: Binding<'m>) {
-        match pattern {
-            Expr::Var { span, .. } => self.bindings.entry(span.text()).or_default().push(binding),
-            Expr::Array { items, .. } => items.iter().for_each(|item| self.bind(item, binding)),
-            Expr::Object { fields, .. } => {
-                fields.iter().for_each(|(_, _, value)| self.bind(value, binding));
-            }
-            _ => {}
-        }
+        bind(pattern, binding, &mut self.bindings);
     }
 
     fn rule(&mut self, judge: &mut Judge<'m>) -> Growth {
@@ -375,8 +407,16 @@ impl<'m> Local<'m> {
         if let Some(growth) = self.seen.get(&address) {
             return *growth;
         }
+        self.looks += 1;
+        if self.looks > LOOKS_MAX {
+            return Growth::UNKNOWN;
+        }
+        let was_partial = std::mem::replace(&mut self.is_partial, false);
         let growth = self.growth_anew(expression, judge);
-        self.seen.insert(address, growth);
+        if !self.is_partial {
+            self.seen.insert(address, growth);
+        }
+        self.is_partial |= was_partial;
         growth
     }
 
@@ -476,8 +516,10 @@ impl<'m> Local<'m> {
             return *growth;
         }
         if !self.open.insert(name) {
+            self.is_partial = true;
             return Growth::SCALAR;
         }
+        let was_partial = std::mem::replace(&mut self.is_partial, false);
         let mut growth = Growth::SCALAR;
         for binding in self.bindings.get(name).cloned().unwrap_or_default() {
             growth = growth.or(match binding {
@@ -487,7 +529,12 @@ impl<'m> Local<'m> {
             });
         }
         self.open.remove(name);
-        self.known.insert(name, growth);
+        // Nothing is left out of what began here.
+        self.is_partial &= !self.open.is_empty();
+        if !self.is_partial {
+            self.known.insert(name, growth);
+        }
+        self.is_partial |= was_partial;
         growth
     }
 
@@ -517,6 +564,10 @@ impl<'m> Local<'m> {
         // Names bound to one another in a circle.
         if depth > HEIGHT_MAX {
             return None;
+        }
+        self.looks += 1;
+        if self.looks > LOOKS_MAX {
+            return Some(Growth::UNKNOWN);
         }
         match term {
             Expr::Var { .. } | Expr::RefDot { .. } | Expr::RefBrack { .. } => {
@@ -579,7 +630,7 @@ impl<'m> Local<'m> {
 
     /// How often a loop over something goes round, as a power of two.
     fn rounds(&self, over: &'m Expr, depth: u32) -> f64 {
-        if depth > 16 {
+        if depth > 3 {
             return ROUNDS;
         }
         match over {
@@ -652,19 +703,21 @@ fn indexed<'m>(expression: &'m Expr, found: &mut Vec<&'m Expr>) {
     parts.into_iter().for_each(|part| indexed(part, found));
 }
 
+/// The names a pattern binds.
+fn bind<'m>(pattern: &'m Expr, binding: Binding<'m>, found: &mut BTreeMap<&'m str, Vec<Binding<'m>>>) {
+    match pattern {
+        Expr::Var { span, .. } => found.entry(span.text()).or_default().push(binding),
+        Expr::Array { items, .. } => items.iter().for_each(|item| bind(item, binding, found)),
+        Expr::Object { fields, .. } => {
+            fields.iter().for_each(|(_, _, value)| bind(value, binding, found));
+        }
+        _ => {}
+    }
+}
+
 /// Names a body binds itself.
 fn bound_in<'m>(query: &'m Query) -> BTreeMap<&'m str, Vec<Binding<'m>>> {
     let mut found: BTreeMap<&'m str, Vec<Binding<'m>>> = BTreeMap::new();
-    fn bind<'m>(pattern: &'m Expr, binding: Binding<'m>, found: &mut BTreeMap<&'m str, Vec<Binding<'m>>>) {
-        match pattern {
-            Expr::Var { span, .. } => found.entry(span.text()).or_default().push(binding),
-            Expr::Array { items, .. } => items.iter().for_each(|item| bind(item, binding, found)),
-            Expr::Object { fields, .. } => {
-                fields.iter().for_each(|(_, _, value)| bind(value, binding, found));
-            }
-            _ => {}
-        }
-    }
     for statement in &query.stmts {
         match &statement.literal {
             Literal::SomeVars { vars, .. } => {
@@ -676,8 +729,13 @@ fn bound_in<'m>(query: &'m Query) -> BTreeMap<&'m str, Vec<Binding<'m>>> {
                 }
             }
             Literal::Expr { expr, .. } => {
-                if let Expr::AssignExpr { lhs, rhs, .. } = expr.as_ref() {
-                    bind(lhs, Binding::Whole(rhs), &mut found);
+                if let Expr::AssignExpr { op, lhs, rhs, .. } = expr.as_ref() {
+                    if *op == AssignOp::ColEq || matches!(lhs.as_ref(), Expr::Var { .. }) {
+                        bind(lhs, Binding::Whole(rhs), &mut found);
+                    }
+                    if *op == AssignOp::Eq && matches!(rhs.as_ref(), Expr::Var { .. }) {
+                        bind(rhs, Binding::Whole(lhs), &mut found);
+                    }
                 }
             }
             Literal::NotExpr { .. } | Literal::Every { .. } => {}
@@ -709,6 +767,33 @@ mod tests {
         let range = "numbers.range(1, 9000)";
         for (text, expected) in [
             (in_body.as_str(), "a.rego:2: what this makes can hold the same thing millions of times"),
+            (
+                format!("r if {{\n{}\nx40 == 1\n}}", chain("x0 := input.a", doubled, 40)).as_str(),
+                "a.rego:2: what this makes",
+            ),
+            (
+                format!(
+                    "r if {{\n{}\nx40 == 1\n}}",
+                    chain("x0 = input.a", |at| format!("x{} = [x{at}, x{at}]", at + 1), 40)
+                )
+                .as_str(),
+                "a.rego:2: what this makes",
+            ),
+            (
+                format!(
+                    "r if {{\n{}\nx40 == 1\n}}",
+                    chain(
+                        "x0 := input.a",
+                        |at| format!(
+                            "[p{at}, q{at}] = y{at}\ny{at} = [x{at}, 1]\nx{} := [p{at}, p{at}]",
+                            at + 1
+                        ),
+                        40
+                    )
+                )
+                .as_str(),
+                "a.rego:2: what this makes",
+            ),
             (chain("x0 := 1", doubled, 40).as_str(), "a.rego:27: what this makes"),
             (
                 chain("x0 := {1}", |at| format!("x{} := {{1: x{at}, 2: x{at}}}", at + 1), 40).as_str(),
@@ -747,6 +832,14 @@ mod tests {
                     "a contains [i, input.b] if some i in {range}\nb contains [i, a] if some i in {range}"
                 ),
                 "a.rego:3: what this makes",
+            ),
+            (
+                format!(
+                    "r := [x60 | some i in input.a; x0 := i;\n{}]",
+                    (0..60).map(|at| format!("x{} := [x{at}, x{at}]", at + 1)).collect::<Vec<_>>().join("\n")
+                )
+                .as_str(),
+                "a.rego:2: what this makes",
             ),
             (
                 &format!(
