@@ -191,5 +191,5 @@ fn feedback_is_joined_to_its_request() {
     assert_eq!(records.ask(sql).unwrap().csv(), "team,n,score\r\npayments,2,0.25\r\nsearch,0,\r\n");
     let since = Some(unix_ms("2026-03-02T00:00:00Z").unwrap());
     let later = Records::load(std::slice::from_ref(&folder.0), since).unwrap();
-    assert_eq!(later.ask("SELECT COUNT(*) AS n FROM feedback").unwrap().csv(), "n\n2\n");
+    assert_eq!(later.ask("SELECT COUNT(*) AS n FROM feedback").unwrap().csv(), "n\r\n2\r\n");
 }
