@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_source_that_is_not_described_or_of_no_day_is_refused() {
-        let nine = format!(r#","sources":[{}]"#, vec![r#""list""#; SOURCES_OF_ROW_MAX + 1].join(","));
+        let nine = format!(r#","sources":[{}]"#, [r#""list""#; SOURCES_OF_ROW_MAX + 1].join(","));
         for (sources, row) in
             [(LIST, r#","sources":["paper"]"#), (LIST, nine.as_str()), ("{}", r#","sources":["list"]"#)]
         {
