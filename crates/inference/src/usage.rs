@@ -161,6 +161,10 @@ pub struct Picture {
 pub struct BesideText {
     /// Pictures to embed.
     pub pictures_read: u64,
+    /// Pictures to embed as pages of documents, in finer detail.
+    pub documents_read: u64,
+    /// Sound and video to embed: charged by the second, which a request does not tell.
+    pub clips_read: u64,
     /// Queries of a reranking.
     pub queries: u64,
     /// The form of the pictures to make, where the model makes any.

@@ -1,4 +1,5 @@
-//! Ways of asking for the instructions, secrets and settings a model was given. This file is data, written as in the families.
+//! Ways of asking for the instructions, secrets and settings a model was given. This file is data, written as in the
+//! families.
 
 use crate::injection::families::FamilySource;
 
