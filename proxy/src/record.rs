@@ -386,15 +386,10 @@ impl Draft {
         if let Some(decision) = &mut self.decision {
             decision.warnings.append(&mut self.warnings);
         }
-        let salt = &snapshot.config.records.user_salt;
         let began = self.unix_seconds();
-        let (user_id_hash, user_id_epoch) = self.user.as_deref().map(|user| salt.hash(user, began)).unzip();
-        let principal = self.verified.then(|| AuditPrincipal {
-            user_id_hash,
-            user_id_epoch: user_id_epoch.flatten(),
-            app: self.app,
-            team: self.team,
-        });
+        let principal = self
+            .verified
+            .then(|| audit_principal(snapshot, self.team, self.app, self.user.as_deref(), began));
         let priced = self.cost.as_ref().and_then(|cost| Some((cost.total?, cost)));
         let by_book = priced.map(|(_, cost)| cost).filter(|cost| cost.basis != Basis::EndpointShare);
         // What was never called is named as it was asked for, once.
@@ -468,6 +463,19 @@ impl Draft {
             user_feedback: None,
         }
     }
+}
+
+/// Who called, for a record: the user only by the hash of the time of the call.
+pub fn audit_principal(
+    snapshot: &Snapshot,
+    team: String,
+    app: String,
+    user: Option<&str>,
+    at_unix: i64,
+) -> AuditPrincipal {
+    let salt = &snapshot.config.records.user_salt;
+    let (user_id_hash, user_id_epoch) = user.map(|user| salt.hash(user, at_unix)).unzip();
+    AuditPrincipal { user_id_hash, user_id_epoch: user_id_epoch.flatten(), app, team }
 }
 
 /// A tool's name as Converse limits it. Anything else is a model's own text and stays out of records.

@@ -79,9 +79,13 @@ pub fn settle(
     let ledger = &asker.snapshot.ledger;
     let completion = &outcome.completion;
     note(completion, outcome, cleared, draft);
-    if asker.routed_from.is_some() && outcome.reached_model {
-        draft.model_served = Some(asker.model.as_str().to_owned());
-        draft.model_base = Some(asker.model.base().to_owned());
+    match asker.routed_from {
+        _ if !outcome.reached_model => {}
+        None => draft.model_served.clone_from(&draft.model),
+        Some(_) => {
+            draft.model_served = Some(asker.model.as_str().to_owned());
+            draft.model_base = Some(asker.model.base().to_owned());
+        }
     }
     if let Some(decision) = &completion.judged {
         draft.aside(decision);
@@ -172,9 +176,6 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     } else if completion.guardrail_intervened {
         draft.guardrail_action = Some("intervened");
     }
-    if outcome.reached_model {
-        draft.model_served.clone_from(&draft.model);
-    }
     if let Some(exception) = &completion.exception {
         draft.error = Some(exception.clone());
     }
@@ -203,7 +204,7 @@ fn usage_of(
             return (usage, UsageSource::Reported);
         }
         // Some containers count only what they wrote.
-        Some(usage) if usage.input.0 == 0 && usage.cache_read.0 == 0 && cleared.input.tokens > 0 => {
+        Some(usage) if usage.has_no_prompt() && cleared.input.tokens > 0 => {
             let input = Tokens(cleared.input.tokens);
             return (TokenUsage { input, ..usage }, UsageSource::Estimated);
         }

@@ -6,6 +6,7 @@
 //! call is. Only a cache class missing from a listed row is filled, see [`Rates`].
 
 mod figures;
+mod sources;
 mod written;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +20,8 @@ use crate::money::{InvalidUsd, NanoUsd};
 use crate::services::ServiceUnit;
 use written::WrittenBook;
 
-pub use figures::{Cell, Class};
+pub use figures::{Cell, Class, Piece};
+pub use sources::Source;
 
 /// Largest price book that is read.
 pub const PRICE_BOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -63,6 +65,10 @@ pub enum PriceBookError {
     Meter { model: String, scope: String, name: String },
     #[error("services, {name:?}: no such service, or its usd is no amount")]
     Service { name: String },
+    #[error("{model}, {scope}: names a source that the book does not describe, or more than 8")]
+    Source { model: String, scope: String },
+    #[error("sources, {id:?}: a date is written 2026-07-24, or 2026-07 where the day is not known")]
+    SourceDate { id: String },
 }
 
 /// Why a call has no price. Never to be taken for a price of zero.
@@ -110,7 +116,7 @@ impl PriceBook {
         PriceBook::parse(SHIPPED)
     }
 
-    /// Reads a book of this schema or the one before.
+    /// Reads a book of this schema or those before.
     pub fn parse(json: &str) -> Result<PriceBook, PriceBookError> {
         if json.len() > PRICE_BOOK_BYTES_MAX {
             return Err(PriceBookError::TooLarge);
@@ -118,7 +124,8 @@ impl PriceBook {
         PriceBook::from_written(WrittenBook::parse(json)?)
     }
 
-    fn from_written(written: WrittenBook) -> Result<PriceBook, PriceBookError> {
+    fn from_written(mut written: WrittenBook) -> Result<PriceBook, PriceBookError> {
+        written.settle_sources()?;
         let day = Day::parse(&written.as_of)?;
         Ok(PriceBook { models: written.prices()?, services: written.service_prices()?, day, written })
     }
@@ -141,6 +148,7 @@ impl PriceBook {
         self.day
     }
 
+    /// Where the book as a whole is from; [`sources_of`](Self::sources_of) tells it of a row.
     pub fn source(&self) -> &str {
         &self.written.source
     }
@@ -311,13 +319,24 @@ pub enum Meter {
     ImageTokens,
     /// Pictures read, priced each.
     ImageInput,
+    /// Pictures read as pages of documents, in finer detail, priced each.
+    DocumentInput,
+    /// Sound and video read, each: by the second, so that no public figure fits one.
+    ClipInput,
     /// Queries of a reranking, priced each (Bedrock: up to 100 documents a query).
     Query,
 }
 
 impl Meter {
-    pub const ALL: [Meter; 5] =
-        [Meter::AudioInput, Meter::AudioOutput, Meter::ImageTokens, Meter::ImageInput, Meter::Query];
+    pub const ALL: [Meter; 7] = [
+        Meter::AudioInput,
+        Meter::AudioOutput,
+        Meter::ImageTokens,
+        Meter::ImageInput,
+        Meter::DocumentInput,
+        Meter::ClipInput,
+        Meter::Query,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -325,6 +344,8 @@ impl Meter {
             Meter::AudioOutput => "audio_output",
             Meter::ImageTokens => "image_tokens",
             Meter::ImageInput => "image_input",
+            Meter::DocumentInput => "document_input",
+            Meter::ClipInput => "clip_input",
             Meter::Query => "query",
         }
     }
@@ -481,8 +502,9 @@ mod tests {
         for (id, scopes) in &book.models {
             for price in scopes.values().flat_map(|prices| prices.0.values()) {
                 let rates = &price.rates;
-                assert!(rates.input > 0 && rates.cache_read > 0, "{id}");
-                assert!(rates.output > 0 || id.contains("embed"), "{id}");
+                let is_by_the_piece = !price.is_for_text_alone();
+                assert!(rates.input > 0 && rates.cache_read > 0 || is_by_the_piece, "{id}");
+                assert!(rates.output > 0 || id.contains("embed") || is_by_the_piece, "{id}");
                 assert!(rates.cache_write_5m >= rates.input, "{id}");
                 assert!(rates.cache_write_1h >= rates.cache_write_5m, "{id}");
             }
@@ -497,6 +519,8 @@ mod tests {
         let input = |price: Option<&Price>| price.map(|price| NanoUsd(price.rates.input).to_string());
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "us-gov-west-1")).as_deref(), Some("0.072"));
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "us-east-1")).as_deref(), Some("0.06"));
+        assert_eq!(input(book.price_in(&lite, Tier::Standard, "eu-central-1")).as_deref(), Some("0.078"));
+        assert_eq!(input(book.price_in(&lite, Tier::Standard, "xx-test-1")).as_deref(), Some("0.06"));
         // A profile's price does not depend on where it is called from, and an ARN's own region wins.
         let profile = model("us.amazon.nova-lite-v1:0");
         assert_eq!(input(book.price_in(&profile, Tier::Standard, "us-gov-west-1")).as_deref(), Some("0.06"));
@@ -561,6 +585,8 @@ mod tests {
                 PriceBookError::Meter { .. } => "meter",
                 PriceBookError::AsOf(_)
                 | PriceBookError::Service { .. }
+                | PriceBookError::Source { .. }
+                | PriceBookError::SourceDate { .. }
                 | PriceBookError::Schema { .. }
                 | PriceBookError::TooLarge => "other",
             };
@@ -598,7 +624,7 @@ mod tests {
         // The step names no figure for flex; its price is what the row says.
         assert_eq!(book.price(&id, Tier::Flex).unwrap().rates_for(Tokens(200_001)).input, 500_000_000);
         let json = book.to_json().unwrap();
-        assert!(json.contains(r#""schema": "hardpan_prices/2""#));
+        assert!(json.contains(r#""schema": "hardpan_prices/3""#));
         let again = PriceBook::parse(&json).unwrap();
         assert_eq!(again.price(&id, Tier::Standard), Some(standard));
     }
@@ -694,18 +720,45 @@ mod tests {
     #[test]
     fn every_model_of_the_shipped_book_is_priced_somewhere() {
         let book = PriceBook::shipped().unwrap();
-        let cells = book.cells();
+        let (cells, pieces) = (book.cells(), book.pieces());
         for id in book.models() {
             let is_priced = cells.iter().any(|(cell, usd)| cell.model == id && usd.0 > 0)
-                || book
-                    .quote(&model(id), Tier::Standard, "us-east-1")
-                    .is_ok_and(|quote| quote.price.meters.values().any(|usd| usd.0 > 0));
+                || pieces.iter().any(|(piece, usd)| piece.model == id && usd.0 > 0);
             assert!(is_priced, "{id} would be free");
         }
         for unit in ServiceUnit::ALL {
-            let is_listed = book.service(unit).is_some();
-            assert_eq!(is_listed, unit != ServiceUnit::FlowNodeTransition, "{unit:?}");
+            assert!(book.service(unit).is_some(), "{unit:?}");
         }
+    }
+
+    #[test]
+    fn every_row_of_the_shipped_book_has_sources_with_a_date() {
+        let book = PriceBook::shipped().unwrap();
+        let mut rows = 0;
+        for (id, scopes) in &book.models {
+            for scope in scopes.keys() {
+                let sources = book.sources_of(id, scope);
+                assert!(!sources.is_empty(), "{id} {scope}");
+                for source in sources {
+                    assert!(!source.what.is_empty() && source.date.is_some(), "{id} {scope}: {source}");
+                    // Figures of a table under a licence say so wherever they stand.
+                    assert_eq!(source.what.contains("litellm"), source.licence.is_some(), "{source}");
+                }
+                rows += 1;
+            }
+        }
+        assert!(rows > 800, "{rows}");
+        for unit in ServiceUnit::ALL {
+            let source = book.source_of_service(unit).unwrap();
+            assert!(source.contains("pricing page, US East (N. Virginia), 202"), "{unit:?}: {source}");
+        }
+        // The book is as old as its newest source, and no older.
+        let written = &book.written;
+        let newest = written.sources.values().filter_map(|source| match source {
+            sources::WrittenSource::Told(source) => source.date.as_deref(),
+            sources::WrittenSource::Text(_) => None,
+        });
+        assert_eq!(newest.max(), Some(book.as_of()));
     }
 
     #[test]

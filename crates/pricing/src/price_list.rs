@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::book::{Cell, Class, PriceBook, PriceBookError, Scope, Tier};
+use crate::book::{Cell, Class, PriceBook, PriceBookError, Scope, Source, Tier};
 use crate::day::{Day, InvalidDay};
 use crate::decimal::Decimal;
 use crate::money::NanoUsd;
@@ -162,14 +162,16 @@ pub fn update(old: &PriceBook, offer: &[u8]) -> Result<Update, PriceListError> {
     if cells.is_empty() {
         return Err(PriceListError::Nothing);
     }
-    let source = format!("AWS Price List, {}, version {}", offer.offer_code, clip(&offer.version));
+    let what = format!("AWS Price List, {}, version {}", clip(&offer.offer_code), clip(&offer.version));
     let unconfirmed = old_cells.keys().filter(|cell| !cells.contains_key(cell)).count();
     let source = if unconfirmed == 0 {
-        source
+        what.clone()
     } else {
-        format!("{source}; figures it does not list are of {}: {}", old.as_of(), clip(old.source()))
+        format!("{what}; figures it does not list are of {}: {}", old.as_of(), clip(old.source()))
     };
-    let book = old.with_cells(&cells, &published.to_string(), &source)?;
+    let of_cells = Source { what, place: None, date: Some(published.to_string()), licence: None };
+    let id = format!("{}-{published}", clip(&offer.offer_code));
+    let book = old.with_cells(&cells, &published.to_string(), &source, (&id, of_cells))?;
     Ok(Update { book, joined, skipped: join.skipped, examples: join.examples, unconfirmed })
 }
 
@@ -491,9 +493,11 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    const BOOK: &str = r#"{"schema":"hardpan_prices/2","as_of":"2026-01-01","source":"before","unit":"u","models":{
-        "amazon.nova-lite-v1:0": {"in_region": {"standard": ["0.06", "0.24", "0.015"]},
-            "geo:eu": {"standard": ["0.078", "0.312"]}, "region:us-gov-west-1": {"standard": ["0.072", "0.288"]}},
+    const BOOK: &str = r#"{"schema":"hardpan_prices/3","as_of":"2026-01-01","source":"before","unit":"u",
+        "sources":{"page":{"what":"a page","date":"2026-01"},"gone":{"what":"named by nothing"}},"models":{
+        "amazon.nova-lite-v1:0": {"in_region": {"standard": ["0.06", "0.24", "0.015"], "sources": ["page"]},
+            "geo:eu": {"standard": ["0.078", "0.312"]},
+            "region:us-gov-west-1": {"standard": ["0.072", "0.288"], "sources": ["page"]}},
         "anthropic.claude-sonnet-4-5-20250929-v1:0": {"global": {"standard": ["3", "15"],
             "long_context": [{"above_input_tokens": 200000, "standard": ["6", "22.5"]}]}},
         "anthropic.claude-opus-4-8": {"global": {"standard": ["5", "25"]}},
@@ -629,6 +633,17 @@ mod tests {
                 .starts_with("AWS Price List, AmazonBedrock, version 20260201000000; figures")
         );
         assert!(update.unconfirmed > 0);
+        // What the list states is by the list from now on; rows it does not speak of are by whom they were.
+        let told = |scope: &str| {
+            let sources = update.book.sources_of("amazon.nova-lite-v1:0", &Scope::from_name(scope).unwrap());
+            sources.into_iter().map(Source::to_string).collect::<Vec<_>>()
+        };
+        let list = "AWS Price List, AmazonBedrock, version 20260201000000, 2026-02-01";
+        assert_eq!(told("in_region"), [list, "a page, 2026-01"]);
+        assert_eq!(told("region:eu-central-1"), [list]);
+        assert_eq!(told("region:us-gov-west-1"), ["a page, 2026-01"]);
+        let again = PriceBook::parse(&update.book.to_json().unwrap()).unwrap();
+        assert_eq!(again.sources_of("new.model-9", &Scope::InRegion).len(), 1);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The price book's file: its two schemas, and how a row of figures becomes a price. What is asked of the prices
+//! The price book's file: its three schemas, and how a row of figures becomes a price. What is asked of the prices
 //! afterwards is the parent module's.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::sources::WrittenSource;
 use super::{LongContext, Meter, Price, PriceBookError, Rates, STEPS_MAX, Scope, ScopePrices, Tier};
 use crate::money::{InvalidUsd, NanoUsd};
 use crate::services::ServiceUnit;
 
-/// Schemas that are read, the newest last. A book of the first is one of the second that uses less.
-pub(super) const SCHEMAS: [&str; 2] = ["hardpan_prices/1", SCHEMA];
-const SCHEMA: &str = "hardpan_prices/2";
+/// Schemas that are read, the newest last. A book of an older one is one of the newest that uses less.
+pub(super) const SCHEMAS: [&str; 3] = ["hardpan_prices/1", "hardpan_prices/2", SCHEMA];
+const SCHEMA: &str = "hardpan_prices/3";
 
 pub(crate) type Row = Vec<Option<String>>;
 
@@ -28,9 +29,9 @@ pub(crate) struct WrittenBook {
     pub source: String,
     /// For the reader of the file; the schema fixes it.
     pub unit: String,
-    /// Models whose figures come from elsewhere than the rest: from where, and of which day.
+    /// What the rows name as stating their figures.
     #[serde(default)]
-    pub sources: BTreeMap<String, String>,
+    pub sources: BTreeMap<String, WrittenSource>,
     #[serde(default)]
     pub services: BTreeMap<String, WrittenService>,
     pub models: BTreeMap<String, BTreeMap<String, WrittenScope>>,
@@ -40,6 +41,7 @@ pub(crate) struct WrittenBook {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenService {
     pub usd: String,
+    /// A name of the table, or words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -65,6 +67,9 @@ pub(crate) struct WrittenScope {
     /// USD for each picture made, by the form the service prices. Standard tier.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// Names of the table, in the order of authority: a figure is by the first that states it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 /// One step as an object in the first schema, any number of them in the second.
