@@ -26,7 +26,7 @@ use crate::downstream::Downstream;
 use crate::forward::Prepared;
 use crate::identity::{self, Claim, SignedBody};
 use crate::payload::Payload;
-use crate::record::Draft;
+use crate::record::{Draft, PassedOn};
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
@@ -147,12 +147,12 @@ struct Attempt<'x, 'a> {
 struct Tried {
     outcome: Outcome,
     /// The model did not answer, and the caller was told nothing.
-    passed_on: bool,
+    passed_on: Option<PassedOn>,
 }
 
 impl From<Outcome> for Tried {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, passed_on: false }
+        Self { outcome, passed_on: None }
     }
 }
 
@@ -197,8 +197,9 @@ async fn routed(
             pass.give_back(asker.snapshot);
         }
         let tried = tried?;
-        if !tried.passed_on {
-            return Ok(tried.outcome);
+        match tried.passed_on {
+            None => return Ok(tried.outcome),
+            Some(why) => draft.passed_on(asker.model, why),
         }
     }
     // The last one never passes on, so only a route to nobody comes here.
@@ -513,7 +514,12 @@ async fn answer(
     match sent {
         Ok(answer) if may_pass_on && PASSED_ON.contains(&answer.status) => {
             let outcome = Outcome { completion: Completion::default(), reached_model: false, failure: None };
-            Tried { outcome, passed_on: true }
+            let why = PassedOn {
+                status: answer.status,
+                error: respond::error_of(&answer.headers),
+                aws_request_id: respond::request_id_of(&answer.headers),
+            };
+            Tried { outcome, passed_on: Some(why) }
         }
         Ok(answer) => {
             let outcome = respond::from_upstream(context, answer, key, downstream, draft).await;
@@ -521,7 +527,11 @@ async fn answer(
             outcome.into()
         }
         Err(refusal) => {
-            let passed_on = may_pass_on && matches!(refusal, Refusal::Upstream(_));
+            let passed_on = (may_pass_on && matches!(refusal, Refusal::Upstream(_))).then(|| PassedOn {
+                status: 0,
+                error: Some(refusal.code().to_owned()),
+                aws_request_id: None,
+            });
             Tried { outcome: Outcome::unanswered(refusal), passed_on }
         }
     }

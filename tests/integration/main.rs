@@ -12,6 +12,7 @@ mod adversarial;
 mod answers;
 mod answers_redacted;
 mod approvals;
+mod attempts;
 mod audit;
 mod bodies;
 mod configuration;
