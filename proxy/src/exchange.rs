@@ -15,7 +15,7 @@ use hardpan_inference::operation::{self, Asks, RouteError, Service, Streams, Tar
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Action, CacheRule, CacheScope};
-use hardpan_quotas::{Demand, Reservation};
+use hardpan_quotas::{Demand, Reservation, Spend};
 use hardpan_telemetry::lines::LineLog;
 
 use crate::answer::{AnswerContext, Completion};
@@ -31,7 +31,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
-use crate::{allowance, duplex, forward, models, route, settlement};
+use crate::{allowance, counting, duplex, forward, models, route, settlement};
 
 /// What a model says that does not answer: another one may.
 const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
@@ -216,7 +216,7 @@ async fn attempt(
     let mut tools = declared_tools(request);
     tools.retain(|tool| !clearance.drops(&tool.name));
     let trimmed = drop_tools(clearance, request, payload)?;
-    let (cleared, vault) = match trimmed {
+    let (mut cleared, vault) = match trimmed {
         None => carry_out(asker, clearance, request, inspection, payload.clone())?,
         Some(trimmed) => {
             let request = asker.parse(&trimmed)?;
@@ -226,6 +226,7 @@ async fn attempt(
     };
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
+    counting::count(asker, clearance, &mut cleared, draft).await?;
 
     let reservation = reserve(asker, clearance, &cleared, draft).await?;
     let unreadable_tools = request.facts.tools_unreadable;
@@ -435,7 +436,18 @@ pub async fn reserve(
     cleared: &ClearedRequest,
     draft: &mut Draft,
 ) -> Result<Reservation, Refusal> {
-    let worst = settlement::worst_case(asker, cleared)?;
+    draft.input_basis = asker.operation.generates().then_some(cleared.input.basis);
+    let worst = settlement::worst_case(asker, cleared, cleared.input.reserved())?;
+    take(asker, clearance, worst, draft).await
+}
+
+/// Takes so much out of every limit that applies.
+pub async fn take(
+    asker: &Asker<'_>,
+    clearance: &Clearance,
+    worst: Spend,
+    draft: &mut Draft,
+) -> Result<Reservation, Refusal> {
     // Each model of a route is paid for by itself.
     draft.reservations += 1;
     let request = format!("{} {}", draft.request_id, draft.reservations);

@@ -25,6 +25,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cost::{Basis, CallCost};
+use crate::counting::InputBasis;
 use crate::refusal::{Blame, Refusal};
 use crate::snapshot::Snapshot;
 use crate::trace::Carried;
@@ -78,6 +79,8 @@ pub struct Draft {
     pub cache: &'static str,
     pub usage: TokenUsage,
     pub usage_source: UsageSource,
+    /// What the reservation of the input went by.
+    pub input_basis: Option<InputBasis>,
     /// The service tier the answer names.
     pub service_tier: Option<String>,
     pub cost: Option<CallCost>,
@@ -136,6 +139,7 @@ impl Draft {
             cache: "bypass",
             usage: TokenUsage::default(),
             usage_source: UsageSource::None,
+            input_basis: None,
             service_tier: None,
             cost: None,
             is_recorded: false,
@@ -318,7 +322,7 @@ impl Draft {
         let overhead = self.overhead.iter().map(|(_, duration)| *duration).sum();
         metrics::overhead("total", overhead);
         for (stage, duration) in &self.overhead {
-            if matches!(*stage, "inspection" | "policy") {
+            if matches!(*stage, "inspection" | "policy" | "counting") {
                 metrics::overhead(stage, *duration);
             }
         }
@@ -429,6 +433,7 @@ impl Draft {
                 for_1h: self.usage.cache_write_1h,
             },
             usage_source: self.usage_source,
+            input_basis: self.input_basis.map(InputBasis::name),
             service_tier: self.service_tier.as_deref().map(clip),
             estimated_cost_usd: priced.map(|(total, _)| total.to_usd_string()),
             cost_breakdown: by_book.map(|cost| AuditCost {

@@ -28,6 +28,7 @@ mod obligations;
 mod policy_tools;
 mod properties;
 mod quotas;
+mod quotas_counted;
 mod records;
 mod redaction;
 mod reload;

@@ -25,7 +25,7 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 53] = [
+pub const COLUMNS: [(&str, &str); 54] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
     ("trace_id", "TEXT"),
@@ -71,6 +71,7 @@ pub const COLUMNS: [(&str, &str); 53] = [
     ("cache_read_tokens", "INTEGER"),
     ("cache_write_tokens", "INTEGER"),
     ("usage_source", "TEXT"),
+    ("input_basis", "TEXT"),
     ("cost_nano_usd", "INTEGER"),
     ("cost_usd", "REAL"),
     ("latency_ms", "INTEGER"),
@@ -414,6 +415,8 @@ struct Row<'a> {
     #[serde(borrow, default)]
     usage_source: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
+    input_basis: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     estimated_cost_usd: Option<Cow<'a, str>>,
     #[serde(default)]
     latency_ms: Option<u64>,
@@ -534,6 +537,7 @@ impl Row<'_> {
             &count(self.cache_read_tokens),
             &count(writes),
             &self.usage_source.as_deref(),
+            &self.input_basis.as_deref(),
             &nanos,
             &usd,
             &count(self.latency_ms),

@@ -64,6 +64,8 @@ pub struct AuditRecord {
     pub cache_read_tokens: Tokens,
     pub cache_write_tokens: AuditCacheWrites,
     pub usage_source: UsageSource,
+    /// `counted` by CountTokens or `estimated`, before the call, as it was reserved. `None` where nothing was.
+    pub input_basis: Option<&'static str>,
     /// The tier the answer says was used.
     pub service_tier: Option<String>,
     /// Decimal dollars as text, exact. `None` when there is no price: not the same as free.
@@ -218,7 +220,7 @@ mod tests {
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
              inspected content_elsewhere model_requested model_served model_base region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied approvals retrieved_documents cache input_tokens \
-             output_tokens cache_read_tokens cache_write_tokens usage_source service_tier estimated_cost_usd \
+             output_tokens cache_read_tokens cache_write_tokens usage_source input_basis service_tier estimated_cost_usd \
              cost_breakdown cost_basis price_scope price_as_of unpriced latency_ms time_to_first_token_ms overhead_us stop_reason status \
              error user_feedback"
         );
