@@ -145,8 +145,9 @@ impl CallCost {
 impl Used<'_> {
     /// Whether there is something that only the model's price can tell the cost of.
     fn needs_model(&self) -> bool {
-        let BesideText { pictures_read, queries, .. } = self.beside;
-        !self.tokens.is_zero() || pictures_read > 0 || queries > 0 || self.pictures_made > 0
+        let BesideText { pictures_read, documents_read, clips_read, queries, picture: _ } = self.beside;
+        let is_asked = [pictures_read, documents_read, clips_read, queries].iter().any(|count| *count > 0);
+        !self.tokens.is_zero() || is_asked || self.pictures_made > 0
     }
 
     /// The parts as this price counts them, and whether one had to be guessed.
@@ -171,6 +172,8 @@ impl Used<'_> {
             (Meter::AudioInput, speech.heard.0),
             (Meter::AudioOutput, speech.spoken.0),
             (Meter::ImageInput, self.beside.pictures_read),
+            (Meter::DocumentInput, self.beside.documents_read),
+            (Meter::ClipInput, self.beside.clips_read),
             (Meter::Query, self.beside.queries),
         ];
         let images = match (self.pictures_made, self.beside.picture) {
@@ -318,6 +321,20 @@ mod tests {
                 Used { beside: BesideText { pictures_read: 1, ..BesideText::default() }, ..one() },
                 Unpriced::Meter,
                 20,
+            ),
+            (
+                "pages",
+                "a.embed",
+                Used { beside: BesideText { documents_read: 1, ..BesideText::default() }, ..one() },
+                Unpriced::Meter,
+                800,
+            ),
+            (
+                "sound",
+                "a.embed",
+                Used { beside: BesideText { clips_read: 1, ..BesideText::default() }, ..Used::default() },
+                Unpriced::Meter,
+                0,
             ),
             ("pictures made", "a.words", Used { pictures_made: 1, ..one() }, Unpriced::Image, 20),
             (

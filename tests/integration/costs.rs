@@ -472,6 +472,8 @@ fn a_book_is_renewed_from_a_price_list_and_never_in_silence() {
         text(&prices(&["show", "--book", &out, "--model", "amazon.nova-lite-v1:0", "--region", "us-east-1"]));
     assert!(shown.contains("as of 2026-02-01, from AWS Price List, AmazonBedrock"), "{shown}");
     assert!(shown.contains("input 0.07  output 0.24  cache read 0.015"), "{shown}");
+    let of_list = "amazon.nova-lite-v1:0 in_region is from AWS Price List, AmazonBedrock, version";
+    assert!(shown.contains(of_list) && shown.contains(", 2026-02-01\n"), "{shown}");
 
     // What is there is not written over, by a URL neither.
     let again = prices(&["update", "--book", &book, "--from", &from, "--out", &out]);
@@ -504,6 +506,7 @@ fn prices_are_shown_as_a_call_would_have_them() {
     assert!(shown.contains("stale: not of the last 7 days"), "{shown}");
     let shown = text(&show(&["--model", "amazon.nova-canvas-v1:0", "--region", "us-east-1"]));
     assert!(shown.contains("picture 2048x2048/premium 0.08 each"), "{shown}");
+    assert!(shown.contains("amazon.nova-canvas-v1:0 in_region is from made up\n"), "{shown}");
     for (model, tier, why) in [
         ("us.amazon.nova-lite-v1:0", "default", "where the call may be served"),
         ("amazon.nova-lite-v1:0", "flex", "for the service tier"),
@@ -512,6 +515,26 @@ fn prices_are_shown_as_a_call_would_have_them() {
         let output = show(&["--model", model, "--region", "us-east-1", "--tier", tier]);
         assert!(!output.status.success() && told(&output).contains(why), "{model}: {}", told(&output));
     }
+}
+
+#[test]
+fn the_shipped_prices_tell_where_they_are_from() {
+    let shown = text(&prices(&["show", "--model", "amazon.rerank-v1:0"]));
+    assert!(shown.contains("amazon.rerank-v1:0 in_region default query: 0.001\n"), "{shown}");
+    let page = "amazon.rerank-v1:0 in_region is from Amazon Bedrock pricing page";
+    assert!(shown.contains(page) && shown.contains("2026-07-24; read in github.com/"), "{shown}");
+    let opus = ["show", "--model", "us.anthropic.claude-opus-4-8", "--region", "us-east-1"];
+    let shown = text(&prices(&opus));
+    assert!(shown.contains("anthropic.claude-opus-4-8 geo:us is from AWS Price List"), "{shown}");
+    // A tier that has no pieces shows none; without a model the services are shown.
+    let shown = text(&prices(&["show", "--model", "amazon.nova-canvas-v1:0", "--tier", "batch"]));
+    assert!(!shown.contains("1024x1024"), "{shown}");
+    let shown = text(&prices(&["show"]));
+    assert!(shown.contains("service flow.node_transition: 0.000035 each, from Amazon Bedrock pricing page"));
+    assert!(
+        shown.contains("amazon.nova-canvas-v1:0 in_region default 1024x1024/standard: 0.04\n"),
+        "{shown}"
+    );
 }
 
 fn gzip(text: &str) -> Vec<u8> {

@@ -87,6 +87,11 @@ impl TokenUsage {
     pub fn is_zero(&self) -> bool {
         *self == TokenUsage::default()
     }
+
+    /// Whether nothing of the prompt was counted, neither as read anew nor as read from a cache or written to it.
+    pub fn has_no_prompt(&self) -> bool {
+        TokenUsage { output: Tokens(0), ..*self }.is_zero()
+    }
 }
 
 /// Units of text, or pictures, that guardrails looked at, policy by policy, by the service's own count.
@@ -161,6 +166,10 @@ pub struct Picture {
 pub struct BesideText {
     /// Pictures to embed.
     pub pictures_read: u64,
+    /// Pictures to embed as pages of documents, in finer detail.
+    pub documents_read: u64,
+    /// Sound and video to embed: charged by the second, which a request does not tell.
+    pub clips_read: u64,
     /// Queries of a reranking.
     pub queries: u64,
     /// The form of the pictures to make, where the model makes any.
@@ -177,6 +186,21 @@ pub struct SpeechTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_counted_wherever_it_was_read_or_written() {
+        let one = Tokens(1);
+        for (usage, has_no_prompt) in [
+            (TokenUsage::default(), true),
+            (TokenUsage { output: one, ..TokenUsage::default() }, true),
+            (TokenUsage { input: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_read: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_write_5m: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_write_1h: one, output: one, ..TokenUsage::default() }, false),
+        ] {
+            assert_eq!(usage.has_no_prompt(), has_no_prompt, "{usage:?}");
+        }
+    }
 
     #[test]
     fn writes_that_were_told_apart_are_not_counted_again_as_a_sum() {

@@ -6,6 +6,7 @@
 //! call is. Only a cache class missing from a listed row is filled, see [`Rates`].
 
 mod figures;
+mod sources;
 mod written;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,7 +20,8 @@ use crate::money::{InvalidUsd, NanoUsd};
 use crate::services::ServiceUnit;
 use written::WrittenBook;
 
-pub use figures::{Cell, Class};
+pub use figures::{Cell, Class, Piece};
+pub use sources::Source;
 
 /// Largest price book that is read.
 pub const PRICE_BOOK_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -63,6 +65,10 @@ pub enum PriceBookError {
     Meter { model: String, scope: String, name: String },
     #[error("services, {name:?}: no such service, or its usd is no amount")]
     Service { name: String },
+    #[error("{model}, {scope}: names a source that the book does not describe, or more than 8")]
+    Source { model: String, scope: String },
+    #[error("sources, {id:?}: a date is written 2026-07-24, or 2026-07 where the day is not known")]
+    SourceDate { id: String },
 }
 
 /// Why a call has no price. Never to be taken for a price of zero.
@@ -110,7 +116,7 @@ impl PriceBook {
         PriceBook::parse(SHIPPED)
     }
 
-    /// Reads a book of this schema or the one before.
+    /// Reads a book of this schema or those before.
     pub fn parse(json: &str) -> Result<PriceBook, PriceBookError> {
         if json.len() > PRICE_BOOK_BYTES_MAX {
             return Err(PriceBookError::TooLarge);
@@ -118,7 +124,8 @@ impl PriceBook {
         PriceBook::from_written(WrittenBook::parse(json)?)
     }
 
-    fn from_written(written: WrittenBook) -> Result<PriceBook, PriceBookError> {
+    fn from_written(mut written: WrittenBook) -> Result<PriceBook, PriceBookError> {
+        written.settle_sources()?;
         let day = Day::parse(&written.as_of)?;
         Ok(PriceBook { models: written.prices()?, services: written.service_prices()?, day, written })
     }
@@ -141,6 +148,7 @@ impl PriceBook {
         self.day
     }
 
+    /// Where the book as a whole is from; [`sources_of`](Self::sources_of) tells it of a row.
     pub fn source(&self) -> &str {
         &self.written.source
     }
@@ -187,9 +195,12 @@ impl PriceBook {
     fn find(&self, model: &ModelId, tier: Tier, region: Option<&str>) -> Result<Quote<'_>, Unpriced> {
         let scopes = self.models.get(model.base()).ok_or(Unpriced::Model)?;
         let candidates = match model.scope() {
-            Some("global") => [Some(Scope::Global), None],
-            Some(prefix) => [Some(Scope::Geographic(prefix.to_owned())), None],
-            None => [region.map(|region| Scope::Region(region.to_owned())), Some(Scope::InRegion)],
+            Some("global") => [region.map(from_region(Scope::GlobalFrom)), Some(Scope::Global)],
+            Some(prefix) => {
+                let from = |region| Scope::GeographicFrom(prefix.to_owned(), region);
+                [region.map(from_region(from)), Some(Scope::Geographic(prefix.to_owned()))]
+            }
+            None => [region.map(from_region(Scope::Region)), Some(Scope::InRegion)],
         };
         let mut is_served = false;
         for scope in candidates.into_iter().flatten() {
@@ -201,6 +212,10 @@ impl PriceBook {
         }
         Err(if is_served { Unpriced::Tier } else { Unpriced::Scope })
     }
+}
+
+fn from_region(scope: impl FnOnce(String) -> Scope) -> impl FnOnce(&str) -> Scope {
+    |region| scope(region.to_owned())
 }
 
 /// The service tier a call was made in. The one really used is in the answer: bill by that.
@@ -311,13 +326,24 @@ pub enum Meter {
     ImageTokens,
     /// Pictures read, priced each.
     ImageInput,
+    /// Pictures read as pages of documents, in finer detail, priced each.
+    DocumentInput,
+    /// Sound and video read, each: by the second, so that no public figure fits one.
+    ClipInput,
     /// Queries of a reranking, priced each (Bedrock: up to 100 documents a query).
     Query,
 }
 
 impl Meter {
-    pub const ALL: [Meter; 5] =
-        [Meter::AudioInput, Meter::AudioOutput, Meter::ImageTokens, Meter::ImageInput, Meter::Query];
+    pub const ALL: [Meter; 7] = [
+        Meter::AudioInput,
+        Meter::AudioOutput,
+        Meter::ImageTokens,
+        Meter::ImageInput,
+        Meter::DocumentInput,
+        Meter::ClipInput,
+        Meter::Query,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -325,6 +351,8 @@ impl Meter {
             Meter::AudioOutput => "audio_output",
             Meter::ImageTokens => "image_tokens",
             Meter::ImageInput => "image_input",
+            Meter::DocumentInput => "document_input",
+            Meter::ClipInput => "clip_input",
             Meter::Query => "query",
         }
     }
@@ -339,9 +367,9 @@ impl Meter {
     }
 }
 
-/// Nano-dollars per 1,000,000 tokens. A cache class the row does not list is charged as plain input, except
-/// that a missing one-hour write beside a listed five-minute write is twice input (AWS's general multiple):
-/// what a service counts is never free by omission.
+/// Nano-dollars per 1,000,000 tokens. A cache class the row does not list is that of the row it narrows, where it is one
+/// for a single region; else it is charged as plain input, except that a missing one-hour write beside a listed
+/// five-minute write is twice input (AWS's general multiple): what a service counts is never free by omission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
     pub input: u64,
@@ -360,17 +388,39 @@ pub enum Scope {
     Region(String),
     /// A geographic profile, by its prefix.
     Geographic(String),
+    /// The same called from a region with its own figures.
+    GeographicFrom(String, String),
     Global,
+    /// The same called from a region with its own figures.
+    GlobalFrom(String),
 }
 
 impl Scope {
     pub fn from_name(name: &str) -> Option<Scope> {
-        match (name, name.split_once(':')) {
-            ("in_region", _) => Some(Scope::InRegion),
-            ("global", _) => Some(Scope::Global),
-            (_, Some(("geo", prefix))) if !prefix.is_empty() => Some(Scope::Geographic(prefix.to_owned())),
-            (_, Some(("region", region))) if !region.is_empty() => Some(Scope::Region(region.to_owned())),
+        let (profile, from) = name.split_once('@').map_or((name, None), |(name, from)| (name, Some(from)));
+        let from = from.map(str::to_owned);
+        if from.as_ref().is_some_and(String::is_empty) {
+            return None;
+        }
+        match (profile, profile.split_once(':'), from) {
+            ("in_region", _, None) => Some(Scope::InRegion),
+            ("global", _, None) => Some(Scope::Global),
+            ("global", _, Some(from)) => Some(Scope::GlobalFrom(from)),
+            (_, Some((_, "")), _) => None,
+            (_, Some(("geo", prefix)), None) => Some(Scope::Geographic(prefix.to_owned())),
+            (_, Some(("geo", prefix)), Some(from)) => Some(Scope::GeographicFrom(prefix.to_owned(), from)),
+            (_, Some(("region", region)), None) => Some(Scope::Region(region.to_owned())),
             _ => None,
+        }
+    }
+
+    /// The scope that one for a single region narrows.
+    pub fn wider(&self) -> Option<Scope> {
+        match self {
+            Scope::Region(_) => Some(Scope::InRegion),
+            Scope::GeographicFrom(prefix, _) => Some(Scope::Geographic(prefix.clone())),
+            Scope::GlobalFrom(_) => Some(Scope::Global),
+            Scope::InRegion | Scope::Geographic(_) | Scope::Global => None,
         }
     }
 }
@@ -381,7 +431,9 @@ impl fmt::Display for Scope {
             Scope::InRegion => formatter.write_str("in_region"),
             Scope::Region(region) => write!(formatter, "region:{region}"),
             Scope::Geographic(prefix) => write!(formatter, "geo:{prefix}"),
+            Scope::GeographicFrom(prefix, region) => write!(formatter, "geo:{prefix}@{region}"),
             Scope::Global => formatter.write_str("global"),
+            Scope::GlobalFrom(region) => write!(formatter, "global@{region}"),
         }
     }
 }
@@ -481,8 +533,9 @@ mod tests {
         for (id, scopes) in &book.models {
             for price in scopes.values().flat_map(|prices| prices.0.values()) {
                 let rates = &price.rates;
-                assert!(rates.input > 0 && rates.cache_read > 0, "{id}");
-                assert!(rates.output > 0 || id.contains("embed"), "{id}");
+                let is_by_the_piece = !price.is_for_text_alone();
+                assert!(rates.input > 0 && rates.cache_read > 0 || is_by_the_piece, "{id}");
+                assert!(rates.output > 0 || id.contains("embed") || is_by_the_piece, "{id}");
                 assert!(rates.cache_write_5m >= rates.input, "{id}");
                 assert!(rates.cache_write_1h >= rates.cache_write_5m, "{id}");
             }
@@ -497,12 +550,47 @@ mod tests {
         let input = |price: Option<&Price>| price.map(|price| NanoUsd(price.rates.input).to_string());
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "us-gov-west-1")).as_deref(), Some("0.072"));
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "us-east-1")).as_deref(), Some("0.06"));
-        // A profile's price does not depend on where it is called from, and an ARN's own region wins.
+        assert_eq!(input(book.price_in(&lite, Tier::Standard, "eu-central-1")).as_deref(), Some("0.078"));
+        assert_eq!(input(book.price_in(&lite, Tier::Standard, "xx-test-1")).as_deref(), Some("0.06"));
+        // So does a profile, where it is called from; and an ARN's own region wins.
         let profile = model("us.amazon.nova-lite-v1:0");
         assert_eq!(input(book.price_in(&profile, Tier::Standard, "us-gov-west-1")).as_deref(), Some("0.06"));
         let arn = model("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.nova-lite-v1:0");
         assert_eq!(input(book.price(&arn, Tier::Standard)).as_deref(), Some("0.072"));
         assert_eq!(input(book.price_in(&arn, Tier::Standard, "us-east-1")).as_deref(), Some("0.072"));
+    }
+
+    #[test]
+    fn a_row_for_one_region_is_taken_first_and_completed_from_the_one_it_narrows() {
+        let book = book(
+            r#"{"a.b": {
+                "in_region": {"standard": ["1", "2", "0.1", "1.25"], "flex": ["0.5", "1"]},
+                "region:eu-west-1": {"standard": ["3", "4"]},
+                "geo:eu": {"standard": ["5", "6", "0.5", null, "10"]}, "geo:eu@eu-west-1": {"standard": ["7", "8", "0.9"]},
+                "global": {"standard": ["9", "10"]}, "global@eu-west-1": {"standard": ["11", "12"]},
+                "geo:jp@ap-northeast-1": {"standard": ["13", "14"]}}}"#,
+        )
+        .unwrap();
+        for (id, tier, region, scope, rates) in [
+            ("a.b", Tier::Standard, "us-east-1", "in_region", ["1", "0.1", "1.25", "2"]),
+            // The writes of the wider row are below what reading anew costs here.
+            ("a.b", Tier::Standard, "eu-west-1", "region:eu-west-1", ["3", "0.1", "3", "6"]),
+            ("a.b", Tier::Flex, "eu-west-1", "in_region", ["0.5", "0.5", "0.5", "0.5"]),
+            ("eu.a.b", Tier::Standard, "eu-west-3", "geo:eu", ["5", "0.5", "5", "10"]),
+            ("eu.a.b", Tier::Standard, "eu-west-1", "geo:eu@eu-west-1", ["7", "0.9", "7", "10"]),
+            ("global.a.b", Tier::Standard, "us-east-1", "global", ["9", "9", "9", "9"]),
+            ("global.a.b", Tier::Standard, "eu-west-1", "global@eu-west-1", ["11", "11", "11", "11"]),
+            ("jp.a.b", Tier::Standard, "ap-northeast-1", "geo:jp@ap-northeast-1", ["13", "13", "13", "13"]),
+        ] {
+            let quote = book.quote(&model(id), tier, region).unwrap();
+            let Rates { input, cache_read, cache_write_5m, cache_write_1h, .. } = quote.price.rates;
+            assert_eq!(quote.scope.to_string(), scope, "{id} {region}");
+            let found =
+                [input, cache_read, cache_write_5m, cache_write_1h].map(|usd| NanoUsd(usd).to_string());
+            assert_eq!(found, rates, "{id} {region}");
+        }
+        let elsewhere = book.quote(&model("jp.a.b"), Tier::Standard, "us-east-1");
+        assert_eq!(elsewhere.unwrap_err(), Unpriced::Scope);
     }
 
     #[test]
@@ -561,6 +649,8 @@ mod tests {
                 PriceBookError::Meter { .. } => "meter",
                 PriceBookError::AsOf(_)
                 | PriceBookError::Service { .. }
+                | PriceBookError::Source { .. }
+                | PriceBookError::SourceDate { .. }
                 | PriceBookError::Schema { .. }
                 | PriceBookError::TooLarge => "other",
             };
@@ -598,7 +688,7 @@ mod tests {
         // The step names no figure for flex; its price is what the row says.
         assert_eq!(book.price(&id, Tier::Flex).unwrap().rates_for(Tokens(200_001)).input, 500_000_000);
         let json = book.to_json().unwrap();
-        assert!(json.contains(r#""schema": "hardpan_prices/2""#));
+        assert!(json.contains(r#""schema": "hardpan_prices/3""#));
         let again = PriceBook::parse(&json).unwrap();
         assert_eq!(again.price(&id, Tier::Standard), Some(standard));
     }
@@ -694,18 +784,45 @@ mod tests {
     #[test]
     fn every_model_of_the_shipped_book_is_priced_somewhere() {
         let book = PriceBook::shipped().unwrap();
-        let cells = book.cells();
+        let (cells, pieces) = (book.cells(), book.pieces());
         for id in book.models() {
             let is_priced = cells.iter().any(|(cell, usd)| cell.model == id && usd.0 > 0)
-                || book
-                    .quote(&model(id), Tier::Standard, "us-east-1")
-                    .is_ok_and(|quote| quote.price.meters.values().any(|usd| usd.0 > 0));
+                || pieces.iter().any(|(piece, usd)| piece.model == id && usd.0 > 0);
             assert!(is_priced, "{id} would be free");
         }
         for unit in ServiceUnit::ALL {
-            let is_listed = book.service(unit).is_some();
-            assert_eq!(is_listed, unit != ServiceUnit::FlowNodeTransition, "{unit:?}");
+            assert!(book.service(unit).is_some(), "{unit:?}");
         }
+    }
+
+    #[test]
+    fn every_row_of_the_shipped_book_has_sources_with_a_date() {
+        let book = PriceBook::shipped().unwrap();
+        let mut rows = 0;
+        for (id, scopes) in &book.models {
+            for scope in scopes.keys() {
+                let sources = book.sources_of(id, scope);
+                assert!(!sources.is_empty(), "{id} {scope}");
+                for source in sources {
+                    assert!(!source.what.is_empty() && source.date.is_some(), "{id} {scope}: {source}");
+                    // Figures of a table under a licence say so wherever they stand.
+                    assert_eq!(source.what.contains("litellm"), source.licence.is_some(), "{source}");
+                }
+                rows += 1;
+            }
+        }
+        assert!(rows > 800, "{rows}");
+        for unit in ServiceUnit::ALL {
+            let source = book.source_of_service(unit).unwrap();
+            assert!(source.contains("pricing page, US East (N. Virginia), 202"), "{unit:?}: {source}");
+        }
+        // The book is as old as its newest source, and no older.
+        let written = &book.written;
+        let newest = written.sources.values().filter_map(|source| match source {
+            sources::WrittenSource::Told(source) => source.date.as_deref(),
+            sources::WrittenSource::Text(_) => None,
+        });
+        assert_eq!(newest.max(), Some(book.as_of()));
     }
 
     #[test]
@@ -728,7 +845,9 @@ mod tests {
             assert_eq!(Tier::from_name(tier.name()), Some(tier));
         }
         assert_eq!(Tier::from_name("Flex"), None);
-        for scope in ["in_region", "global", "geo:us-gov", "region:eu-west-1"] {
+        for scope in
+            ["in_region", "global", "geo:us-gov", "region:eu-west-1", "geo:eu@eu-west-1", "global@us-east-2"]
+        {
             assert_eq!(Scope::from_name(scope).unwrap().to_string(), scope);
         }
         for meter in Meter::ALL {

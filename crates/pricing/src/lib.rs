@@ -16,8 +16,8 @@ mod services;
 mod usage_type;
 
 pub use book::{
-    Cell, Class, LongContext, Meter, PRICE_BOOK_BYTES_MAX, PRICE_BOOK_FRESH_DAYS, Price, PriceBook,
-    PriceBookError, Quote, Rates, Scope, Tier, Unpriced,
+    Cell, Class, LongContext, Meter, PRICE_BOOK_BYTES_MAX, PRICE_BOOK_FRESH_DAYS, Piece, Price, PriceBook,
+    PriceBookError, Quote, Rates, Scope, Source, Tier, Unpriced,
 };
 pub use day::{Day, InvalidDay};
 pub use money::{Bill, Cost, InvalidUsd, Metered, NanoUsd, bill, cost};

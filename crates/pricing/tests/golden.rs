@@ -4,12 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use hardpan_inference::model_id::ModelId;
-use hardpan_inference::usage::{TokenUsage, Tokens};
-use hardpan_pricing::{NanoUsd, PriceBook, ServiceUnit, Tier, cost, service_cost, text_units};
+use hardpan_inference::usage::{Picture, TokenUsage, Tokens};
+use hardpan_pricing::{
+    Meter, Metered, NanoUsd, PriceBook, ServiceUnit, Tier, bill, cost, service_cost, text_units,
+};
 
 const BOOK: &str = include_str!("golden_book.json");
 const CASES: &str = include_str!("golden.csv");
 const UNITS: &str = include_str!("golden_units.csv");
+const SHIPPED: &str = include_str!("golden_shipped.csv");
 
 /// The cells of every row behind the header.
 fn rows(table: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
@@ -81,4 +84,44 @@ fn every_piece_of_a_service_costs_what_the_table_says() {
         count += 1;
     }
     assert!(count >= 60, "{count} cases");
+}
+
+#[test]
+fn what_the_shipped_book_prices_by_the_piece_costs_what_the_table_says() {
+    let book = PriceBook::shipped().unwrap();
+    let mut count = 0;
+    for row in rows(SHIPPED) {
+        let [called, region, what, quantity, scope, nano] = row.as_slice() else { panic!("{row:?}") };
+        let model = ModelId::parse(called).unwrap();
+        let quote = book.quote(&model, Tier::Standard, region);
+        count += 1;
+        if let Some(why) = nano.strip_prefix("unpriced:")
+            && let Err(unpriced) = &quote
+        {
+            assert_eq!(unpriced.code(), why, "{row:?}");
+            continue;
+        }
+        let quote = quote.unwrap_or_else(|why| panic!("{row:?}: {why}"));
+        assert_eq!(quote.scope.to_string(), *scope, "{row:?}");
+        let mut used = Metered::default();
+        let quantity = figure(quantity);
+        match (*what, what.split_once('x')) {
+            ("input", _) => used.tokens.input = Tokens(quantity),
+            ("output", _) => used.tokens.output = Tokens(quantity),
+            (_, Some((width, rest))) => {
+                let (height, quality) = rest.split_once('/').unwrap();
+                let is_premium = quality == "premium";
+                let picture = Picture { width: figure(width), height: figure(height), is_premium };
+                let form = quote.price.form_of(picture).unwrap_or("none").to_owned();
+                used.images.push((form, quantity));
+            }
+            (meter, None) => used.meters.push((Meter::from_name(meter).unwrap(), quantity)),
+        }
+        match (bill(quote.price, &used), nano.strip_prefix("unpriced:")) {
+            (Ok(bill), None) => assert_eq!(bill.total, NanoUsd(figure(nano)), "{row:?}"),
+            (Err(unpriced), Some(why)) => assert_eq!(unpriced.code(), why, "{row:?}"),
+            (found, _) => panic!("{row:?}: {found:?}"),
+        }
+    }
+    assert!(count >= 40, "{count} cases");
 }

@@ -4,6 +4,7 @@
 //! A renewed book is written to a new file and its changes are printed; no running Hardpan takes it over by itself:
 //! name it in `prices.book`.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,9 @@ use flate2::bufread::MultiGzDecoder;
 use hardpan_inference::model_id::ModelId;
 use hardpan_pricing::price_list::{self, OFFER_BYTES_MAX};
 use hardpan_pricing::reconcile::reconcile;
-use hardpan_pricing::{Day, PRICE_BOOK_BYTES_MAX, PRICE_BOOK_FRESH_DAYS, PriceBook, Tier, diff};
+use hardpan_pricing::{
+    Day, PRICE_BOOK_BYTES_MAX, PRICE_BOOK_FRESH_DAYS, PriceBook, Scope, ServiceUnit, Tier, diff,
+};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::ALPN;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -166,16 +169,49 @@ impl Show {
         if model.as_ref().is_some_and(|model| !book.knows(model)) {
             return Err(PricesError::Unpriced(hardpan_pricing::Unpriced::Model).into());
         }
+        // Reserved capacity is valued at the standard figures.
+        let tier = self.tier.map(|tier| if tier == Tier::Reserved { Tier::Standard } else { tier });
+        let is_asked = |of: &str| model.as_ref().is_none_or(|model| model.base() == of);
         for (cell, usd) in book.cells() {
-            // Reserved capacity is valued at the standard figures.
-            let tier = self.tier.map(|tier| if tier == Tier::Reserved { Tier::Standard } else { tier });
-            let is_asked = model.as_ref().is_none_or(|model| model.base() == cell.model)
-                && tier.is_none_or(|tier| tier == cell.tier);
-            if is_asked {
+            if is_asked(&cell.model) && tier.is_none_or(|tier| tier == cell.tier) {
                 say(&format!("{cell}: {usd}"));
             }
         }
+        if tier.is_none_or(|tier| tier == Tier::Standard) {
+            let pieces = book.pieces();
+            let pieces = pieces.iter().filter(|(piece, _)| is_asked(&piece.model));
+            pieces.for_each(|(piece, usd)| say(&format!("{piece}: {usd}")));
+        }
+        match model {
+            Some(model) => {
+                let scopes: BTreeSet<Scope> = book
+                    .cells()
+                    .into_keys()
+                    .filter(|cell| cell.model == model.base())
+                    .map(|cell| cell.scope)
+                    .collect();
+                scopes.iter().for_each(|scope| Self::sources(&book, model.base(), scope));
+            }
+            None => Self::services(&book),
+        }
         Ok(())
+    }
+
+    /// Where the figures of a row are from: the first source that states one is the one it is from.
+    fn sources(book: &PriceBook, model: &str, scope: &Scope) {
+        let sources = book.sources_of(model, scope);
+        if sources.is_empty() {
+            say(&format!("{model} {scope} is from {}", book.source()));
+        }
+        sources.iter().for_each(|source| say(&format!("{model} {scope} is from {source}")));
+    }
+
+    fn services(book: &PriceBook) {
+        for unit in ServiceUnit::ALL {
+            let Some(usd) = book.service(unit) else { continue };
+            let source = book.source_of_service(unit).unwrap_or_else(|| book.source().to_owned());
+            say(&format!("service {}: {usd} each, from {source}", unit.name()));
+        }
     }
 
     /// The one price a call would have, with what it is filled with where the book is silent.
@@ -205,6 +241,7 @@ impl Show {
         for (form, usd) in &quote.price.images {
             say(&format!("picture {form} {usd} each"));
         }
+        Self::sources(book, model.base(), quote.scope);
         Ok(())
     }
 }

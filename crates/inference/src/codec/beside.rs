@@ -83,7 +83,12 @@ impl Request<'_> {
         let (document, root) = (&self.document, self.root);
         let mut beside = BesideText::default();
         match self.facts.dialect {
-            Dialect::Plain(PlainFamily::Embeddings) => beside.pictures_read = pictures_read(document, root),
+            Dialect::Plain(PlainFamily::Embeddings) => {
+                let documents = documents_read(document, root);
+                beside.pictures_read = pictures_read(document, root).saturating_sub(documents);
+                beside.documents_read = documents;
+                beside.clips_read = clips_read(document, root);
+            }
             Dialect::Plain(PlainFamily::Image) => beside.picture = Some(picture(document, root)),
             Dialect::Plain(PlainFamily::Rerank) => {
                 let documents =
@@ -119,6 +124,21 @@ fn pictures_read(document: &Document<'_>, root: ValueId) -> u64 {
     let parts = list(document, root, "inputs").into_iter().flat_map(|input| list(document, input, "content"));
     let parts = parts.filter(|part| document.get(*part, "image_url").is_some()).count();
     (single + parts + list(document, root, "images").len()) as u64
+}
+
+/// Nova's picture, where it is to be read as a page of a document. A detail that is not known is taken for that, as
+/// the dearer of the two.
+fn documents_read(document: &Document<'_>, root: ValueId) -> u64 {
+    let detail = document.path(root, &["singleEmbeddingParams", "image", "detailLevel"]);
+    let is_plain =
+        detail.is_none_or(|detail| document.string(detail).is_some_and(|it| it == "STANDARD_IMAGE"));
+    u64::from(!is_plain)
+}
+
+/// Nova's sound and video, one of each at most.
+fn clips_read(document: &Document<'_>, root: ValueId) -> u64 {
+    let clips = [["singleEmbeddingParams", "audio"], ["singleEmbeddingParams", "video"]];
+    clips.into_iter().filter(|path| document.path(root, path).is_some()).count() as u64
 }
 
 /// The form of picture that is asked for; what is not said is as the models take it.
@@ -203,6 +223,8 @@ mod tests {
     fn what_is_asked_for_beside_text_is_counted() {
         let picture = |width, height, is_premium| Some(Picture { width, height, is_premium });
         let documents = |count: usize| vec![r#""d""#; count].join(",");
+        let nova =
+            |input: &str| format!(r#"{{"taskType":"SINGLE_EMBEDDING","singleEmbeddingParams":{{{input}}}}}"#);
         for (model, body, expected) in [
             (
                 "amazon.nova-canvas-v1:0",
@@ -226,6 +248,31 @@ mod tests {
                 r#"{"inputs":[{"content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:x"}}]}]}"#
                     .to_owned(),
                 BesideText { pictures_read: 1, ..BesideText::default() },
+            ),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                nova(r#""image":{"detailLevel":"STANDARD_IMAGE"}"#),
+                BesideText { pictures_read: 1, ..BesideText::default() },
+            ),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                nova(r#""image":{"format":"png"}"#),
+                BesideText { pictures_read: 1, ..BesideText::default() },
+            ),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                nova(r#""image":{"detailLevel":"DOCUMENT_IMAGE"}"#),
+                BesideText { documents_read: 1, ..BesideText::default() },
+            ),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                nova(r#""image":{"detailLevel":["SOMETHING"]}"#),
+                BesideText { documents_read: 1, ..BesideText::default() },
+            ),
+            (
+                "amazon.nova-2-multimodal-embeddings-v1:0",
+                nova(r#""audio":{"format":"wav"},"video":{"format":"mp4"}"#),
+                BesideText { clips_read: 2, ..BesideText::default() },
             ),
             (
                 "cohere.rerank-v3-5:0",

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::sources::WrittenSource;
 use super::written::{Row, WrittenBook, WrittenScope};
-use super::{PriceBook, PriceBookError, Scope, Tier};
+use super::{PriceBook, PriceBookError, Scope, Source, Tier};
 use crate::money::NanoUsd;
 
 /// A class of tokens, in the order a row lists them.
@@ -54,6 +55,20 @@ pub struct Cell {
     pub class: Class,
 }
 
+/// The place of one figure for pictures, speech or queries, by the name the book has for it. Standard tier.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Piece {
+    pub model: String,
+    pub scope: Scope,
+    pub name: String,
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {} {} {}", self.model, self.scope, Tier::Standard.name(), self.name)
+    }
+}
+
 impl fmt::Display for Cell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {} {}", self.model, self.scope, self.tier.name())?;
@@ -79,34 +94,46 @@ impl PriceBook {
 
     /// Every figure of the book by its place in words, those for pictures, speech, queries and services included.
     pub fn figures(&self) -> BTreeMap<String, NanoUsd> {
-        let mut figures: BTreeMap<String, NanoUsd> =
-            self.cells().into_iter().map(|(cell, usd)| (cell.to_string(), usd)).collect();
+        let cells = self.cells().into_iter().map(|(cell, usd)| (cell.to_string(), usd));
+        let pieces = self.pieces().into_iter().map(|(piece, usd)| (piece.to_string(), usd));
+        let services = self.services.iter().map(|(unit, usd)| (format!("service {}", unit.name()), *usd));
+        cells.chain(pieces).chain(services).collect()
+    }
+
+    /// Every figure of a model that is not for text: nano-dollars each, or per million where the meter is.
+    pub fn pieces(&self) -> BTreeMap<Piece, NanoUsd> {
+        let mut pieces = BTreeMap::new();
         for (model, scopes) in &self.written.models {
             for (scope, row) in scopes {
+                let Some(scope) = Scope::from_name(scope) else { continue };
                 let each = row.meters.iter().chain(&row.images);
-                figures.extend(each.filter_map(|(name, usd)| {
-                    Some((format!("{model} {scope} {} {name}", Tier::Standard.name()), usd.parse().ok()?))
+                pieces.extend(each.filter_map(|(name, usd)| {
+                    let (model, scope, name) = (model.clone(), scope.clone(), name.clone());
+                    Some((Piece { model, scope, name }, usd.parse().ok()?))
                 }));
             }
         }
-        figures.extend(self.services.iter().map(|(unit, usd)| (format!("service {}", unit.name()), *usd)));
-        figures
+        pieces
     }
 
-    /// The book with other figures in some cells, as of another day. Refused where what comes out is no book, such as
-    /// a row with an output price and none for input.
+    /// The book with other figures in some cells, as of another day, and with the source that states them before the
+    /// others of their rows. Refused where what comes out is no book, such as a row with an output price and none for
+    /// input.
     pub fn with_cells(
         &self,
         cells: &BTreeMap<Cell, NanoUsd>,
         as_of: &str,
         source: &str,
+        (id, of_cells): (&str, Source),
     ) -> Result<PriceBook, PriceBookError> {
         let mut written: WrittenBook = self.written().clone();
         written.as_of = as_of.to_owned();
         written.source = source.to_owned();
+        written.sources.insert(id.to_owned(), WrittenSource::Told(of_cells));
         for (cell, usd) in cells {
             let scopes = written.models.entry(cell.model.clone()).or_default();
             let scope = scopes.entry(cell.scope.to_string()).or_default();
+            scope.is_now_stated_by(id);
             let row = match cell.above_input_tokens {
                 None => Some(scope.row_mut(cell.tier)),
                 Some(above) => scope.long_context.row_mut(above, cell.tier),
@@ -119,6 +146,7 @@ impl PriceBook {
                 *figure = Some(usd.to_string());
             }
         }
+        written.forget_unnamed_sources();
         PriceBook::from_written(written)
     }
 }
@@ -187,14 +215,16 @@ mod tests {
             (cell("geo:eu", None, Class::Output), NanoUsd(9)),
             (cell("geo:eu", None, Class::CacheWrite1h), NanoUsd(10)),
         ]);
-        let changed = book.with_cells(&new, "2026-02-01", "t").unwrap();
+        let list = || Source { what: "list".to_owned(), place: None, date: None, licence: None };
+        let with = |cells, as_of| book.with_cells(cells, as_of, "t", ("list", list()));
+        let changed = with(&new, "2026-02-01").unwrap();
         let cells = changed.cells();
         assert!(new.iter().all(|(cell, usd)| cells.get(cell) == Some(usd)));
         assert_eq!(cells.len(), book.cells().len() + 5);
         assert_eq!((changed.as_of(), changed.source()), ("2026-02-01", "t"));
         assert_eq!(PriceBook::parse(&changed.to_json().unwrap()).unwrap().figures(), changed.figures());
         let half = BTreeMap::from([(cell("geo:jp", None, Class::Output), NanoUsd(9))]);
-        assert!(matches!(book.with_cells(&half, "2026-02-01", "t"), Err(PriceBookError::Row { .. })));
-        assert!(matches!(book.with_cells(&new, "soon", "t"), Err(PriceBookError::AsOf(_))));
+        assert!(matches!(with(&half, "2026-02-01"), Err(PriceBookError::Row { .. })));
+        assert!(matches!(with(&new, "soon"), Err(PriceBookError::AsOf(_))));
     }
 }

@@ -1,4 +1,4 @@
-//! The price book's file: its two schemas, and how a row of figures becomes a price. What is asked of the prices
+//! The price book's file: its three schemas, and how a row of figures becomes a price. What is asked of the prices
 //! afterwards is the parent module's.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,13 +7,14 @@ use std::fmt::Write as _;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::sources::WrittenSource;
 use super::{LongContext, Meter, Price, PriceBookError, Rates, STEPS_MAX, Scope, ScopePrices, Tier};
 use crate::money::{InvalidUsd, NanoUsd};
 use crate::services::ServiceUnit;
 
-/// Schemas that are read, the newest last. A book of the first is one of the second that uses less.
-pub(super) const SCHEMAS: [&str; 2] = ["hardpan_prices/1", SCHEMA];
-const SCHEMA: &str = "hardpan_prices/2";
+/// Schemas that are read, the newest last. A book of an older one is one of the newest that uses less.
+pub(super) const SCHEMAS: [&str; 3] = ["hardpan_prices/1", "hardpan_prices/2", SCHEMA];
+const SCHEMA: &str = "hardpan_prices/3";
 
 pub(crate) type Row = Vec<Option<String>>;
 
@@ -28,9 +29,9 @@ pub(crate) struct WrittenBook {
     pub source: String,
     /// For the reader of the file; the schema fixes it.
     pub unit: String,
-    /// Models whose figures come from elsewhere than the rest: from where, and of which day.
+    /// What the rows name as stating their figures.
     #[serde(default)]
-    pub sources: BTreeMap<String, String>,
+    pub sources: BTreeMap<String, WrittenSource>,
     #[serde(default)]
     pub services: BTreeMap<String, WrittenService>,
     pub models: BTreeMap<String, BTreeMap<String, WrittenScope>>,
@@ -40,6 +41,7 @@ pub(crate) struct WrittenBook {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WrittenService {
     pub usd: String,
+    /// A name of the table, or words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -65,6 +67,9 @@ pub(crate) struct WrittenScope {
     /// USD for each picture made, by the form the service prices. Standard tier.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// Names of the table, in the order of authority: a figure is by the first that states it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
 }
 
 /// One step as an object in the first schema, any number of them in the second.
@@ -113,7 +118,8 @@ impl WrittenBook {
                 let Some(key) = Scope::from_name(scope) else {
                     return Err(PriceBookError::Scope { model: model.clone(), scope: scope.clone() });
                 };
-                let row = row.prices().map_err(|fault| fault.at(model, scope))?;
+                let wider = key.wider().and_then(|wider| scopes.get(&wider.to_string()));
+                let row = row.prices(wider).map_err(|fault| fault.at(model, scope))?;
                 prices.insert(key, row);
             }
             models.insert(model.clone(), prices);
@@ -195,7 +201,8 @@ impl WrittenScope {
         }
     }
 
-    fn prices(&self) -> Result<ScopePrices, Fault> {
+    /// The row's prices, with the cache classes it does not list from the row it narrows.
+    fn prices(&self, wider: Option<&WrittenScope>) -> Result<ScopePrices, Fault> {
         let steps = self.long_context.steps();
         let rise = steps.windows(2).all(|pair| match pair {
             [lower, upper] => lower.above_input_tokens < upper.above_input_tokens,
@@ -214,10 +221,11 @@ impl WrittenScope {
         let mut prices = BTreeMap::new();
         for tier in Tier::PRICED {
             let Some(row) = self.row(tier) else { continue };
-            let mut price = Price::flat(Rates::from_written(row)?);
+            let wider = wider.and_then(|wider| wider.row(tier));
+            let mut price = Price::flat(Rates::from_written(row, wider)?);
             for step in steps {
                 if let Some(row) = step.row(tier) {
-                    let rates = Rates::from_written(row)?;
+                    let rates = Rates::from_written(row, None)?;
                     price.steps.push(LongContext { above_input_tokens: step.above_input_tokens, rates });
                 }
             }
@@ -299,21 +307,29 @@ impl WrittenSteps {
 }
 
 impl Rates {
-    fn from_written(figures: &[Option<String>]) -> Result<Rates, Fault> {
-        if !(2..=5).contains(&figures.len()) {
+    fn from_written(row: &Row, wider: Option<&Row>) -> Result<Rates, Fault> {
+        if !(2..=5).contains(&row.len()) {
             return Err(Fault::Row);
         }
-        let figure = |class: usize| -> Result<Option<u64>, Fault> {
-            match figures.get(class) {
+        let figure = |row: &Row, class: usize| -> Result<Option<u64>, Fault> {
+            match row.get(class) {
                 Some(Some(text)) => Ok(Some(text.parse::<NanoUsd>()?.0)),
                 _ => Ok(None),
             }
         };
-        let input = figure(0)?.ok_or(Fault::Row)?;
-        let output = figure(1)?.ok_or(Fault::Row)?;
-        let cache_read = figure(2)?.unwrap_or(input);
-        let write_5m = figure(3)?;
-        let write_1h = figure(4)?.unwrap_or(if write_5m.is_some() { input.saturating_mul(2) } else { input });
+        let input = figure(row, 0)?.ok_or(Fault::Row)?;
+        let output = figure(row, 1)?.ok_or(Fault::Row)?;
+        let cached = |class: usize| -> Result<Option<u64>, Fault> {
+            if let Some(listed) = figure(row, class)? {
+                return Ok(Some(listed));
+            }
+            let of_wider = wider.map(|wider| figure(wider, class)).transpose()?.flatten();
+            // A write costs no less than reading the same anew.
+            Ok(of_wider.map(|usd| if class == 2 { usd } else { usd.max(input) }))
+        };
+        let cache_read = cached(2)?.unwrap_or(input);
+        let write_5m = cached(3)?;
+        let write_1h = cached(4)?.unwrap_or(if write_5m.is_some() { input.saturating_mul(2) } else { input });
         Ok(Rates {
             input,
             output,

@@ -1,0 +1,125 @@
+//! Turns of a conversation that a document forges, and markup that hides words from people. This file is data,
+//! written as in the families.
+
+use crate::injection::families::{FamilySource, HIDDEN_MARKUP, TEMPLATE_TOKENS};
+
+pub(super) const TURNS: FamilySource = FamilySource {
+    name: TEMPLATE_TOKENS,
+    stems: &[
+        "<|sys",
+        "<|cha",
+        "<|mes",
+        "<|beg",
+        "<|use",
+        "<|ass",
+        "<|eom",
+        "<|pyt",
+        "<|tur",
+        "<|sta",
+        "<|im_",
+        "[system",
+        "[/system",
+        "[inst",
+        "[/inst",
+        "_of_turn",
+        "\"role\"",
+        "<system",
+        "</system",
+        "<admin",
+        "<instructions",
+        "</instructions",
+        "<sys>",
+        "<important>",
+        "<override",
+        "<developer",
+        "</user",
+        "</document",
+        "</context",
+        "</tool",
+        "</function",
+        "</data",
+        "</input",
+        "</prompt",
+        "begin system",
+        "begin instr",
+        "end instr",
+        "begin prompt",
+        "begin admin",
+        "begin override",
+        "begin new",
+        "end system",
+        "end user",
+        "end of user",
+        "start of system",
+        "end of conversation",
+        "end of transcript",
+        "final answer:",
+        "observation:",
+        "assistant:",
+        "system prompt:",
+        "system:",
+        "[[system",
+        "{{#system",
+        "system}}",
+    ],
+    phrases: &[
+        (
+            0.6,
+            concat!(
+                r"<\|(?:im_\w+|system|start|channel|message|begin_of_text|start_header_id|end_header_id|eom_id|python_tag|startoftext|turn)\|?>|",
+                r"<(?:start|end)_of_turn>|\[/?(?:SYSTEM_PROMPT|INST|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS)\]|\{\{[#~]?system\}\}|<\|(?:System|USER|ASSISTANT)\|>"
+            ),
+        ),
+        (
+            0.5,
+            concat!(
+                r"<(?:system|admin|system[_-]?(?:prompt|instructions?|message|override|update)|sys|override|admin[_-]?\w+|assistant[_-]instructions?|developer[_-]?\w{0,12})>|",
+                r"\[{1,2}(?:/?system|system[ _-]?(?:prompt|message|override|note|instructions?|update)|admin\w*|developer)\]{1,2}|",
+                r"(?:={2,}|-{2,}|#{2,}|\*{2,}|\[|<) ?(?:end|begin|start|new) (?:of )?(?:\w+ )?(?:system|prompt|instructions?|conversation|transcript|user (?:input|query|message))\b"
+            ),
+        ),
+        (
+            0.4,
+            concat!(
+                r"</(?:user_?\w*|documents?|context|tool_?\w*|function_?\w*|data|input|prompt|instructions)>[\s\S]{0,40}(?:system|instruction|now|you|ignore|new|<)|",
+                r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"\s{0,4}:\s{0,4}"(?:[^y]|y[^o]|you(?:r| must| will| have| are (?:now|no|free|un)))|"#,
+                r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?)| \([^)\n]{1,24}\)){0,2}\*{0,2} ?: (?:you|ignore|new|the|all|from|forget|override|disregard|please|now|reveal|print|respond|reply|stop|this|ai|assistant|content|\w+ (?:mode|policy|filters?))\b|",
+                r"(?:^|\n)assistant: [^\n]{0,300}\n+system: "
+            ),
+        ),
+    ],
+};
+
+pub(super) const MARKUP: FamilySource = FamilySource {
+    name: HIDDEN_MARKUP,
+    stems: &[
+        "opacity:0",
+        "opacity: 0",
+        "color:#fff",
+        "color: #fff",
+        "color:white",
+        "color: white",
+        "color:transparent",
+        "color: transparent",
+        "left:-",
+        "left: -",
+        "text-indent:-",
+        "<noscript",
+        "<template",
+        " hidden>",
+        "type=\"hidden\"",
+        "font-size:1px",
+        "font-size: 1px",
+        "height:0",
+        "aria-label=",
+        "<meta name",
+        "title=\"",
+    ],
+    phrases: &[(
+        0.2,
+        concat!(
+            r"opacity: ?0(?:\.0+)?[;\x22'}\s]|color: ?(?:#fff(?:fff)?|white|transparent)\b|(?:left|text-indent): ?-\d{3}|<noscript|<template|[ ]hidden>|",
+            r#"type="hidden"|font-size: ?1px|\bheight: ?0(?:px)?[;"']|aria-label=["'][^"']{40}|<meta name=[^>]{40}|title="[^"]{40}"#
+        ),
+    )],
+};
