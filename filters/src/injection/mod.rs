@@ -180,7 +180,7 @@ impl InjectionScorer {
         let conjunctions = Conjunctions::new(
             phrases.iter().zip(sources()).map(|(phrases, source)| (&**phrases, source.stems)),
         );
-        let stems =
+        let terms =
             TermSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled), conjunctions.words());
         let of_caches = Arc::clone(&families);
         let make: MakeCaches =
