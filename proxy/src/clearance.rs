@@ -31,6 +31,7 @@ use http::HeaderMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::counting::InputTokens;
 use crate::payload::Payload;
 use crate::record::Draft;
 use crate::refusal::{Denial, Refusal};
@@ -239,7 +240,7 @@ pub struct ClearedRequest {
     drops_labels: bool,
     pub dialect: Dialect,
     pub max_tokens: u64,
-    pub est_input_tokens: u64,
+    pub input: InputTokens,
     pub redactions: u64,
     pub guardrail: Option<GuardrailRef>,
     /// What is asked for beside text, and how many pictures.
@@ -615,7 +616,7 @@ pub fn carry_out(
             .is_some_and(|redact| inspection.label_findings.iter().any(|kind| hides_label(redact, *kind))),
         dialect: request.facts.dialect,
         max_tokens: max_tokens.saturating_mul(request.facts.choices.max(1)),
-        est_input_tokens: request.facts.est_tokens,
+        input: InputTokens::estimated(request.facts.est_tokens),
         redactions,
         guardrail: obligations.guardrail.clone().or_else(|| request.facts.guardrail.clone()),
         beside,

@@ -15,7 +15,7 @@ use hardpan_inference::operation::{self, Asks, RouteError, Service, Streams, Tar
 use hardpan_inference::principal::Principal;
 use hardpan_inference::request::Dialect;
 use hardpan_policies::{Action, CacheRule, CacheScope};
-use hardpan_quotas::{Demand, Reservation};
+use hardpan_quotas::{Demand, Reservation, Spend};
 use hardpan_telemetry::lines::LineLog;
 
 use crate::answer::{AnswerContext, Completion};
@@ -26,12 +26,12 @@ use crate::downstream::Downstream;
 use crate::forward::Prepared;
 use crate::identity::{self, Claim, SignedBody};
 use crate::payload::Payload;
-use crate::record::Draft;
+use crate::record::{Draft, PassedOn};
 use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
-use crate::{allowance, duplex, forward, models, route, settlement};
+use crate::{allowance, counting, duplex, forward, models, route, settlement};
 
 /// What a model says that does not answer: another one may.
 const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
@@ -147,12 +147,12 @@ struct Attempt<'x, 'a> {
 struct Tried {
     outcome: Outcome,
     /// The model did not answer, and the caller was told nothing.
-    passed_on: bool,
+    passed_on: Option<PassedOn>,
 }
 
 impl From<Outcome> for Tried {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, passed_on: false }
+        Self { outcome, passed_on: None }
     }
 }
 
@@ -197,8 +197,9 @@ async fn routed(
             pass.give_back(asker.snapshot);
         }
         let tried = tried?;
-        if !tried.passed_on {
-            return Ok(tried.outcome);
+        match tried.passed_on {
+            None => return Ok(tried.outcome),
+            Some(why) => draft.passed_on(asker.model, why),
         }
     }
     // The last one never passes on, so only a route to nobody comes here.
@@ -216,7 +217,7 @@ async fn attempt(
     let mut tools = declared_tools(request);
     tools.retain(|tool| !clearance.drops(&tool.name));
     let trimmed = drop_tools(clearance, request, payload)?;
-    let (cleared, vault) = match trimmed {
+    let (mut cleared, vault) = match trimmed {
         None => carry_out(asker, clearance, request, inspection, payload.clone())?,
         Some(trimmed) => {
             let request = asker.parse(&trimmed)?;
@@ -226,6 +227,7 @@ async fn attempt(
     };
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
+    counting::count(asker, clearance, &mut cleared, draft).await?;
 
     let reservation = reserve(asker, clearance, &cleared, draft).await?;
     let unreadable_tools = request.facts.tools_unreadable;
@@ -435,7 +437,18 @@ pub async fn reserve(
     cleared: &ClearedRequest,
     draft: &mut Draft,
 ) -> Result<Reservation, Refusal> {
-    let worst = settlement::worst_case(asker, cleared)?;
+    draft.input_basis = asker.operation.generates().then_some(cleared.input.basis);
+    let worst = settlement::worst_case(asker, cleared, cleared.input.reserved())?;
+    take(asker, clearance, worst, draft).await
+}
+
+/// Takes so much out of every limit that applies.
+pub async fn take(
+    asker: &Asker<'_>,
+    clearance: &Clearance,
+    worst: Spend,
+    draft: &mut Draft,
+) -> Result<Reservation, Refusal> {
     // Each model of a route is paid for by itself.
     draft.reservations += 1;
     let request = format!("{} {}", draft.request_id, draft.reservations);
@@ -501,7 +514,12 @@ async fn answer(
     match sent {
         Ok(answer) if may_pass_on && PASSED_ON.contains(&answer.status) => {
             let outcome = Outcome { completion: Completion::default(), reached_model: false, failure: None };
-            Tried { outcome, passed_on: true }
+            let why = PassedOn {
+                status: answer.status,
+                error: respond::error_of(&answer.headers),
+                aws_request_id: respond::request_id_of(&answer.headers),
+            };
+            Tried { outcome, passed_on: Some(why) }
         }
         Ok(answer) => {
             let outcome = respond::from_upstream(context, answer, key, downstream, draft).await;
@@ -509,7 +527,11 @@ async fn answer(
             outcome.into()
         }
         Err(refusal) => {
-            let passed_on = may_pass_on && matches!(refusal, Refusal::Upstream(_));
+            let passed_on = (may_pass_on && matches!(refusal, Refusal::Upstream(_))).then(|| PassedOn {
+                status: 0,
+                error: Some(refusal.code().to_owned()),
+                aws_request_id: None,
+            });
             Tried { outcome: Outcome::unanswered(refusal), passed_on }
         }
     }

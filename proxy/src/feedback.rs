@@ -14,7 +14,7 @@ use hardpan_filters::vault::Vault;
 use hardpan_inference::finding::{RedactMode, RedactPlace};
 use hardpan_inference::operation::Operation;
 use hardpan_inference::principal::Principal;
-use hardpan_telemetry::audit::{AuditPrincipal, FeedbackRecord};
+use hardpan_telemetry::audit::FeedbackRecord;
 use hardpan_telemetry::metrics;
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ use crate::config::FeedbackConfig;
 use crate::downstream::Downstream;
 use crate::exchange::verify;
 use crate::identity::{self, SignedBody};
-use crate::record::Draft;
+use crate::record::{Draft, audit_principal};
 use crate::refusal::Refusal;
 use crate::respond::add_own_headers;
 use crate::snapshot::Snapshot;
@@ -77,10 +77,14 @@ pub async fn exchange(
 
     let given = Given::parse(&body)?;
     let Some(known) = &snapshot.feedback else { return Err(Refusal::FeedbackUnknown) };
-    let may_keep = known.take(given.request_id, &principal)?;
+    let about = given.request_id;
+    let may_keep = known.take(about, &principal)?;
     let record = given.into_record(snapshot, &principal, may_keep, draft.unix_seconds());
     let (id, score) = (record.feedback_id.clone(), record.score);
-    snapshot.records.submit_feedback(record).map_err(|_| Refusal::RecordsUnavailable)?;
+    if snapshot.records.submit_feedback(record).is_err() {
+        known.give_back(about);
+        return Err(Refusal::RecordsUnavailable);
+    }
     metrics::feedback(score);
     draft.is_recorded = true;
     let mut headers = HeaderMap::with_capacity(4);
@@ -143,9 +147,7 @@ impl Given {
         may_keep: bool,
         now_unix: i64,
     ) -> FeedbackRecord {
-        let salt = &snapshot.config.records.user_salt;
-        let user = principal.user.as_deref().map(|user| salt.hash(user, now_unix));
-        let (user_id_hash, user_id_epoch) = user.unzip();
+        let Principal { team, app, user, .. } = principal;
         let mut tally = Tally::default();
         let comment = self.comment.as_deref().filter(|comment| !comment.is_empty());
         let comment_bytes = comment.map_or(0, |comment| comment.len() as u64);
@@ -154,12 +156,7 @@ impl Given {
             request_id: self.request_id.to_string(),
             feedback_id: Uuid::new_v4().to_string(),
             time: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
-            principal: AuditPrincipal {
-                app: principal.app.clone(),
-                team: principal.team.clone(),
-                user_id_hash,
-                user_id_epoch: user_id_epoch.flatten(),
-            },
+            principal: audit_principal(snapshot, team.clone(), app.clone(), user.as_deref(), now_unix),
             score: self.score,
             label: self.label,
             comment_bytes,
@@ -229,6 +226,14 @@ impl FeedbackDesk {
     /// Whether a comment may be kept. A request that is unknown, forgotten or another's is refused in the same words.
     fn take(&self, id: Uuid, principal: &Principal) -> Result<bool, Refusal> {
         self.take_at(id, principal, Instant::now())
+    }
+
+    /// What was taken is not on record, and may be given once more.
+    fn give_back(&self, id: Uuid) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = recent.requests.get_mut(&id) {
+            known.given = known.given.saturating_sub(1);
+        }
     }
 
     fn remember_at(&self, request_id: &str, principal: &Principal, now: Instant) {
@@ -344,6 +349,8 @@ mod tests {
             assert!(desk.take(id, &who).unwrap());
         }
         assert_eq!(code(desk.take(id, &who)), "feedback_repeated");
+        desk.give_back(id);
+        assert_eq!([code(desk.take(id, &who)), code(desk.take(id, &who))], ["taken", "feedback_repeated"]);
     }
 
     #[test]

@@ -282,6 +282,31 @@ pub async fn repaired(snapshot: &Snapshot, signed: &Signed, answer: &UpstreamAns
     is_skew_error(kind) && snapshot.skew.observe(text("date"), SystemTime::now(), signed.skew_s)
 }
 
+/// What AWS answered to a call of Hardpan's own.
+pub struct OwnAnswer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+/// Makes a call of Hardpan's own and reads its answer whole; once more where it was Hardpan's signature that was
+/// refused.
+pub async fn ask(
+    snapshot: &Snapshot,
+    call: impl Fn() -> Call,
+    bytes_max: usize,
+) -> Result<OwnAnswer, Refusal> {
+    let signed = sign(snapshot, call())?;
+    let mut answer = snapshot.upstream.send(&signed.call).await?;
+    if repaired(snapshot, &signed, &answer).await {
+        answer = snapshot.upstream.send(&sign(snapshot, call())?.call).await?;
+    }
+    let body = answer.read_at_most(bytes_max).await?.ok_or(Refusal::AnswerTooLarge { bytes_max })?;
+    let (status, headers) = (answer.status, answer.headers.clone());
+    snapshot.upstream.release(answer).await;
+    Ok(OwnAnswer { status, headers, body })
+}
+
 impl Prepared {
     pub fn signed(&self) -> &Signed {
         &self.0

@@ -9,6 +9,7 @@ pub mod clearance;
 pub mod cli;
 pub mod config;
 pub mod cost;
+pub mod counting;
 pub mod credentials_endpoint;
 pub mod downstream;
 pub mod duplex;

@@ -106,36 +106,20 @@ fn control_plane_path(model: &ModelId) -> Option<String> {
 
 /// None where the answer names no base model, or several.
 async fn ask(snapshot: &Snapshot, path: String, region: &str) -> Result<Option<Arc<ModelId>>, Refusal> {
-    let sign = || {
-        let call = Call {
-            service: Service::Bedrock,
-            method: "GET",
-            path: path.clone(),
-            region: region.to_owned(),
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        };
-        forward::sign(snapshot, call)
+    let call = || Call {
+        service: Service::Bedrock,
+        method: "GET",
+        path: path.clone(),
+        region: region.to_owned(),
+        headers: HeaderMap::new(),
+        body: Bytes::new(),
     };
     let asked = async {
-        let signed = sign()?;
-        let mut answer = snapshot.upstream.send(&signed.call).await?;
-        if forward::repaired(snapshot, &signed, &answer).await {
-            answer = snapshot.upstream.send(&sign()?.call).await?;
-        }
-        let mut body = Vec::new();
-        while let Some(piece) = answer.read().await? {
-            if body.len() + piece.len() > ANSWER_BYTES_MAX {
-                return Err(Refusal::AnswerTooLarge { bytes_max: ANSWER_BYTES_MAX });
-            }
-            body.extend_from_slice(&piece);
-        }
-        let status = answer.status;
+        let answer = forward::ask(snapshot, call, ANSWER_BYTES_MAX).await?;
         let kind = answer.headers.get("x-amzn-errortype");
         let is_denied = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"AccessDenied"));
-        snapshot.upstream.release(answer).await;
-        match status {
-            200 => Ok(base_of(&body).map(Arc::new)),
+        match answer.status {
+            200 => Ok(base_of(&answer.body).map(Arc::new)),
             400 | 404 => Ok(None),
             403 if is_denied => Ok(None),
             // A signature that AWS did not take, or a throttle, says nothing of the model: it is not remembered.

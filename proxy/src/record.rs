@@ -15,8 +15,10 @@ use hardpan_inference::principal::Principal;
 use hardpan_inference::request::RequestFacts;
 use hardpan_inference::usage::{TokenUsage, UsageSource};
 use hardpan_policies::{Decision, Verdict};
+use hardpan_pricing::NanoUsd;
 use hardpan_telemetry::audit::{
-    AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
+    AuditApproval, AuditAttempt, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal,
+    AuditRecord,
 };
 use hardpan_telemetry::metrics;
 use hardpan_telemetry::otlp::{FinishedRequest, Measured, Otlp};
@@ -25,6 +27,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cost::{Basis, CallCost};
+use crate::counting::InputBasis;
 use crate::refusal::{Blame, Refusal};
 use crate::snapshot::Snapshot;
 use crate::trace::Carried;
@@ -58,6 +61,8 @@ pub struct Draft {
     pub prompt_version: Option<String>,
     pub attempts: u32,
     pub reservations: u32,
+    /// Models of a route that did not answer.
+    earlier: Vec<EarlierAttempt>,
     pub decision: Option<AuditDecision>,
     pub decision_id: Option<String>,
     /// Warnings of questions about parts of the exchange.
@@ -78,6 +83,8 @@ pub struct Draft {
     pub cache: &'static str,
     pub usage: TokenUsage,
     pub usage_source: UsageSource,
+    /// What the reservation of the input went by.
+    pub input_basis: Option<InputBasis>,
     /// The service tier the answer names.
     pub service_tier: Option<String>,
     pub cost: Option<CallCost>,
@@ -93,6 +100,27 @@ pub struct Draft {
     pub trace: Option<RequestTrace>,
     /// Kept where the trace itself was handed over.
     trace_id: Option<String>,
+}
+
+/// Why another model of a route is called.
+pub struct PassedOn {
+    /// 0 where no answer came.
+    pub status: u16,
+    pub error: Option<String>,
+    pub aws_request_id: Option<String>,
+}
+
+/// What a model used and cost that did not answer, so that another one was called.
+struct EarlierAttempt {
+    model: ModelId,
+    aws_request_id: Option<String>,
+    attempts: u32,
+    status: u16,
+    error: Option<String>,
+    usage: TokenUsage,
+    usage_source: UsageSource,
+    input_basis: Option<InputBasis>,
+    cost: Option<CallCost>,
 }
 
 impl Draft {
@@ -119,6 +147,7 @@ impl Draft {
             prompt_version: None,
             attempts: 0,
             reservations: 0,
+            earlier: Vec::new(),
             decision: None,
             decision_id: None,
             warnings: Vec::new(),
@@ -136,6 +165,7 @@ impl Draft {
             cache: "bypass",
             usage: TokenUsage::default(),
             usage_source: UsageSource::None,
+            input_basis: None,
             service_tier: None,
             cost: None,
             is_recorded: false,
@@ -278,6 +308,32 @@ impl Draft {
         self.trace.iter_mut().for_each(|trace| trace.call_ended(now));
     }
 
+    /// The model did not answer and the next one of the route is called: what is noted from now on is that one's.
+    pub fn passed_on(&mut self, model: &ModelId, why: PassedOn) {
+        self.earlier.push(EarlierAttempt {
+            model: model.clone(),
+            aws_request_id: why.aws_request_id,
+            attempts: std::mem::take(&mut self.attempts),
+            status: why.status,
+            error: why.error,
+            usage: std::mem::take(&mut self.usage),
+            usage_source: std::mem::replace(&mut self.usage_source, UsageSource::None),
+            input_basis: self.input_basis.take(),
+            cost: self.cost.take(),
+        });
+        self.model_served = None;
+        self.guardrail_action = None;
+        self.guardrail_units = None;
+        self.service_tier = None;
+    }
+
+    /// What all models together cost that were called; none where a part has no price.
+    fn cost_of_all(&self) -> Option<NanoUsd> {
+        let costs = self.earlier.iter().filter_map(|earlier| earlier.cost.as_ref()).chain(&self.cost);
+        let totals: Option<Vec<NanoUsd>> = costs.map(|cost| cost.total).collect();
+        totals.filter(|totals| !totals.is_empty()).map(|totals| totals.into_iter().sum())
+    }
+
     pub fn refused(&mut self, refusal: &Refusal) {
         let blame = match refusal.blame() {
             Blame::Client => "client",
@@ -296,20 +352,11 @@ impl Draft {
     /// Emits metrics and record. Called once, whatever became of the connection.
     pub fn emit(mut self, snapshot: &Snapshot) {
         let elapsed = self.elapsed();
-        let known = self.model_base.as_deref().filter(|base| !base.is_empty());
-        let total = self.cost.as_ref().and_then(|cost| cost.total);
-        let model = match (known, total) {
-            // Only models with a price become label values: any caller can make up a name.
-            (Some(base), Some(_)) => base,
-            _ => metrics::OTHER,
-        };
         let caller = metrics::Caller { team: &self.team, app: &self.app };
+        let model = spent(caller, self.model_base.as_deref(), &self.usage, self.cost.as_ref());
         metrics::request_finished(caller, self.operation, model, self.status, elapsed);
-        if !self.usage.is_zero() {
-            metrics::tokens(caller, model, &self.usage);
-        }
-        if let Some(total) = total {
-            metrics::cost(caller, model, total.0);
+        for earlier in &self.earlier {
+            spent(caller, Some(earlier.model.base()), &earlier.usage, earlier.cost.as_ref());
         }
         if let (Some(operation), Some(first)) = (self.operation, self.first_byte) {
             metrics::time_to_first_token(operation, first);
@@ -318,7 +365,7 @@ impl Draft {
         let overhead = self.overhead.iter().map(|(_, duration)| *duration).sum();
         metrics::overhead("total", overhead);
         for (stage, duration) in &self.overhead {
-            if matches!(*stage, "inspection" | "policy") {
+            if matches!(*stage, "inspection" | "policy" | "counting") {
                 metrics::overhead(stage, *duration);
             }
         }
@@ -369,7 +416,7 @@ impl Draft {
             cache: self.cache,
             redactions: self.redactions,
             usage: self.usage,
-            cost_usd: self.cost.as_ref().and_then(|cost| cost.total).map(|total| total.to_usd_string()),
+            cost_usd: self.cost_of_all().map(NanoUsd::to_usd_string),
             stop_reason: self.stop_reason.as_deref().map(clip),
             first_byte: self.first_byte,
             overhead,
@@ -382,15 +429,10 @@ impl Draft {
         if let Some(decision) = &mut self.decision {
             decision.warnings.append(&mut self.warnings);
         }
-        let salt = &snapshot.config.records.user_salt;
         let began = self.unix_seconds();
-        let (user_id_hash, user_id_epoch) = self.user.as_deref().map(|user| salt.hash(user, began)).unzip();
-        let principal = self.verified.then(|| AuditPrincipal {
-            user_id_hash,
-            user_id_epoch: user_id_epoch.flatten(),
-            app: self.app,
-            team: self.team,
-        });
+        let principal = self
+            .verified
+            .then(|| audit_principal(snapshot, self.team, self.app, self.user.as_deref(), began));
         let priced = self.cost.as_ref().and_then(|cost| Some((cost.total?, cost)));
         let by_book = priced.map(|(_, cost)| cost).filter(|cost| cost.basis != Basis::EndpointShare);
         // What was never called is named as it was asked for, once.
@@ -413,6 +455,7 @@ impl Draft {
             model_base,
             region: self.region,
             attempts: self.attempts,
+            earlier_attempts: self.earlier.into_iter().map(EarlierAttempt::into_audit).collect(),
             decision: self.decision,
             findings: self.findings,
             answer_findings: self.answer_findings,
@@ -434,16 +477,10 @@ impl Draft {
                 for_1h: self.usage.cache_write_1h,
             },
             usage_source: self.usage_source,
+            input_basis: self.input_basis.map(InputBasis::name),
             service_tier: self.service_tier.as_deref().map(clip),
             estimated_cost_usd: priced.map(|(total, _)| total.to_usd_string()),
-            cost_breakdown: by_book.map(|cost| AuditCost {
-                input: cost.tokens.input.to_usd_string(),
-                output: cost.tokens.output.to_usd_string(),
-                cache_read: cost.tokens.cache_read.to_usd_string(),
-                cache_write: cost.tokens.cache_write.to_usd_string(),
-                guardrail: cost.guardrail.to_usd_string(),
-                other: cost.other.to_usd_string(),
-            }),
+            cost_breakdown: by_book.map(breakdown),
             cost_basis: priced.map(|(_, cost)| cost.basis.name()),
             price_scope: by_book.and_then(|cost| cost.scope.clone()),
             price_as_of: by_book.map(|_| snapshot.prices.as_of().to_owned()),
@@ -463,6 +500,75 @@ impl Draft {
             user_feedback: None,
         }
     }
+}
+
+impl EarlierAttempt {
+    fn into_audit(self) -> AuditAttempt {
+        let priced = self.cost.as_ref().and_then(|cost| Some((cost.total?, cost)));
+        let by_book = priced.map(|(_, cost)| cost).filter(|cost| cost.basis != Basis::EndpointShare);
+        AuditAttempt {
+            model: clip(self.model.as_str()),
+            model_base: Some(self.model.base()).filter(|base| !base.is_empty()).map(clip),
+            aws_request_id: self.aws_request_id.as_deref().map(clip),
+            attempts: self.attempts,
+            status: self.status,
+            error: self.error,
+            input_tokens: self.usage.input,
+            output_tokens: self.usage.output,
+            usage_source: self.usage_source,
+            input_basis: self.input_basis.map(InputBasis::name),
+            estimated_cost_usd: priced.map(|(total, _)| total.to_usd_string()),
+            cost_breakdown: by_book.map(breakdown),
+            cost_basis: priced.map(|(_, cost)| cost.basis.name()),
+            unpriced: self.cost.as_ref().and_then(|cost| cost.unpriced).map(|why| why.code()),
+        }
+    }
+}
+
+fn breakdown(cost: &CallCost) -> AuditCost {
+    AuditCost {
+        input: cost.tokens.input.to_usd_string(),
+        output: cost.tokens.output.to_usd_string(),
+        cache_read: cost.tokens.cache_read.to_usd_string(),
+        cache_write: cost.tokens.cache_write.to_usd_string(),
+        guardrail: cost.guardrail.to_usd_string(),
+        other: cost.other.to_usd_string(),
+    }
+}
+
+/// Counts what a model used and cost, and tells what metrics call it.
+fn spent<'m>(
+    caller: metrics::Caller<'_>,
+    base: Option<&'m str>,
+    usage: &TokenUsage,
+    cost: Option<&CallCost>,
+) -> &'m str {
+    let total = cost.and_then(|cost| cost.total);
+    let model = match (base.filter(|base| !base.is_empty()), total) {
+        // Only models with a price become label values: any caller can make up a name.
+        (Some(base), Some(_)) => base,
+        _ => metrics::OTHER,
+    };
+    if !usage.is_zero() {
+        metrics::tokens(caller, model, usage);
+    }
+    if let Some(total) = total {
+        metrics::cost(caller, model, total.0);
+    }
+    model
+}
+
+/// Who called, for a record: the user only by the hash of the time of the call.
+pub fn audit_principal(
+    snapshot: &Snapshot,
+    team: String,
+    app: String,
+    user: Option<&str>,
+    at_unix: i64,
+) -> AuditPrincipal {
+    let salt = &snapshot.config.records.user_salt;
+    let (user_id_hash, user_id_epoch) = user.map(|user| salt.hash(user, at_unix)).unzip();
+    AuditPrincipal { user_id_hash, user_id_epoch: user_id_epoch.flatten(), app, team }
 }
 
 /// A tool's name as Converse limits it. Anything else is a model's own text and stays out of records.

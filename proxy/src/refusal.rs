@@ -109,6 +109,10 @@ pub enum Refusal {
     CallerLeft,
     #[error("quota {} is used up", .0.name_told())]
     Quota(QuotaExceeded),
+    #[error("AWS would not count the input's tokens")]
+    InputUncountable,
+    #[error("the input's tokens could not be counted")]
+    InputUncounted,
     #[error("the model's id hides which model it is")]
     HiddenModel,
     #[error("the control plane did not say which model it is")]
@@ -301,6 +305,16 @@ impl Refusal {
                 &format!("The limit {} is reached for this {}.", exceeded.limit, exceeded.window.name()),
                 exceeded.retry_after_ms.unwrap_or(1000),
             ),
+            Refusal::InputUncountable => says(
+                E::Validation,
+                "The tokens of this input cannot be counted, and by this Hardpan's configuration a request has to be \
+                 counted where it takes much of what a limit leaves.",
+            ),
+            Refusal::InputUncounted => later(
+                E::ServiceUnavailable,
+                "The tokens of the input could not be counted at the moment.",
+                1000,
+            ),
             Refusal::HiddenModel => says(
                 E::AccessDenied,
                 "The id does not say which model is called, and neither the control plane nor models.map of Hardpan's \
@@ -405,6 +419,8 @@ impl Refusal {
             Refusal::Quota(exceeded) if exceeded.gone => "quotas_unavailable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
+            Refusal::InputUncountable => "input_uncountable",
+            Refusal::InputUncounted => "input_uncounted",
             Refusal::HiddenModel => "hidden_model",
             Refusal::ModelLookup => "model_lookup_failed",
             Refusal::NoModel => "no_model",
@@ -456,6 +472,7 @@ impl Refusal {
             | Refusal::ApprovalDenied(_)
             | Refusal::CallerLeft
             | Refusal::Quota(_)
+            | Refusal::InputUncountable
             | Refusal::HiddenModel
             | Refusal::NoModel
             | Refusal::OpaqueBody
@@ -468,6 +485,7 @@ impl Refusal {
             | Refusal::FeedbackRepeated => Blame::Client,
             Refusal::Upstream(_)
             | Refusal::ModelLookup
+            | Refusal::InputUncounted
             | Refusal::AnswerTooLarge { .. }
             | Refusal::AnswerMalformed
             | Refusal::Frame(_)

@@ -68,7 +68,7 @@ pub async fn from_upstream(
     draft: &mut Draft,
 ) -> Outcome {
     metrics::upstream_status(answer.status);
-    draft.aws_request_id = text_header(&answer.headers, "x-amzn-requestid");
+    draft.aws_request_id = request_id_of(&answer.headers);
     draft.attempts = answer.attempts;
     draft.skip_waiting();
     let succeeded = (200..300).contains(&answer.status);
@@ -95,7 +95,7 @@ pub async fn from_upstream(
     snapshot.upstream.release(answer).await;
     if !succeeded {
         // The service's own errors are not touched: SDKs act on their status, type and text.
-        draft.error = text_header(&headers, "x-amzn-errortype").map(|kind| error_name(&kind));
+        draft.error = error_of(&headers);
         return respond(downstream, draft, status, headers, body, Completion::default(), false).await;
     }
     let (changed, mut completion, words) = match processed(context, &body, downstream).await {
@@ -660,6 +660,16 @@ fn text_header(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// `ValidationException` in `ValidationException:http://…`.
+/// The service's own id of a call.
+pub fn request_id_of(headers: &HeaderMap) -> Option<String> {
+    text_header(headers, "x-amzn-requestid")
+}
+
+/// What the service calls its error.
+pub fn error_of(headers: &HeaderMap) -> Option<String> {
+    text_header(headers, "x-amzn-errortype").map(|kind| error_name(&kind))
+}
+
 fn error_name(kind: &str) -> String {
     kind.split(':').next().unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).take(64).collect()
 }

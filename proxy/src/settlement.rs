@@ -17,18 +17,15 @@ use crate::respond::Outcome;
 /// Bytes of generated text taken for one token where no count came.
 const ESTIMATED_BYTES_PER_TOKEN: u64 = 4;
 
-/// The reservation by Bedrock's formula, output weighed by its burndown; its price at the same figures.
-pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest) -> Result<Spend, Refusal> {
+/// The reservation by Bedrock's formula for so much input, output weighed by its burndown; its price at the same
+/// figures.
+pub fn worst_case(asker: &Asker<'_>, cleared: &ClearedRequest, input: u64) -> Result<Spend, Refusal> {
     if !asker.operation.generates() {
         return Ok(Spend { tokens: Tokens(0), nano_usd: 0 });
     }
     let output = longest_output(asker, cleared.max_tokens);
-    let tokens = reservation_tokens_max(cleared.est_input_tokens, output, burndown(asker.model));
-    let worst = TokenUsage {
-        input: Tokens(cleared.est_input_tokens),
-        output: Tokens(output),
-        ..TokenUsage::default()
-    };
+    let tokens = reservation_tokens_max(input, output, burndown(asker.model));
+    let worst = TokenUsage { input: Tokens(input), output: Tokens(output), ..TokenUsage::default() };
     let call = cost_of(
         asker,
         &Used {
@@ -82,9 +79,13 @@ pub fn settle(
     let ledger = &asker.snapshot.ledger;
     let completion = &outcome.completion;
     note(completion, outcome, cleared, draft);
-    if asker.routed_from.is_some() && outcome.reached_model {
-        draft.model_served = Some(asker.model.as_str().to_owned());
-        draft.model_base = Some(asker.model.base().to_owned());
+    match asker.routed_from {
+        _ if !outcome.reached_model => {}
+        None => draft.model_served.clone_from(&draft.model),
+        Some(_) => {
+            draft.model_served = Some(asker.model.as_str().to_owned());
+            draft.model_base = Some(asker.model.base().to_owned());
+        }
     }
     if let Some(decision) = &completion.judged {
         draft.aside(decision);
@@ -175,9 +176,6 @@ fn note(completion: &Completion, outcome: &Outcome, cleared: &ClearedRequest, dr
     } else if completion.guardrail_intervened {
         draft.guardrail_action = Some("intervened");
     }
-    if outcome.reached_model {
-        draft.model_served.clone_from(&draft.model);
-    }
     if let Some(exception) = &completion.exception {
         draft.error = Some(exception.clone());
     }
@@ -206,8 +204,8 @@ fn usage_of(
             return (usage, UsageSource::Reported);
         }
         // Some containers count only what they wrote.
-        Some(usage) if usage.input.0 == 0 && usage.cache_read.0 == 0 && cleared.est_input_tokens > 0 => {
-            let input = Tokens(cleared.est_input_tokens);
+        Some(usage) if usage.has_no_prompt() && cleared.input.tokens > 0 => {
+            let input = Tokens(cleared.input.tokens);
             return (TokenUsage { input, ..usage }, UsageSource::Estimated);
         }
         Some(usage) if counts_as_it_goes => return (usage, UsageSource::Reported),
@@ -222,10 +220,7 @@ fn usage_of(
     } else {
         cleared.max_tokens
     };
-    let usage = TokenUsage {
-        input: Tokens(cleared.est_input_tokens),
-        output: Tokens(output),
-        ..TokenUsage::default()
-    };
+    let usage =
+        TokenUsage { input: Tokens(cleared.input.tokens), output: Tokens(output), ..TokenUsage::default() };
     (usage, UsageSource::Estimated)
 }

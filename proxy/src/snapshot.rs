@@ -21,6 +21,7 @@ use hardpan_telemetry::otlp::{Otlp, OtlpSettings};
 
 use crate::approvals::{Approvals, StoreError};
 use crate::config::{Config, DecisionLogConfig, OnFull, OtlpConfig, RecordsConfig};
+use crate::counting::InputCounter;
 use crate::feedback::FeedbackDesk;
 use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub redaction: RedactionKey,
     pub policies: Arc<Policies>,
     pub ledger: Ledger,
+    /// None: input is estimated, never counted.
+    pub counter: Option<InputCounter>,
     pub cache: Option<ExactCache>,
     pub prices: PriceBook,
     pub schemas: SchemaCache,
@@ -188,6 +191,7 @@ impl Parts {
             },
             policies,
             ledger,
+            counter: config.quota.counting.map(InputCounter::new),
             cache,
             prices,
             schemas: SchemaCache::default(),

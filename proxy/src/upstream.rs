@@ -378,6 +378,20 @@ impl UpstreamAnswer {
     }
 }
 
+impl UpstreamAnswer {
+    /// The rest of the body; none where it is longer than this.
+    pub async fn read_at_most(&mut self, bytes_max: usize) -> Result<Option<Vec<u8>>, UpstreamError> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.read().await? {
+            if body.len() + piece.len() > bytes_max {
+                return Ok(None);
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(Some(body))
+    }
+}
+
 /// Whether an HTTP/2 peer says of a request that it has done nothing with it: its connection was closing, or it would
 /// not open the stream.
 fn is_untouched(error: &pingora_core::Error) -> bool {

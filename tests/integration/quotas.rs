@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 use crate::support::{CLAUDE, Hardpan, NOVA, Response, Setup, get, user, wait_a_little};
 
 /// Far beyond what any of this takes.
-const PATIENCE: Duration = Duration::from_secs(40);
-const OPEN: &str = "{ mode: off }";
+pub const PATIENCE: Duration = Duration::from_secs(40);
+pub const OPEN: &str = "{ mode: off }";
 
-fn quota(rest: &str) -> &'static str {
+pub fn quota(rest: &str) -> &'static str {
     format!("{{ mode: on, {rest} }}").leak()
 }
 
-fn limit(name: &str, scope: &str, unit: &str, window: &str, limit: u64) -> String {
+pub fn limit(name: &str, scope: &str, unit: &str, window: &str, limit: u64) -> String {
     format!("{{ name: {name}, scope: {scope}, unit: {unit}, window: {window}, limit: {limit} }}")
 }
 
@@ -31,7 +31,7 @@ fn started(rest: &str) -> Hardpan {
     Hardpan::start(Setup { policy: OPEN, quota: quota(rest), ..Setup::default() })
 }
 
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
 
 impl Folder {
     fn make(name: &str) -> Self {
@@ -41,7 +41,7 @@ impl Folder {
     }
 
     /// A bundle of one module that allows everything, and says this.
-    fn of_rules(name: &str, rules: &str) -> Self {
+    pub fn of_rules(name: &str, rules: &str) -> Self {
         let folder = Self::make(name);
         std::fs::create_dir_all(folder.0.join("org")).unwrap();
         let module = format!("package policy.org.quotas\n\nallow contains \"all\"\n\n{rules}\n");
@@ -49,7 +49,7 @@ impl Folder {
         folder
     }
 
-    fn as_policy(&self) -> &'static str {
+    pub fn as_policy(&self) -> &'static str {
         format!("{{ mode: enforce, bundle: \"{}\" }}", self.0.display()).leak()
     }
 }
@@ -288,7 +288,7 @@ fn upstream_without(model: &'static str) -> SocketAddr {
 }
 
 /// Head and body of one request.
-fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
+pub fn read_request(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -2,7 +2,7 @@
 
 use crate::support::{Hardpan, NOVA, Setup, user};
 
-const FIELDS: [&str; 42] = [
+const FIELDS: [&str; 44] = [
     "request_id",
     "aws_request_id",
     "time",
@@ -14,6 +14,7 @@ const FIELDS: [&str; 42] = [
     "model_served",
     "region",
     "attempts",
+    "earlier_attempts",
     "decision",
     "findings",
     "redactions",
@@ -30,6 +31,7 @@ const FIELDS: [&str; 42] = [
     "cache_read_tokens",
     "cache_write_tokens",
     "usage_source",
+    "input_basis",
     "estimated_cost_usd",
     "cost_breakdown",
     "price_as_of",

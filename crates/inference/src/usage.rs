@@ -87,6 +87,11 @@ impl TokenUsage {
     pub fn is_zero(&self) -> bool {
         *self == TokenUsage::default()
     }
+
+    /// Whether nothing of the prompt was counted, neither as read anew nor as read from a cache or written to it.
+    pub fn has_no_prompt(&self) -> bool {
+        TokenUsage { output: Tokens(0), ..*self }.is_zero()
+    }
 }
 
 /// Units of text, or pictures, that guardrails looked at, policy by policy, by the service's own count.
@@ -181,6 +186,21 @@ pub struct SpeechTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prompt_is_counted_wherever_it_was_read_or_written() {
+        let one = Tokens(1);
+        for (usage, has_no_prompt) in [
+            (TokenUsage::default(), true),
+            (TokenUsage { output: one, ..TokenUsage::default() }, true),
+            (TokenUsage { input: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_read: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_write_5m: one, ..TokenUsage::default() }, false),
+            (TokenUsage { cache_write_1h: one, output: one, ..TokenUsage::default() }, false),
+        ] {
+            assert_eq!(usage.has_no_prompt(), has_no_prompt, "{usage:?}");
+        }
+    }
 
     #[test]
     fn writes_that_were_told_apart_are_not_counted_again_as_a_sum() {

@@ -195,9 +195,12 @@ impl PriceBook {
     fn find(&self, model: &ModelId, tier: Tier, region: Option<&str>) -> Result<Quote<'_>, Unpriced> {
         let scopes = self.models.get(model.base()).ok_or(Unpriced::Model)?;
         let candidates = match model.scope() {
-            Some("global") => [Some(Scope::Global), None],
-            Some(prefix) => [Some(Scope::Geographic(prefix.to_owned())), None],
-            None => [region.map(|region| Scope::Region(region.to_owned())), Some(Scope::InRegion)],
+            Some("global") => [region.map(from_region(Scope::GlobalFrom)), Some(Scope::Global)],
+            Some(prefix) => {
+                let from = |region| Scope::GeographicFrom(prefix.to_owned(), region);
+                [region.map(from_region(from)), Some(Scope::Geographic(prefix.to_owned()))]
+            }
+            None => [region.map(from_region(Scope::Region)), Some(Scope::InRegion)],
         };
         let mut is_served = false;
         for scope in candidates.into_iter().flatten() {
@@ -209,6 +212,10 @@ impl PriceBook {
         }
         Err(if is_served { Unpriced::Tier } else { Unpriced::Scope })
     }
+}
+
+fn from_region(scope: impl FnOnce(String) -> Scope) -> impl FnOnce(&str) -> Scope {
+    |region| scope(region.to_owned())
 }
 
 /// The service tier a call was made in. The one really used is in the answer: bill by that.
@@ -360,9 +367,9 @@ impl Meter {
     }
 }
 
-/// Nano-dollars per 1,000,000 tokens. A cache class the row does not list is charged as plain input, except
-/// that a missing one-hour write beside a listed five-minute write is twice input (AWS's general multiple):
-/// what a service counts is never free by omission.
+/// Nano-dollars per 1,000,000 tokens. A cache class the row does not list is that of the row it narrows, where it is one
+/// for a single region; else it is charged as plain input, except that a missing one-hour write beside a listed
+/// five-minute write is twice input (AWS's general multiple): what a service counts is never free by omission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
     pub input: u64,
@@ -381,17 +388,39 @@ pub enum Scope {
     Region(String),
     /// A geographic profile, by its prefix.
     Geographic(String),
+    /// The same called from a region with its own figures.
+    GeographicFrom(String, String),
     Global,
+    /// The same called from a region with its own figures.
+    GlobalFrom(String),
 }
 
 impl Scope {
     pub fn from_name(name: &str) -> Option<Scope> {
-        match (name, name.split_once(':')) {
-            ("in_region", _) => Some(Scope::InRegion),
-            ("global", _) => Some(Scope::Global),
-            (_, Some(("geo", prefix))) if !prefix.is_empty() => Some(Scope::Geographic(prefix.to_owned())),
-            (_, Some(("region", region))) if !region.is_empty() => Some(Scope::Region(region.to_owned())),
+        let (profile, from) = name.split_once('@').map_or((name, None), |(name, from)| (name, Some(from)));
+        let from = from.map(str::to_owned);
+        if from.as_ref().is_some_and(String::is_empty) {
+            return None;
+        }
+        match (profile, profile.split_once(':'), from) {
+            ("in_region", _, None) => Some(Scope::InRegion),
+            ("global", _, None) => Some(Scope::Global),
+            ("global", _, Some(from)) => Some(Scope::GlobalFrom(from)),
+            (_, Some((_, "")), _) => None,
+            (_, Some(("geo", prefix)), None) => Some(Scope::Geographic(prefix.to_owned())),
+            (_, Some(("geo", prefix)), Some(from)) => Some(Scope::GeographicFrom(prefix.to_owned(), from)),
+            (_, Some(("region", region)), None) => Some(Scope::Region(region.to_owned())),
             _ => None,
+        }
+    }
+
+    /// The scope that one for a single region narrows.
+    pub fn wider(&self) -> Option<Scope> {
+        match self {
+            Scope::Region(_) => Some(Scope::InRegion),
+            Scope::GeographicFrom(prefix, _) => Some(Scope::Geographic(prefix.clone())),
+            Scope::GlobalFrom(_) => Some(Scope::Global),
+            Scope::InRegion | Scope::Geographic(_) | Scope::Global => None,
         }
     }
 }
@@ -402,7 +431,9 @@ impl fmt::Display for Scope {
             Scope::InRegion => formatter.write_str("in_region"),
             Scope::Region(region) => write!(formatter, "region:{region}"),
             Scope::Geographic(prefix) => write!(formatter, "geo:{prefix}"),
+            Scope::GeographicFrom(prefix, region) => write!(formatter, "geo:{prefix}@{region}"),
             Scope::Global => formatter.write_str("global"),
+            Scope::GlobalFrom(region) => write!(formatter, "global@{region}"),
         }
     }
 }
@@ -521,12 +552,45 @@ mod tests {
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "us-east-1")).as_deref(), Some("0.06"));
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "eu-central-1")).as_deref(), Some("0.078"));
         assert_eq!(input(book.price_in(&lite, Tier::Standard, "xx-test-1")).as_deref(), Some("0.06"));
-        // A profile's price does not depend on where it is called from, and an ARN's own region wins.
+        // So does a profile, where it is called from; and an ARN's own region wins.
         let profile = model("us.amazon.nova-lite-v1:0");
         assert_eq!(input(book.price_in(&profile, Tier::Standard, "us-gov-west-1")).as_deref(), Some("0.06"));
         let arn = model("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.nova-lite-v1:0");
         assert_eq!(input(book.price(&arn, Tier::Standard)).as_deref(), Some("0.072"));
         assert_eq!(input(book.price_in(&arn, Tier::Standard, "us-east-1")).as_deref(), Some("0.072"));
+    }
+
+    #[test]
+    fn a_row_for_one_region_is_taken_first_and_completed_from_the_one_it_narrows() {
+        let book = book(
+            r#"{"a.b": {
+                "in_region": {"standard": ["1", "2", "0.1", "1.25"], "flex": ["0.5", "1"]},
+                "region:eu-west-1": {"standard": ["3", "4"]},
+                "geo:eu": {"standard": ["5", "6", "0.5", null, "10"]}, "geo:eu@eu-west-1": {"standard": ["7", "8", "0.9"]},
+                "global": {"standard": ["9", "10"]}, "global@eu-west-1": {"standard": ["11", "12"]},
+                "geo:jp@ap-northeast-1": {"standard": ["13", "14"]}}}"#,
+        )
+        .unwrap();
+        for (id, tier, region, scope, rates) in [
+            ("a.b", Tier::Standard, "us-east-1", "in_region", ["1", "0.1", "1.25", "2"]),
+            // The writes of the wider row are below what reading anew costs here.
+            ("a.b", Tier::Standard, "eu-west-1", "region:eu-west-1", ["3", "0.1", "3", "6"]),
+            ("a.b", Tier::Flex, "eu-west-1", "in_region", ["0.5", "0.5", "0.5", "0.5"]),
+            ("eu.a.b", Tier::Standard, "eu-west-3", "geo:eu", ["5", "0.5", "5", "10"]),
+            ("eu.a.b", Tier::Standard, "eu-west-1", "geo:eu@eu-west-1", ["7", "0.9", "7", "10"]),
+            ("global.a.b", Tier::Standard, "us-east-1", "global", ["9", "9", "9", "9"]),
+            ("global.a.b", Tier::Standard, "eu-west-1", "global@eu-west-1", ["11", "11", "11", "11"]),
+            ("jp.a.b", Tier::Standard, "ap-northeast-1", "geo:jp@ap-northeast-1", ["13", "13", "13", "13"]),
+        ] {
+            let quote = book.quote(&model(id), tier, region).unwrap();
+            let Rates { input, cache_read, cache_write_5m, cache_write_1h, .. } = quote.price.rates;
+            assert_eq!(quote.scope.to_string(), scope, "{id} {region}");
+            let found =
+                [input, cache_read, cache_write_5m, cache_write_1h].map(|usd| NanoUsd(usd).to_string());
+            assert_eq!(found, rates, "{id} {region}");
+        }
+        let elsewhere = book.quote(&model("jp.a.b"), Tier::Standard, "us-east-1");
+        assert_eq!(elsewhere.unwrap_err(), Unpriced::Scope);
     }
 
     #[test]
@@ -781,7 +845,9 @@ mod tests {
             assert_eq!(Tier::from_name(tier.name()), Some(tier));
         }
         assert_eq!(Tier::from_name("Flex"), None);
-        for scope in ["in_region", "global", "geo:us-gov", "region:eu-west-1"] {
+        for scope in
+            ["in_region", "global", "geo:us-gov", "region:eu-west-1", "geo:eu@eu-west-1", "global@us-east-2"]
+        {
             assert_eq!(Scope::from_name(scope).unwrap().to_string(), scope);
         }
         for meter in Meter::ALL {

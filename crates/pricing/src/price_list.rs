@@ -365,29 +365,45 @@ fn scoped(
 ) -> BTreeMap<Scope, NanoUsd> {
     let mut figures = BTreeMap::new();
     let in_book = |scope: &Scope| scopes.contains(&(place.model.clone(), scope.clone()));
+    let from = |wider: Option<NanoUsd>, scope: Scope, usd: NanoUsd| {
+        // A region's own row is made where it differs, and kept where it was made before.
+        (wider != Some(usd) || in_book(&scope)).then_some((scope, usd))
+    };
     if place.served == Served::Global {
-        figures.extend(agreed(by_region.values().copied()).map(|usd| (Scope::Global, usd)));
+        let leading = LEADING_REGIONS.iter().find_map(|region| by_region.get(region)).copied();
+        let global = leading.or_else(|| agreed(by_region.values().copied()));
+        figures.extend(global.map(|usd| (Scope::Global, usd)));
+        figures.extend(by_region.iter().filter_map(|(region, usd)| {
+            from(global, Scope::GlobalFrom((*region).to_owned()), *usd).filter(|_| global.is_some())
+        }));
         return figures;
     }
     if place.served == Served::Regional {
         let leading = LEADING_REGIONS.iter().find_map(|region| by_region.get(region));
         let Some(leading) = leading.or_else(|| by_region.values().next()).copied() else { return figures };
         figures.insert(Scope::InRegion, leading);
-        for (region, usd) in by_region {
-            let scope = Scope::Region((*region).to_owned());
-            if *usd != leading || in_book(&scope) {
-                figures.insert(scope, *usd);
-            }
-        }
+        figures.extend(
+            by_region
+                .iter()
+                .filter_map(|(region, usd)| from(Some(leading), Scope::Region((*region).to_owned()), *usd)),
+        );
     }
     for prefix in ["us", "us-gov", "eu", "apac", "jp", "au", "ca", "sa"] {
         let scope = Scope::Geographic(prefix.to_owned());
-        let inside =
-            by_region.iter().filter(|(region, _)| geographies(region).contains(&prefix)).map(|(_, usd)| *usd);
-        let listed = place.served == Served::Geographic || in_book(&scope);
-        if let Some(usd) = agreed(inside).filter(|_| listed) {
-            figures.insert(scope, usd);
+        let inside: Vec<(&str, NanoUsd)> = by_region
+            .iter()
+            .filter(|(region, _)| geographies(region).contains(&prefix))
+            .map(|(region, usd)| (*region, *usd))
+            .collect();
+        if !(place.served == Served::Geographic || in_book(&scope)) {
+            continue;
         }
+        // AWS prices a profile by the region it is called from.
+        let all = agreed(inside.iter().map(|(_, usd)| *usd));
+        figures.extend(all.map(|usd| (scope, usd)));
+        figures.extend(inside.into_iter().filter_map(|(region, usd)| {
+            from(all, Scope::GeographicFrom(prefix.to_owned(), region.to_owned()), usd)
+        }));
     }
     figures
 }
@@ -732,6 +748,49 @@ mod tests {
         assert_eq!(figure(&update, "amazon.nova-lite-v1:0 in_region default input").as_deref(), Some("0.06"));
         assert_eq!(figure(&update, "amazon.nova-lite-v1:0 in_region default output").as_deref(), Some("0.3"));
         assert_eq!(update.skipped, BTreeMap::from([(Skip::Conflict, 2)]));
+    }
+
+    #[test]
+    fn a_profile_is_priced_by_the_region_it_is_called_from() {
+        let row = |usage_type, region, usd| (usage_type, region, "Nova Lite", "", "1K tokens", usd);
+        let update = updated(&[
+            row("USE1-NovaLite-input-tokens", "us-east-1", "0.00006"),
+            row("USE1-NovaLite-output-tokens", "us-east-1", "0.00024"),
+            row("EUC1-NovaLite-input-tokens", "eu-central-1", "0.00008"),
+            row("EUC1-NovaLite-output-tokens", "eu-central-1", "0.00032"),
+            row("EUW1-NovaLite-input-tokens", "eu-west-1", "0.00007"),
+            row("EUW1-NovaLite-output-tokens", "eu-west-1", "0.00028"),
+            row("USE1-NovaLite-input-tokens-cross-region-global", "us-east-1", "0.00005"),
+            row("USE1-NovaLite-output-tokens-cross-region-global", "us-east-1", "0.0002"),
+            row("EUW1-NovaLite-input-tokens-cross-region-global", "eu-west-1", "0.000065"),
+            row("EUW1-NovaLite-output-tokens-cross-region-global", "eu-west-1", "0.00026"),
+        ]);
+        for (place, usd) in [
+            // The regions do not agree: the old figure stands for those that are not listed.
+            ("geo:eu default input", Some("0.078")),
+            ("geo:eu@eu-central-1 default input", Some("0.08")),
+            ("geo:eu@eu-west-1 default output", Some("0.28")),
+            ("geo:us@us-east-1 default input", None),
+            ("global default input", Some("0.05")),
+            ("global@eu-west-1 default output", Some("0.26")),
+            ("global@us-east-1 default input", None),
+            ("region:eu-west-1 default input", Some("0.07")),
+        ] {
+            let found = figure(&update, &format!("amazon.nova-lite-v1:0 {place}"));
+            assert_eq!(found.as_deref(), usd, "{place}");
+        }
+        // Once they are there, such rows are renewed where the regions agree again.
+        let same = [
+            row("EUC1-NovaLite-input-tokens", "eu-central-1", "0.00009"),
+            row("EUC1-NovaLite-output-tokens", "eu-central-1", "0.00036"),
+            row("EUW1-NovaLite-input-tokens", "eu-west-1", "0.00009"),
+            row("EUW1-NovaLite-output-tokens", "eu-west-1", "0.00036"),
+        ];
+        let update = super::update(&update.book, &offer(&same)).unwrap();
+        for place in ["geo:eu", "geo:eu@eu-central-1", "geo:eu@eu-west-1"] {
+            let found = figure(&update, &format!("amazon.nova-lite-v1:0 {place} default input"));
+            assert_eq!(found.as_deref(), Some("0.09"), "{place}");
+        }
     }
 
     #[test]

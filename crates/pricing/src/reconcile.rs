@@ -340,6 +340,9 @@ struct Record {
     cost_basis: Option<String>,
     #[serde(default)]
     cost_breakdown: Option<Breakdown>,
+    /// Models that were called before and did not answer, as the record has them.
+    #[serde(default)]
+    earlier_attempts: Vec<Record>,
 }
 
 #[derive(Deserialize, Default)]
@@ -366,6 +369,10 @@ const GUARDRAILS: &str = "(guardrails)";
 impl Reconciliation {
     fn record(&mut self, record: &Record) {
         self.records += 1;
+        record.earlier_attempts.iter().chain([record]).for_each(|call| self.call(call));
+    }
+
+    fn call(&mut self, record: &Record) {
         let Writes { for_5m, for_1h } = record.cache_write_tokens;
         let tokens = |kind: Kind| match kind {
             Kind::Input => i128::from(record.input_tokens),
@@ -650,6 +657,17 @@ Credit,USE1-NovaLite-input-tokens,0,-0.01,AmazonBedrock,,,,USD\n";
 
     fn row(outcome: &Reconciliation, model: &str, tier: Tier, class: Kind) -> Row {
         outcome.rows[&Key { model: model.to_owned(), tier, class }]
+    }
+
+    #[test]
+    fn calls_that_brought_no_answer_are_compared_under_their_own_model() {
+        let records = r#"{"model_base":"amazon.nova-micro-v1:0","input_tokens":1000,"usage_source":"reported","cost_breakdown":{"input":"0.1","output":"0","cache_read":"0","cache_write":"0"},"earlier_attempts":[{"model":"us.amazon.nova-lite-v1:0","model_base":"amazon.nova-lite-v1:0","status":0,"input_tokens":2000,"usage_source":"estimated","cost_breakdown":{"input":"0.2","output":"0","cache_read":"0","cache_write":"0","guardrail":"0","other":"0"}},{"model":"amazon.nova-pro-v1:0","model_base":"amazon.nova-pro-v1:0","status":503,"input_tokens":0,"usage_source":"none","cost_breakdown":null}]}"#;
+        let outcome = run(records, REPORT).unwrap();
+        let lite = row(&outcome, "amazon.nova-lite-v1:0", Tier::Standard, Kind::Input);
+        assert_eq!((lite.recorded.tokens, lite.recorded.cost), (2_000, Nanos(200_000_000)));
+        let micro = row(&outcome, "amazon.nova-micro-v1:0", Tier::Standard, Kind::Input);
+        assert_eq!((micro.recorded.tokens, micro.recorded.cost), (1_000, Nanos(100_000_000)));
+        assert_eq!((outcome.records, outcome.estimated_records, outcome.unpriced_records), (1, 1, 0));
     }
 
     #[test]

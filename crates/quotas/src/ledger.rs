@@ -360,6 +360,25 @@ impl Ledger {
             .collect()
     }
 
+    /// The share of what is left that a demand would take, in percent rounded up, of the limit in tokens or money where
+    /// it is largest, as far as this process knows. `None` where no such limit applies.
+    pub fn largest_share_percent(&self, demand: &Demand<'_>, now_ms: u64) -> Option<u64> {
+        let claims = self.claims(demand, self.keeper.now(now_ms));
+        let of_input = claims.iter().filter(|claim| claim.subject.unit != Unit::Requests);
+        of_input
+            .map(|claim| {
+                let standing = self.keeper.leases().standing(claim.account).unwrap_or_default();
+                let remaining = standing.remaining(claim.limit);
+                let hundredfold = u128::from(claim.amount) * 100;
+                match hundredfold.checked_div(u128::from(remaining)) {
+                    Some(_) => u64::try_from(hundredfold.div_ceil(u128::from(remaining))).unwrap_or(u64::MAX),
+                    None if claim.amount == 0 => 0,
+                    None => u64::MAX,
+                }
+            })
+            .max()
+    }
+
     fn rules(&self) -> Arc<Vec<Rule>> {
         Arc::clone(&self.rules.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -661,6 +680,32 @@ mod tests {
     /// What is left under each limit, by its name.
     fn remaining(ledger: &Ledger, principal: &Principal, now_ms: u64) -> Vec<u64> {
         ledger.status(principal, &model(), now_ms).iter().map(|status| status.remaining).collect()
+    }
+
+    #[test]
+    fn the_share_of_what_is_left_is_that_of_the_tightest_limit_of_tokens_or_money() {
+        let calls = limit("calls", Scope::App, Unit::Requests, Window::Day, 1);
+        let tokens = limit("tokens", Scope::Team, Unit::Tokens, Window::Minute, 100);
+        let money = limit("money", Scope::Org, Unit::NanoUsd, Window::Total, 10_000);
+        let (anna, model) = (principal("t", "a", None), model());
+        let share =
+            |ledger: &Ledger, tokens| ledger.largest_share_percent(&demand(&anna, &model, tokens), NOW);
+        assert_eq!(share(&Ledger::new(vec![calls.clone()]), 1_000), None);
+        let ledger = Ledger::new(vec![calls, tokens, money]);
+        for (asked, percent) in
+            [(0, 0), (1, 1), (50, 50), (100, 100), (101, 101), (u64::MAX / 10, u64::MAX / 10)]
+        {
+            assert_eq!(share(&ledger, asked), Some(percent), "{asked}");
+        }
+        // Asking takes nothing, and what is reserved is no longer left.
+        let held = ledger.take(&demand(&anna, &model, 60), NOW).ok().unwrap();
+        assert_eq!((share(&ledger, 40), share(&ledger, 13)), (Some(100), Some(33)));
+        ledger.settle(held, spend(100));
+        assert_eq!((share(&ledger, 0), share(&ledger, 1)), (Some(0), Some(u64::MAX)));
+        let extra = ExtraLimit { key: "k".to_owned(), unit: Unit::Tokens, limit: 4, window: Window::Day };
+        let (bob, none) = (principal("u", "b", None), Ledger::new(Vec::new()));
+        let demand = Demand { extra: &[extra], ..demand(&bob, &model, 1) };
+        assert_eq!(none.largest_share_percent(&demand, NOW), Some(25));
     }
 
     #[test]

@@ -23,8 +23,8 @@ pub use checkpoint::{CheckpointKey, CheckpointSettings, KeyError, PublicKey, Sta
 pub use log::{AuditError, AuditLog, AuditSettings, AuditSink, Full, LineForm, OnFull};
 pub use output::Rotation;
 pub use record::{
-    AuditApproval, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal, AuditRecord,
-    FeedbackKind, FeedbackRecord, user_id_hash,
+    AuditApproval, AuditAttempt, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal,
+    AuditRecord, FeedbackKind, FeedbackRecord, user_id_hash,
 };
 pub use salt::UserSalt;
 pub use ship::{Destination, ShipSettings};

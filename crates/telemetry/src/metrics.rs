@@ -42,6 +42,7 @@ const FEEDBACK: &str = "hardpan_feedback_total";
 const PRICE_BOOK_AS_OF: &str = "hardpan_price_book_as_of_timestamp_seconds";
 const PRICE_BOOK_STALE: &str = "hardpan_price_book_stale";
 const QUOTA_DENIALS: &str = "hardpan_quota_denials_total";
+const QUOTA_INPUT_COUNTS: &str = "hardpan_quota_input_counts_total";
 const QUOTA_OVERSHOOTS: &str = "hardpan_quota_overshoots_total";
 const QUOTA_STORE_FAILURES: &str = "hardpan_quota_store_failures_total";
 const QUOTA_ALARMS: &str = "hardpan_quota_alarms_total";
@@ -82,6 +83,7 @@ const ACTION: &str = "action";
 const MODE: &str = "mode";
 const KIND: &str = "kind";
 const PLACE: &str = "place";
+const BASIS: &str = "basis";
 const RESULT: &str = "result";
 const CLASS: &str = "class";
 const LIMIT: &str = "limit";
@@ -246,6 +248,12 @@ pub const ALL: &[Metric] = &[
         kind: MetricKind::Counter,
         labels: &[LIMIT, UNIT],
         help: "Requests refused by a limit.",
+    },
+    Metric {
+        name: QUOTA_INPUT_COUNTS,
+        kind: MetricKind::Counter,
+        labels: &[RESULT, BASIS],
+        help: "Requests whose input was to be counted, by what came of it and by what they were reserved.",
     },
     Metric {
         name: QUOTA_OVERSHOOTS,
@@ -605,6 +613,11 @@ pub fn quota_denied(limit: &str, unit: &'static str) {
     counter!(QUOTA_DENIALS, LIMIT => limit.to_owned(), UNIT => unit).increment(1);
 }
 
+/// `basis`: `counted`, `estimated` or `refused`.
+pub fn quota_input_counted(result: &'static str, basis: &'static str) {
+    counter!(QUOTA_INPUT_COUNTS, RESULT => result, BASIS => basis).increment(1);
+}
+
 /// Takes the ledger's running total.
 pub fn quota_overshoots(total: u64) {
     counter!(QUOTA_OVERSHOOTS).absolute(total);
@@ -830,6 +843,7 @@ mod tests {
         feedback(0.5);
         price_book(1_794_528_000, true);
         quota_denied("tpm", "tokens");
+        quota_input_counted("timeout", "estimated");
         quota_overshoots(2);
         quota_store_failures(3);
         quota_alarm("tpm", 80);

@@ -7,9 +7,9 @@ mod written;
 
 pub use problem::{ConfigError, Problem};
 pub use ready::{
-    App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CredentialsClient,
-    CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints, FeedbackConfig, GuardSwitches,
-    HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull, OpaqueBody, OtlpConfig,
-    PolicyConfig, QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig, TlsFiles, Unapproved,
-    UnknownModel, Unresolved, matches,
+    App, ApprovalsConfig, Approver, CacheConfig, ClientCertificates, Config, CountingConfig,
+    CredentialsClient, CredentialsEndpointConfig, DecisionLogConfig, EndpointConfig, Endpoints,
+    FeedbackConfig, GuardSwitches, HttpVersion, IdentityConfig, IssuedKey, Limits, ModelsConfig, OnFull,
+    OpaqueBody, OtlpConfig, PolicyConfig, QuotaConfig, RecordsConfig, Resolve, Shown, TelemetryConfig,
+    TlsFiles, Unapproved, UnknownModel, Unresolved, matches,
 };

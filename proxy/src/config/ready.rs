@@ -167,6 +167,8 @@ pub struct QuotaConfig {
     pub learns_output: bool,
     /// Write, where nobody set a limit, less than the default once answers have turned out shorter.
     pub opens_by_what_was_learnt: bool,
+    /// Ask CountTokens before reserving. None: input is estimated.
+    pub counting: Option<CountingConfig>,
     /// Count answers from the cache as if they had been made anew.
     pub charges_cache_hits: bool,
     /// Say on answers what is left.
@@ -175,6 +177,21 @@ pub struct QuotaConfig {
     pub webhook: Option<Webhook>,
     pub keeping: Keeping,
     pub limits: Vec<Limit>,
+}
+
+/// When CountTokens is asked, and what if it does not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct CountingConfig {
+    /// Asked for a reservation that takes more than this of what a limit leaves.
+    pub when_over_percent: u64,
+    pub timeout: Duration,
+    /// Refuse what could not be counted.
+    pub denies_uncounted: bool,
+    /// Put on the estimate of what could not be counted.
+    pub margin_percent: u64,
+    pub body_bytes_max: usize,
+    /// How long a model that CountTokens does not know is not asked about.
+    pub unsupported_for: Duration,
 }
 
 /// On which requests feedback may be given.

@@ -491,6 +491,8 @@ pub struct Quota {
     pub default_max_tokens: Option<u64>,
     pub output: QuotaBound,
     pub open_max_tokens: QuotaOpen,
+    pub input: QuotaInput,
+    pub counting: Option<QuotaCounting>,
     pub cache_hits: QuotaCacheHits,
     pub headers: Switch,
     pub alarms: QuotaAlarms,
@@ -513,6 +515,36 @@ pub enum QuotaOpen {
     #[default]
     Default,
     Learnt,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaInput {
+    #[default]
+    Estimated,
+    /// By CountTokens, where it matters.
+    Counted,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaCounting {
+    pub when_over_percent: Option<u64>,
+    pub timeout_ms: Option<u64>,
+    pub on_error: QuotaUncounted,
+    pub margin_percent: Option<u64>,
+    pub body_bytes_max: Option<usize>,
+    pub unsupported_for_s: Option<u64>,
+}
+
+/// What becomes of a request whose input could not be counted.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaUncounted {
+    /// The estimate stands, with a margin.
+    #[default]
+    Estimate,
+    Deny,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]

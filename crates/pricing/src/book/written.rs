@@ -118,7 +118,8 @@ impl WrittenBook {
                 let Some(key) = Scope::from_name(scope) else {
                     return Err(PriceBookError::Scope { model: model.clone(), scope: scope.clone() });
                 };
-                let row = row.prices().map_err(|fault| fault.at(model, scope))?;
+                let wider = key.wider().and_then(|wider| scopes.get(&wider.to_string()));
+                let row = row.prices(wider).map_err(|fault| fault.at(model, scope))?;
                 prices.insert(key, row);
             }
             models.insert(model.clone(), prices);
@@ -200,7 +201,8 @@ impl WrittenScope {
         }
     }
 
-    fn prices(&self) -> Result<ScopePrices, Fault> {
+    /// The row's prices, with the cache classes it does not list from the row it narrows.
+    fn prices(&self, wider: Option<&WrittenScope>) -> Result<ScopePrices, Fault> {
         let steps = self.long_context.steps();
         let rise = steps.windows(2).all(|pair| match pair {
             [lower, upper] => lower.above_input_tokens < upper.above_input_tokens,
@@ -219,10 +221,11 @@ impl WrittenScope {
         let mut prices = BTreeMap::new();
         for tier in Tier::PRICED {
             let Some(row) = self.row(tier) else { continue };
-            let mut price = Price::flat(Rates::from_written(row)?);
+            let wider = wider.and_then(|wider| wider.row(tier));
+            let mut price = Price::flat(Rates::from_written(row, wider)?);
             for step in steps {
                 if let Some(row) = step.row(tier) {
-                    let rates = Rates::from_written(row)?;
+                    let rates = Rates::from_written(row, None)?;
                     price.steps.push(LongContext { above_input_tokens: step.above_input_tokens, rates });
                 }
             }
@@ -304,21 +307,29 @@ impl WrittenSteps {
 }
 
 impl Rates {
-    fn from_written(figures: &[Option<String>]) -> Result<Rates, Fault> {
-        if !(2..=5).contains(&figures.len()) {
+    fn from_written(row: &Row, wider: Option<&Row>) -> Result<Rates, Fault> {
+        if !(2..=5).contains(&row.len()) {
             return Err(Fault::Row);
         }
-        let figure = |class: usize| -> Result<Option<u64>, Fault> {
-            match figures.get(class) {
+        let figure = |row: &Row, class: usize| -> Result<Option<u64>, Fault> {
+            match row.get(class) {
                 Some(Some(text)) => Ok(Some(text.parse::<NanoUsd>()?.0)),
                 _ => Ok(None),
             }
         };
-        let input = figure(0)?.ok_or(Fault::Row)?;
-        let output = figure(1)?.ok_or(Fault::Row)?;
-        let cache_read = figure(2)?.unwrap_or(input);
-        let write_5m = figure(3)?;
-        let write_1h = figure(4)?.unwrap_or(if write_5m.is_some() { input.saturating_mul(2) } else { input });
+        let input = figure(row, 0)?.ok_or(Fault::Row)?;
+        let output = figure(row, 1)?.ok_or(Fault::Row)?;
+        let cached = |class: usize| -> Result<Option<u64>, Fault> {
+            if let Some(listed) = figure(row, class)? {
+                return Ok(Some(listed));
+            }
+            let of_wider = wider.map(|wider| figure(wider, class)).transpose()?.flatten();
+            // A write costs no less than reading the same anew.
+            Ok(of_wider.map(|usd| if class == 2 { usd } else { usd.max(input) }))
+        };
+        let cache_read = cached(2)?.unwrap_or(input);
+        let write_5m = cached(3)?;
+        let write_1h = cached(4)?.unwrap_or(if write_5m.is_some() { input.saturating_mul(2) } else { input });
         Ok(Rates {
             input,
             output,

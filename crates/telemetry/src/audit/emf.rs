@@ -62,7 +62,10 @@ const METRICS: [(&str, &str); 6] = [
 pub(super) fn extend(line: &mut Vec<u8>, record: &AuditRecord, namespace: &str) -> serde_json::Result<()> {
     let at = OffsetDateTime::parse(&record.time, &Rfc3339).unwrap_or_else(|_| OffsetDateTime::now_utc());
     let team = record.principal.as_ref().map(|principal| principal.team.as_str());
-    let cost = record.estimated_cost_usd.as_deref().and_then(|cost| cost.parse().ok());
+    let usd = |text: &Option<String>| -> f64 {
+        text.as_deref().and_then(|usd| usd.parse().ok()).unwrap_or_default()
+    };
+    let earlier = &record.earlier_attempts;
     let members = Members {
         metadata: Metadata {
             timestamp: i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or_default(),
@@ -78,9 +81,10 @@ pub(super) fn extend(line: &mut Vec<u8>, record: &AuditRecord, namespace: &str) 
         // Nobody was answered, or with an error.
         errors: u64::from(record.status == 0 || record.status >= 400),
         latency: record.latency_ms,
-        input_tokens: record.input_tokens.0,
-        output_tokens: record.output_tokens.0,
-        cost_usd: cost.unwrap_or_default(),
+        input_tokens: record.input_tokens.0 + earlier.iter().map(|call| call.input_tokens.0).sum::<u64>(),
+        output_tokens: record.output_tokens.0 + earlier.iter().map(|call| call.output_tokens.0).sum::<u64>(),
+        cost_usd: usd(&record.estimated_cost_usd)
+            + earlier.iter().map(|call| usd(&call.estimated_cost_usd)).sum::<f64>(),
     };
     let members = serde_json::to_vec(&members)?;
     line.pop();
@@ -91,9 +95,34 @@ pub(super) fn extend(line: &mut Vec<u8>, record: &AuditRecord, namespace: &str) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::AuditPrincipal;
+    use hardpan_inference::usage::Tokens;
+
     use super::super::tests::record;
+    use super::super::{AuditAttempt, AuditPrincipal};
     use super::*;
+
+    #[test]
+    fn models_of_a_route_that_did_not_answer_are_counted_in() {
+        let earlier = |usd: &str| AuditAttempt {
+            input_tokens: Tokens(10),
+            output_tokens: Tokens(1),
+            estimated_cost_usd: Some(usd.to_owned()),
+            ..AuditAttempt::default()
+        };
+        let record = AuditRecord {
+            input_tokens: Tokens(5),
+            output_tokens: Tokens(7),
+            estimated_cost_usd: Some("0.5".to_owned()),
+            earlier_attempts: vec![earlier("0.25"), AuditAttempt::default(), earlier("1")],
+            ..record("a")
+        };
+        let mut line = serde_json::to_vec(&record).unwrap();
+        extend(&mut line, &record, "Hardpan").unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+        let told =
+            ["Requests", "InputTokens", "OutputTokens", "CostUsd"].map(|name| line[name].as_f64().unwrap());
+        assert_eq!(told, [1.0, 25.0, 9.0, 1.75]);
+    }
 
     #[test]
     fn every_metric_and_dimension_is_a_member_of_the_line() {

@@ -25,7 +25,7 @@ const FILE_BUFFER_BYTES: usize = 256 << 10;
 const NANOS_PER_USD: i128 = 1_000_000_000;
 
 /// The columns of the table `records`, with their SQL types.
-pub const COLUMNS: [(&str, &str); 53] = [
+pub const COLUMNS: [(&str, &str); 54] = [
     ("request_id", "TEXT"),
     ("aws_request_id", "TEXT"),
     ("trace_id", "TEXT"),
@@ -71,6 +71,7 @@ pub const COLUMNS: [(&str, &str); 53] = [
     ("cache_read_tokens", "INTEGER"),
     ("cache_write_tokens", "INTEGER"),
     ("usage_source", "TEXT"),
+    ("input_basis", "TEXT"),
     ("cost_nano_usd", "INTEGER"),
     ("cost_usd", "REAL"),
     ("latency_ms", "INTEGER"),
@@ -80,6 +81,28 @@ pub const COLUMNS: [(&str, &str); 53] = [
     ("status", "INTEGER"),
     ("error", "TEXT"),
 ];
+
+/// Those that are a call's own in the view `calls`: a request has several calls where models of a route did not answer.
+const OF_A_CALL: [&str; 14] = [
+    "aws_request_id",
+    "model",
+    "model_served",
+    "attempts",
+    "input_tokens",
+    "output_tokens",
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "usage_source",
+    "input_basis",
+    "cost_nano_usd",
+    "cost_usd",
+    "status",
+    "error",
+];
+
+/// The calls of requests that made several, and then all calls.
+const CALLS: &str = "CREATE VIEW calls AS SELECT * FROM records WHERE request_id NOT IN \
+     (SELECT request_id FROM several) UNION ALL SELECT * FROM several";
 
 /// The columns of the table `feedback`, which `request_id` joins to the records.
 pub const FEEDBACK_COLUMNS: [(&str, &str); 12] = [
@@ -138,10 +161,12 @@ impl Records {
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -131072; \
              PRAGMA temp_store = MEMORY;",
         )?;
-        for (table, columns) in [("records", &COLUMNS[..]), ("feedback", &FEEDBACK_COLUMNS)] {
+        let tables = [("records", &COLUMNS[..]), ("several", &COLUMNS), ("feedback", &FEEDBACK_COLUMNS)];
+        for (table, columns) in tables {
             let columns: Vec<String> = columns.iter().map(|(name, kind)| format!("{name} {kind}")).collect();
             connection.execute_batch(&format!("CREATE TABLE {table} ({})", columns.join(", ")))?;
         }
+        connection.execute_batch(CALLS)?;
         let (mut count, mut torn) = (0, 0);
         let at_fault = PathBuf::new();
         let files = files_of(paths).map_err(|source| QueryError::Read {
@@ -205,7 +230,11 @@ pub fn shorthand(by: &[String], sum: &[String]) -> Result<String, QueryError> {
         });
     }
     let order = if sum.is_empty() { "requests".to_owned() } else { order_of(sum) };
-    let mut sql = format!("SELECT {} FROM records", select.join(", "));
+    // What a model used is its own, also where another one answered in the end.
+    let is_by_model = groups.iter().any(|group| matches!(*group, "model" | "model_served"));
+    let is_of_calls = sum.iter().all(|name| name == "cost" || OF_A_CALL.contains(&name.as_str()));
+    let table = if is_by_model && is_of_calls && !sum.is_empty() { "calls" } else { "records" };
+    let mut sql = format!("SELECT {} FROM {table}", select.join(", "));
     if !groups.is_empty() {
         // Infallible on a string.
         let _ = write!(sql, " GROUP BY {} ORDER BY {order} DESC, {}", groups.join(", "), groups.join(", "));
@@ -253,6 +282,7 @@ fn load_file(
     let mut reader = BufReader::with_capacity(FILE_BUFFER_BYTES, opened);
     let places = vec!["?"; COLUMNS.len()].join(", ");
     let mut insert = transaction.prepare(&format!("INSERT INTO records VALUES ({places})"))?;
+    let mut insert_call = transaction.prepare(&format!("INSERT INTO several VALUES ({places})"))?;
     let places = vec!["?"; FEEDBACK_COLUMNS.len()].join(", ");
     let mut insert_feedback = transaction.prepare(&format!("INSERT INTO feedback VALUES ({places})"))?;
     let (mut line, mut count) = (Vec::new(), 0);
@@ -277,7 +307,13 @@ fn load_file(
         if since_unix_ms.is_some_and(|since| unix_ms.is_none_or(|at| at < since)) {
             continue;
         }
-        record.insert(&mut insert, unix_ms)?;
+        record.insert(&mut insert, unix_ms, &record.whole())?;
+        if !record.earlier_attempts.is_empty() {
+            for earlier in &record.earlier_attempts {
+                record.insert(&mut insert_call, unix_ms, &earlier.call())?;
+            }
+            record.insert(&mut insert_call, unix_ms, &record.last())?;
+        }
         count += 1;
     }
     Ok((count, false))
@@ -382,6 +418,8 @@ struct Row<'a> {
     #[serde(default)]
     attempts: Option<u32>,
     #[serde(borrow, default)]
+    earlier_attempts: Vec<Attempt<'a>>,
+    #[serde(borrow, default)]
     decision: Option<Decision<'a>>,
     #[serde(borrow, default)]
     findings: Option<&'a RawValue>,
@@ -413,6 +451,8 @@ struct Row<'a> {
     cache_write_tokens: Option<CacheWrites>,
     #[serde(borrow, default)]
     usage_source: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    input_basis: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     estimated_cost_usd: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -472,8 +512,111 @@ struct CacheWrites {
     for_1h: u64,
 }
 
+/// A model of a route that did not answer.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
+struct Attempt<'a> {
+    #[serde(borrow, default)]
+    model: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    aws_request_id: Option<Cow<'a, str>>,
+    #[serde(default)]
+    attempts: Option<u32>,
+    #[serde(default)]
+    status: u16,
+    #[serde(borrow, default)]
+    error: Option<Cow<'a, str>>,
+    #[serde(default)]
+    input_tokens: Option<u64>,
+    #[serde(default)]
+    output_tokens: Option<u64>,
+    #[serde(borrow, default)]
+    usage_source: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    input_basis: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    estimated_cost_usd: Option<Cow<'a, str>>,
+}
+
+/// The cells of a row that are a call's own.
+#[derive(Clone, Copy)]
+struct Call<'r> {
+    aws_request_id: Option<&'r str>,
+    model: Option<&'r str>,
+    model_served: Option<&'r str>,
+    attempts: Option<u32>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cache_read_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+    usage_source: Option<&'r str>,
+    input_basis: Option<&'r str>,
+    nanos: Option<i64>,
+    status: u16,
+    error: Option<&'r str>,
+}
+
+impl Attempt<'_> {
+    fn call(&self) -> Call<'_> {
+        let usage_source = self.usage_source.as_deref();
+        Call {
+            aws_request_id: self.aws_request_id.as_deref(),
+            model: self.model.as_deref(),
+            model_served: self
+                .model
+                .as_deref()
+                .filter(|_| usage_source.is_some_and(|source| source != "none")),
+            attempts: self.attempts,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: Some(0),
+            cache_write_tokens: Some(0),
+            usage_source,
+            input_basis: self.input_basis.as_deref(),
+            nanos: self.estimated_cost_usd.as_deref().and_then(nano_usd),
+            status: self.status,
+            error: self.error.as_deref(),
+        }
+    }
+}
+
 impl Row<'_> {
-    fn insert(&self, insert: &mut rusqlite::Statement<'_>, unix_ms: Option<i64>) -> rusqlite::Result<()> {
+    /// The call that the record is of.
+    fn last(&self) -> Call<'_> {
+        let writes = self.cache_write_tokens.as_ref();
+        Call {
+            aws_request_id: self.aws_request_id.as_deref(),
+            model: self.model_served.as_deref().or(self.model_requested.as_deref()),
+            model_served: self.model_served.as_deref(),
+            attempts: self.attempts,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_tokens: writes.map(|writes| writes.for_5m.saturating_add(writes.for_1h)),
+            usage_source: self.usage_source.as_deref(),
+            input_basis: self.input_basis.as_deref(),
+            nanos: self.estimated_cost_usd.as_deref().and_then(nano_usd),
+            status: self.status,
+            error: self.error.as_deref(),
+        }
+    }
+
+    /// The same, with what earlier calls used and cost.
+    fn whole(&self) -> Call<'_> {
+        self.earlier_attempts.iter().map(Attempt::call).fold(self.last(), |whole, earlier| Call {
+            input_tokens: sum(whole.input_tokens, earlier.input_tokens, u64::saturating_add),
+            output_tokens: sum(whole.output_tokens, earlier.output_tokens, u64::saturating_add),
+            nanos: sum(whole.nanos, earlier.nanos, i64::saturating_add),
+            ..whole
+        })
+    }
+
+    fn insert(
+        &self,
+        insert: &mut rusqlite::Statement<'_>,
+        unix_ms: Option<i64>,
+        call: &Call<'_>,
+    ) -> rusqlite::Result<()> {
         let raw = |value: Option<&RawValue>| value.map(|value| value.get().to_owned());
         let principal = self.principal.as_ref();
         let decision = self.decision.as_ref();
@@ -482,15 +625,12 @@ impl Row<'_> {
         let counts: Option<BTreeMap<&str, u64>> =
             self.findings.and_then(|findings| serde_json::from_str(findings.get()).ok());
         let findings_count = counts.map(|counts| counts.values().sum::<u64>());
-        let writes = self.cache_write_tokens.as_ref().map(|writes| writes.for_5m + writes.for_1h);
         let overhead = self.overhead_us.as_ref().map(|stages| stages.values().sum::<u64>());
-        let nanos = self.estimated_cost_usd.as_deref().and_then(nano_usd);
         // Near enough to sort by; sums are made of the other column.
-        let usd = nanos.map(|nanos| nanos as f64 / 1e9);
-        let model = self.model_served.as_deref().or(self.model_requested.as_deref());
+        let usd = call.nanos.map(|nanos| nanos as f64 / 1e9);
         let cells: [&dyn ToSql; COLUMNS.len()] = [
             &self.request_id.as_ref(),
-            &self.aws_request_id.as_deref(),
+            &call.aws_request_id,
             &self.trace_id.as_deref(),
             &self.time.as_ref(),
             &unix_ms,
@@ -506,11 +646,11 @@ impl Row<'_> {
             &self.operation.as_deref(),
             &self.inspected,
             &self.content_elsewhere,
-            &model,
+            &call.model,
             &self.model_requested.as_deref(),
-            &self.model_served.as_deref(),
+            &call.model_served,
             &self.region.as_deref(),
-            &self.attempts,
+            &call.attempts,
             &decision.and_then(|decision| decision.id.as_deref()),
             &decision.and_then(|decision| decision.action.as_deref()),
             &raw(decision.and_then(|decision| decision.rules)),
@@ -529,21 +669,29 @@ impl Row<'_> {
             &raw(self.tools_denied),
             &raw(self.approvals),
             &self.cache.as_ref().and_then(|cache| cache.result.as_deref()),
-            &count(self.input_tokens),
-            &count(self.output_tokens),
-            &count(self.cache_read_tokens),
-            &count(writes),
-            &self.usage_source.as_deref(),
-            &nanos,
+            &count(call.input_tokens),
+            &count(call.output_tokens),
+            &count(call.cache_read_tokens),
+            &count(call.cache_write_tokens),
+            &call.usage_source,
+            &call.input_basis,
+            &call.nanos,
             &usd,
             &count(self.latency_ms),
             &count(self.time_to_first_token_ms),
             &count(overhead),
             &self.stop_reason.as_deref(),
-            &self.status,
-            &self.error.as_deref(),
+            &call.status,
+            &call.error,
         ];
         insert.execute(cells.as_slice()).map(|_| ())
+    }
+}
+
+fn sum<T>(one: Option<T>, other: Option<T>, add: fn(T, T) -> T) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(add(one, other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -40,6 +40,8 @@ pub struct AuditRecord {
     pub model_base: Option<String>,
     pub region: Option<String>,
     pub attempts: u32,
+    /// Models of a route that were called before, and did not answer. What they used and cost is in no other member.
+    pub earlier_attempts: Vec<AuditAttempt>,
     /// `None` when no decision was reached.
     pub decision: Option<AuditDecision>,
     /// Count by type.
@@ -64,6 +66,8 @@ pub struct AuditRecord {
     pub cache_read_tokens: Tokens,
     pub cache_write_tokens: AuditCacheWrites,
     pub usage_source: UsageSource,
+    /// `counted` by CountTokens or `estimated`, before the call, as it was reserved. `None` where nothing was.
+    pub input_basis: Option<&'static str>,
     /// The tier the answer says was used.
     pub service_tier: Option<String>,
     /// Decimal dollars as text, exact. `None` when there is no price: not the same as free.
@@ -174,6 +178,26 @@ pub struct AuditCacheWrites {
     pub for_1h: Tokens,
 }
 
+/// A call to a model of a route after which another was called. The members are named as the record's own.
+#[derive(Serialize, Default)]
+pub struct AuditAttempt {
+    pub model: String,
+    pub model_base: Option<String>,
+    pub aws_request_id: Option<String>,
+    pub attempts: u32,
+    /// 0 where no answer came.
+    pub status: u16,
+    pub error: Option<String>,
+    pub input_tokens: Tokens,
+    pub output_tokens: Tokens,
+    pub usage_source: UsageSource,
+    pub input_basis: Option<&'static str>,
+    pub estimated_cost_usd: Option<String>,
+    pub cost_breakdown: Option<AuditCost>,
+    pub cost_basis: Option<&'static str>,
+    pub unpriced: Option<&'static str>,
+}
+
 /// Decimal dollars as text, like the total.
 #[derive(Serialize, Default)]
 pub struct AuditCost {
@@ -207,6 +231,7 @@ mod tests {
             principal: Some(AuditPrincipal::default()),
             decision: Some(AuditDecision::default()),
             cost_breakdown: Some(AuditCost::default()),
+            earlier_attempts: vec![AuditAttempt::default()],
             ..AuditRecord::default()
         })
         .unwrap();
@@ -216,9 +241,9 @@ mod tests {
         assert_eq!(
             keys(&written).join(" "),
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
-             inspected content_elsewhere model_requested model_served model_base region attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
+             inspected content_elsewhere model_requested model_served model_base region attempts earlier_attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied approvals retrieved_documents cache input_tokens \
-             output_tokens cache_read_tokens cache_write_tokens usage_source service_tier estimated_cost_usd \
+             output_tokens cache_read_tokens cache_write_tokens usage_source input_basis service_tier estimated_cost_usd \
              cost_breakdown cost_basis price_scope price_as_of unpriced latency_ms time_to_first_token_ms overhead_us stop_reason status \
              error user_feedback"
         );
@@ -231,6 +256,11 @@ mod tests {
         ] {
             assert_eq!(keys(&written[member]).join(" "), expected, "{member}");
         }
+        assert_eq!(
+            keys(&written["earlier_attempts"][0]).join(" "),
+            "model model_base aws_request_id attempts status error input_tokens output_tokens usage_source \
+             input_basis estimated_cost_usd cost_breakdown cost_basis unpriced"
+        );
     }
 
     #[test]

@@ -494,7 +494,7 @@ impl Behind {
             let paired = matches!(shape.kind, PiiType::BankAccountNumber | PiiType::UsBankAccountNumber)
                 && shapes::is_routing(field, label_start, one);
             let alike = next.len() >= LISTED_BYTES_MIN || is_change;
-            if !paired && !(alike && places::is_written_alike(one, next)) {
+            if !(paired || alike && places::is_written_alike(one, next)) {
                 return;
             }
             search.found.push(finding(shape.kind, shape.start, shape.end, confidence));

@@ -1,6 +1,7 @@
 //! The section `quota`: limits, where they are kept, and what is told of them.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hardpan_quotas::central::COUNT_MAX;
@@ -9,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::super::text::Text;
 use super::super::written;
-use super::{Builder, QuotaConfig};
+use super::{Builder, CountingConfig, QuotaConfig};
 use crate::alarms::Webhook;
 use crate::fetch::Address;
 
@@ -78,12 +79,53 @@ impl Builder<'_> {
             default_max_tokens,
             learns_output: written.output == written::QuotaBound::Learnt,
             opens_by_what_was_learnt: written.open_max_tokens == written::QuotaOpen::Learnt,
+            counting: self.counting(written.input, written.counting),
             charges_cache_hits: written.cache_hits == written::QuotaCacheHits::Charged,
             tells_callers: written.headers == written::Switch::On,
             webhook: written.alarms.webhook.and_then(|webhook| self.webhook(webhook)),
             keeping,
             limits,
         }
+    }
+
+    fn counting(
+        &mut self,
+        input: written::QuotaInput,
+        written: Option<written::QuotaCounting>,
+    ) -> Option<CountingConfig> {
+        if input == written::QuotaInput::Estimated {
+            if written.is_some() {
+                let fix = "write quota.input: counted, or leave it out";
+                self.problem("quota.counting", "nothing is counted", fix);
+            }
+            return None;
+        }
+        let written = written.unwrap_or_default();
+        let mut within = |member: &str, value: Option<u64>, default: u64, range: RangeInclusive<u64>| {
+            let value = value.unwrap_or(default);
+            if !range.contains(&value) {
+                let wrong = format!("not within {} to {}", range.start(), range.end());
+                let fix = format!("leave it out for {default}");
+                self.problem(format!("quota.counting.{member}"), &wrong, &fix);
+            }
+            value
+        };
+        let when_over_percent = within("when_over_percent", written.when_over_percent, 10, 0..=100);
+        let timeout_ms = within("timeout_ms", written.timeout_ms, 1_000, 1..=10_000);
+        let margin_percent = within("margin_percent", written.margin_percent, 20, 0..=1_000);
+        let unsupported_for_s = within("unsupported_for_s", written.unsupported_for_s, 3_600, 1..=86_400);
+        let body_bytes_max = written.body_bytes_max.unwrap_or(1_000_000);
+        if body_bytes_max == 0 {
+            self.problem("quota.counting.body_bytes_max", "zero", "leave it out for 1000000");
+        }
+        Some(CountingConfig {
+            when_over_percent,
+            timeout: Duration::from_millis(timeout_ms),
+            denies_uncounted: written.on_error == written::QuotaUncounted::Deny,
+            margin_percent,
+            body_bytes_max,
+            unsupported_for: Duration::from_secs(unsupported_for_s),
+        })
     }
 
     fn webhook(&mut self, written: written::QuotaWebhook) -> Option<Webhook> {

@@ -1,7 +1,9 @@
 //! Answers against records made by hand.
 
+use hardpan_inference::usage::{Tokens, UsageSource};
+
 use super::super::log::{AuditLog, AuditSettings, AuditSink, OnFull};
-use super::super::record::{AuditDecision, AuditPrincipal, AuditRecord, FeedbackRecord};
+use super::super::record::{AuditAttempt, AuditDecision, AuditPrincipal, AuditRecord, FeedbackRecord};
 use super::super::tests::{Directory, record};
 use super::*;
 
@@ -50,6 +52,58 @@ fn cost_by_team_and_model_is_exact() {
     let lines: Vec<String> = answer.csv().lines().skip(1).map(str::to_owned).collect();
     assert_eq!(lines[..2], ["payments,claude,1,1.000000001,0", "payments,nova,2,0.300000000,0"]);
     assert!(lines.contains(&"'=cmd(),nova,1,0.000000000,0".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn calls_of_a_route_count_once_each_and_under_their_own_model() {
+    let folder = Directory::new("query-calls");
+    let sink = AuditSink::File(folder.log());
+    let log = AuditLog::start(AuditSettings::plain(sink, OnFull::Refuse, 64)).unwrap();
+    let earlier = |model: &str, usd: Option<&str>| AuditAttempt {
+        model: model.to_owned(),
+        status: if usd.is_some() { 0 } else { 503 },
+        error: Some("upstream_timeout".to_owned()),
+        input_tokens: Tokens(usd.map_or(0, |_| 100)),
+        usage_source: if usd.is_some() { UsageSource::Estimated } else { UsageSource::None },
+        estimated_cost_usd: usd.map(str::to_owned),
+        ..AuditAttempt::default()
+    };
+    let routed = |id: &str, cost: Option<&str>, attempts: Vec<AuditAttempt>| AuditRecord {
+        earlier_attempts: attempts,
+        input_tokens: Tokens(1),
+        ..spent(id, 1, "payments", "nova", cost)
+    };
+    for one in [
+        routed("a", Some("0.1"), vec![earlier("claude", Some("0.5")), earlier("llama", None)]),
+        routed("b", Some("0.2"), Vec::new()),
+        // The second model was over a limit.
+        AuditRecord { model_served: None, ..routed("c", None, vec![earlier("claude", Some("0.25"))]) },
+        routed("d", None, vec![earlier("llama", None)]),
+    ] {
+        log.submit(one).unwrap();
+    }
+    log.close();
+    let records = Records::load(std::slice::from_ref(&folder.0), None).unwrap();
+    let asked = |by: &[&str], sum: &[&str]| {
+        records.ask(&shorthand(&words(by), &words(sum)).unwrap()).unwrap().csv().replace("\r\n", " ")
+    };
+    assert_eq!(
+        asked(&["team"], &["cost", "input_tokens"]),
+        "team,requests,cost_usd,input_tokens payments,4,1.050000000,204 "
+    );
+    let by_model = asked(&["model"], &["cost", "input_tokens"]);
+    assert!(by_model.contains(" claude,2,0.750000000,200 nova,3,0.300000000,3 "), "{by_model}");
+    // The call that was never made is there as what was asked for, which here is nothing.
+    assert!(by_model.contains(" ,1,") && by_model.contains(" llama,2,"), "{by_model}");
+    let total = records.ask("SELECT SUM(cost_nano_usd) AS n FROM calls").unwrap().json();
+    assert_eq!(total, r#"[{"n":1050000000}]"#);
+    assert_eq!(asked(&["model"], &["latency_ms"]).matches("nova,3").count(), 1);
+    let of_one =
+        "SELECT model, model_served, status, cost_nano_usd AS n, team FROM calls WHERE request_id = 'a'";
+    assert_eq!(
+        records.ask(of_one).unwrap().csv(),
+        "model,model_served,status,n,team\r\nclaude,claude,0,500000000,payments\r\nllama,,503,,payments\r\nnova,nova,200,100000000,payments\r\n"
+    );
 }
 
 #[test]
