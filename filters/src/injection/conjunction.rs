@@ -83,7 +83,7 @@ impl Conjunctions {
 /// everywhere tell nothing.
 fn telling(sets: Vec<Words>, stems: &[&str]) -> Vec<Words> {
     let mut sets: Vec<Words> =
-        sets.iter().map(shortened).filter(|words| !words.iter().any(is_everywhere)).collect();
+        sets.iter().map(shortened).filter(|words| !words.iter().any(|word| is_everywhere(word))).collect();
     let is_told = |words: &Words| words.iter().all(|word| stems.iter().any(|stem| contains(word, stem)));
     sets.sort_by_cached_key(|words| (is_told(words), cost(words)));
     sets.dedup();
@@ -110,7 +110,7 @@ fn shortened(words: &Words) -> Words {
     words.iter().filter(|word| !holds_another(word)).cloned().collect()
 }
 
-fn is_everywhere(word: &Vec<u8>) -> bool {
+fn is_everywhere(word: &[u8]) -> bool {
     let inside = word.get(inside(word)).unwrap_or_default();
     EVERYWHERE.iter().any(|known| known.as_bytes() == inside)
 }

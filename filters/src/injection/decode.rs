@@ -65,10 +65,6 @@ impl Parts {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     /// The parts in order, none touching another.
     pub(super) fn merged(mut self) -> Vec<Range<usize>> {
         self.ranges.sort_unstable_by_key(|range| range.start);
