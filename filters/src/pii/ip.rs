@@ -1,6 +1,6 @@
-//! IP addresses. The usual loopback, unspecified and broadcast addresses name no
-//! one and are no findings, unless IPv6 loopback is called somebody's address; private and documentation addresses are, since inside an organisation they
-//! identify a machine.
+//! IP addresses. The usual loopback, unspecified and broadcast addresses name no one and are no findings, unless IPv6
+//! loopback is called somebody's address, and neither are networks ("10.0.0.0/8") and addresses for documentation where
+//! a text gives examples; private addresses are, since inside an organisation they identify a machine.
 
 use std::net::Ipv6Addr;
 
@@ -59,7 +59,12 @@ pub(super) fn examine_v4(run: Run<'_, '_>, index: usize) -> Option<Step> {
         return None;
     }
     let reserved = matches!(octets, [0 | 255, ..] | [127, 0, 0, _] | [127, 0, 1, 1]);
-    if reserved || is_product_version(field, first.start) || follows_version_word(field, first.start) {
+    if reserved
+        || is_network(field, octets, last.end)
+        || is_example(field, octets, first.start)
+        || is_product_version(field, first.start)
+        || follows_version_word(field, first.start)
+    {
         return step_over;
     }
     Some(Step { next: index + 4, finding: Some(finding(PiiType::IpAddress, first.start, last.end, 90)) })
@@ -69,6 +74,53 @@ fn octet_of(digits: &[u8]) -> Option<u16> {
     let canonical = digits.len() <= 3 && (digits.len() == 1 || digits.first() != Some(&b'0'));
     let value = digits.iter().take(4).fold(0, |value, digit| value * 10 + u16::from(*digit - b'0'));
     (canonical && value <= 255).then_some(value)
+}
+
+/// "10.0.0.0/8": a range of addresses and nobody's.
+fn is_network(field: Field<'_>, octets: [u16; 4], end: usize) -> bool {
+    let prefix = field.slice(end, field.len().min(end + 3));
+    let length = match prefix {
+        [b'/', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => u32::from((tens - b'0') * 10 + ones - b'0'),
+        [b'/', ones @ b'0'..=b'9', ..] => u32::from(ones - b'0'),
+        _ => return false,
+    };
+    let address = octets.iter().fold(0u32, |address, octet| address << 8 | u32::from(*octet));
+    length < 32 && address.checked_shl(length).unwrap_or(0) == 0
+}
+
+/// An address that is set aside for documentation, in a text that gives examples. The name of a host is no such word.
+fn is_example(field: Field<'_>, octets: [u16; 4], start: usize) -> bool {
+    const GIVES_EXAMPLES: [&str; 18] = [
+        "example",
+        "examples",
+        "e.g",
+        "sample",
+        "samples",
+        "documentation",
+        "docs",
+        "placeholder",
+        "placeholders",
+        "replace",
+        "rfc",
+        "reserved",
+        "dummy",
+        "fictitious",
+        "beispiel",
+        "exemple",
+        "ejemplo",
+        "esempio",
+    ];
+    const BEFORE_BYTES: usize = 96;
+    let set_aside = matches!(octets, [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]);
+    let is_edge = |byte: &u8| !byte.is_ascii_alphanumeric();
+    let mut words =
+        field.slice(start.saturating_sub(BEFORE_BYTES), start).split(u8::is_ascii_whitespace).map(|word| {
+            let from = word.iter().position(|byte| !is_edge(byte)).unwrap_or(word.len());
+            let to = word.iter().rposition(|byte| !is_edge(byte)).map_or(from, |last| last + 1);
+            word.get(from..to).unwrap_or_default()
+        });
+    set_aside
+        && words.any(|word| GIVES_EXAMPLES.iter().any(|given| word.eq_ignore_ascii_case(given.as_bytes())))
 }
 
 /// "Browser/98.0.44.12": a product name with a capital before the slash, as in a User-Agent.

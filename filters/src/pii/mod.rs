@@ -184,7 +184,13 @@ impl Search<'_, '_> {
     }
 
     fn examine_account(&mut self, start: usize) -> usize {
-        iban::examine(self.field, start, self.found).unwrap_or_else(|| self.examine_word(start))
+        if let Some(end) = iban::examine(self.field, start, self.found) {
+            return end;
+        }
+        match context::british_plate(self.field, start) {
+            Some(finding) => self.keep(finding),
+            None => self.examine_word(start),
+        }
     }
 
     /// What else may start with hexadecimal digits and a separator.
@@ -601,6 +607,8 @@ mod tests {
             "version 1.2.3.4",
             "Browser/98.0.44.12",
             "127.0.0.1 0.0.0.0 255.255.255.255 ::1 ::",
+            "allow 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/24",
+            "as an example, ping 192.0.2.44",
             "std::vec a::b d::e",
             "12:34:56 and aa:bb:cc",
         ]);
@@ -666,6 +674,73 @@ mod tests {
             "Ticket ref 972-78-1170",
             "131052A308X",
             "RSSMRA85T10A562T",
+            "order 536-22-8472 has shipped",
+            "Bestellnummer: 536-22-8472",
+            "social media post 536228472",
+        ]);
+    }
+
+    #[test]
+    fn values_stand_before_their_words_and_in_lists() {
+        assert_found(&[
+            (PiiType::PassportNumber, "X1928374 is my passport number.", "X1928374"),
+            (PiiType::Pin, "4418 is my PIN", "4418"),
+            (PiiType::CreditDebitCardCvv, "418 is the CVV", "418"),
+            (PiiType::MedicalRecordNumber, "4471982 is the patient's MRN", "4471982"),
+            (PiiType::LicensePlate, "they towed JRT-2204 (my license plate) at noon", "JRT-2204"),
+            (PiiType::LicensePlate, "HB-TT 12 fuhr davon, das Kennzeichen habe ich notiert", "HB-TT 12"),
+            (PiiType::LicensePlate, "a white van, BD51 SMR, hit my parked car", "BD51 SMR"),
+            (PiiType::DateOfBirth, "Ich wurde am 1. August 1973 geboren", "1. August 1973"),
+            (PiiType::DateOfBirth, "Ich bin am 3.5.1990 in Kassel geboren.", "3.5.1990"),
+            (PiiType::TaxId, "Send the W-9 with your FEIN. We have 38-1188372 for the firm", "38-1188372"),
+            (PiiType::SwiftCode, "NEDSZAJJ is the bank's SWIFT code", "NEDSZAJJ"),
+            (PiiType::CaHealthNumber, "check 4819 226 301 DF (OHIP)", "4819 226 301 DF"),
+        ]);
+        for (text, values) in [
+            ("passports X1928374 and X1928375", ["X1928374", "X1928375"]),
+            ("change the PIN from 4418 to 9021", ["4418", "9021"]),
+            ("MRNs 4471982, 4471990", ["4471982", "4471990"]),
+            ("Routing/account: 026009593 / 4839201742", ["026009593", "4839201742"]),
+            ("plates KLM 482 and RTE 991.", ["KLM 482", "RTE 991"]),
+        ] {
+            let found: Vec<_> = found(text).into_iter().map(|(_, value)| value).collect();
+            assert_eq!(found, values, "{text}");
+        }
+        assert_nothing(&[
+            "ticket 4471982 is the one about the MRN import",
+            "section 418 is the CVV section of the manual",
+            "commit 4471982 (account page) was reverted",
+            "1984 is my favourite book",
+            "4418 is not my PIN",
+            "car model XJ40 SER is rare",
+            "at least 18 years of age",
+            "thread 2389232347 in main exited",
+        ]);
+    }
+
+    #[test]
+    fn accounts_go_by_names_of_many_kinds() {
+        assert_found(&[
+            (PiiType::Username, "my handle is @mapleleaf_jo", "mapleleaf_jo"),
+            (PiiType::Username, "which handle I signed up with, maybe pixelwolf43?", "pixelwolf43"),
+            (PiiType::Username, "I see an account under quartzrider90, with another mail", "quartzrider90"),
+            (PiiType::Username, "[audit] actor=elif59 action=export", "elif59"),
+            (PiiType::Username, "mysql -u beaumont404 -h db orders", "beaumont404"),
+            (PiiType::Username, "user 'mbauer' not found", "mbauer"),
+            (PiiType::Username, "logged in as mbauer42", "mbauer42"),
+            (PiiType::Username, "Benutzer mbauer42 wurde gesperrt", "mbauer42"),
+            (PiiType::Username, "on Discord as wintermoth#4412", "wintermoth#4412"),
+            (PiiType::Username, r#""login": "soren-k","#, "soren-k"),
+        ]);
+        assert_nothing(&[
+            "the file handle is closed",
+            "handle: on_click_2,",
+            "account under review, reference 88",
+            "actor=api-gateway actor=system",
+            "mysql -u root -p",
+            "logged in as administrator",
+            "sudo: apt : not found",
+            "What is your username?\ncustomer: sorry",
         ]);
     }
 

@@ -15,7 +15,7 @@ const CONTEXT_BYTES: usize = 32;
 const OTHER_NUMBER_BYTES: usize = 20;
 const EXTENSION_DIGITS_MAX: usize = 6;
 
-const CONTEXT_WORDS: [&str; 62] = [
+const CONTEXT_WORDS: [&str; 61] = [
     "phone",
     "phones",
     "telephone",
@@ -67,7 +67,6 @@ const CONTEXT_WORDS: [&str; 62] = [
     "calls",
     "called",
     "calling",
-    "caller",
     "callback",
     "puhelin",
     "matkapuhelin",
@@ -108,21 +107,37 @@ const NUMBER_WORDS: [&str; 10] =
 const OWNER_BYTES: usize = 22;
 
 /// Words behind a number in address blocks and signatures: "930.167.3943 fax".
-const TRAILING_WORDS: [&str; 12] = [
-    "office",
-    "fax",
-    "mobile",
-    "cell",
-    "phone",
-    "home",
-    "work",
-    "direct",
-    "main",
-    "tel",
-    "mob",
-    "switchboard",
-];
+const TRAILING_WORDS: [&str; 7] = ["fax", "mobile", "cell", "phone", "tel", "mob", "switchboard"];
 const TRAILING_BYTES: usize = 10;
+/// Those that follow digits of other kinds as well, which then are in one piece.
+const TRAILING_OF_GROUPS: [&str; 5] = ["office", "home", "work", "direct", "main"];
+
+/// Words of machines and games that stand before digits in one piece behind "call", "text" and the like.
+const MACHINE_WORDS: [&str; 22] = [
+    "id",
+    "ids",
+    "error",
+    "returned",
+    "returns",
+    "process",
+    "thread",
+    "pid",
+    "tid",
+    "duty",
+    "seed",
+    "hash",
+    "offset",
+    "row",
+    "page",
+    "exit",
+    "status",
+    "timestamp",
+    "index",
+    "stack",
+    "handle",
+    "token",
+];
+const MACHINE_BYTES: usize = 14;
 
 /// Words that announce a number of another kind.
 const OTHER_NUMBER_WORDS: [&str; 24] = [
@@ -308,8 +323,10 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
         if confidence.is_none() && total <= 13 && !form.is_date() && !(count == 1 && total < 9) && count <= 5
         {
             let field = run.field();
+            let in_one_piece = count == 1;
             let named = *named.get_or_insert_with(|| is_named(field, start))
-                || (run.group(index + count).is_none() && is_named_after(field, end));
+                && !(in_one_piece && field.names_any_next(&MACHINE_WORDS, start, MACHINE_BYTES))
+                || (run.group(index + count).is_none() && is_named_after(field, end, in_one_piece));
             confidence = named.then_some(75);
         }
         let Some(confidence) = confidence else {
@@ -323,9 +340,10 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
     None
 }
 
-fn is_named_after(field: Field<'_>, end: usize) -> bool {
+fn is_named_after(field: Field<'_>, end: usize, in_one_piece: bool) -> bool {
     // The line's end belongs to the next number.
     field.names_any_after(&TRAILING_WORDS, end, TRAILING_BYTES)
+        || !in_one_piece && field.names_any_after(&TRAILING_OF_GROUPS, end, TRAILING_BYTES)
 }
 
 fn is_named(field: Field<'_>, start: usize) -> bool {

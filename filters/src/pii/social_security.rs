@@ -10,8 +10,76 @@ use super::numbers::{Run, Step};
 const CONTEXT_WORDS: [&str; 9] =
     ["ssn", "ssns", "social", "ssnumber", "socialsecurity", "socialsecuritynumber", "taxpayer", "soc", "tin"];
 /// "Social insurance" is Canada's.
-const OTHER_WORDS: [&str; 5] = ["insurance", "sin", "assurance", "nas", "routing"];
+const OTHER_WORDS: [&str; 11] = [
+    "insurance",
+    "sin",
+    "assurance",
+    "nas",
+    "routing",
+    "media",
+    "network",
+    "networks",
+    "post",
+    "club",
+    "housing",
+];
 const CONTEXT_BYTES: usize = 48;
+/// Words before a number that is no person's, though it is grouped like one.
+const OTHER_NUMBER_WORDS: [&str; 52] = [
+    "order",
+    "orders",
+    "invoice",
+    "ticket",
+    "part",
+    "parts",
+    "sku",
+    "model",
+    "catalog",
+    "catalogue",
+    "tracking",
+    "lot",
+    "serial",
+    "ref",
+    "reference",
+    "job",
+    "drawing",
+    "item",
+    "batch",
+    "article",
+    "artikel",
+    "product",
+    "shipment",
+    "parcel",
+    "po",
+    "quote",
+    "rma",
+    "bestellnummer",
+    "bestellung",
+    "auftrag",
+    "rechnung",
+    "commande",
+    "facture",
+    "pedido",
+    "factura",
+    "ordine",
+    "fattura",
+    "isbn",
+    "issn",
+    "ean",
+    "upc",
+    "asin",
+    "version",
+    "build",
+    "revision",
+    "cas",
+    "policy",
+    "claim",
+    "case",
+    "docket",
+    "membership",
+    "customer",
+];
+const OTHER_NUMBER_BYTES: usize = 20;
 /// Bare digits need the word closer.
 const BARE_CONTEXT_BYTES: usize = 32;
 
@@ -61,6 +129,9 @@ fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
     }
     let context = field.names_any(&CONTEXT_WORDS, area.start, CONTEXT_BYTES)
         || field.names_any_after(&CONTEXT_WORDS, serial.end, BARE_CONTEXT_BYTES);
+    if !context && field.names_any_next(&OTHER_NUMBER_WORDS, area.start, OTHER_NUMBER_BYTES) {
+        return None;
+    }
     let confidence = match separator {
         _ if context => 95,
         b"-" | b" - " => 80,

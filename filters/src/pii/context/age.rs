@@ -165,10 +165,31 @@ pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let letter_behind =
         field.at(anchor.start).is_ascii() && field.word_at(words_end) && field.at(words_end) != b'_';
     let is_thing = field.names_any(&THINGS, start, THINGS_BYTES);
-    if !letter_behind && !is_thing && is_age(field, start, end) {
+    if !letter_behind && !is_thing && !is_demanded(field, start) && is_age(field, start, end) {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     words_end
+}
+
+/// "At least 18 years of age": nobody's.
+fn is_demanded(field: Field<'_>, start: usize) -> bool {
+    const DEMANDS: [&str; 14] = [
+        "least",
+        "over",
+        "under",
+        "than",
+        "minimum",
+        "maximum",
+        "above",
+        "below",
+        "until",
+        "must",
+        "mindestens",
+        "unter",
+        "über",
+        "between",
+    ];
+    field.names_any_next(&DEMANDS, start, 14) || field.names_any(&["between"], start, 16)
 }
 
 /// The name of a column, a field of a form, or what somebody is asked for.

@@ -33,6 +33,12 @@ pub(super) fn birth(place: &Place<'_>) -> Option<Shape> {
     Some(Shape { kind: PiiType::DateOfBirth, start: place.start, end })
 }
 
+/// Whether these words of birth may follow the date.
+pub(super) fn is_birth_verb(words: &[u8]) -> bool {
+    const VERBS: [&str; 6] = ["geboren", "született", "szuletett", "doğumlu", "dogumlu", "syntynyt"];
+    VERBS.iter().any(|verb| words.eq_ignore_ascii_case(verb.as_bytes()))
+}
+
 /// The end of a date with separators or a named month at `start`.
 pub(super) fn date_end(field: Field<'_>, start: usize) -> Option<usize> {
     let first = number(field, start)?;
@@ -148,6 +154,16 @@ fn month_first(field: Field<'_>, start: usize) -> Option<usize> {
     let day = some_number(field, skip_between(field, month_end(field, start)?))?;
     let year = some_number(field, skip_between(field, skip_ordinal(field, day.end)))?;
     (is_day(&day) && is_year(&year) && !field.at(year.end).is_ascii_digit()).then_some(year.end)
+}
+
+/// The end of the month's name and a year: "April 2028".
+pub(super) fn month_and_year_end(field: Field<'_>, start: usize) -> Option<usize> {
+    if !field.at(start).is_ascii_alphabetic() {
+        return None;
+    }
+    let year = some_number(field, skip_between(field, month_end(field, start)?))?;
+    let alone = !field.at(year.end).is_ascii_alphanumeric();
+    (year.digits == 4 && (2015..=2049).contains(&year.value) && alone).then_some(year.end)
 }
 
 fn is_year(number: &Number) -> bool {

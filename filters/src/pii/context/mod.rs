@@ -16,6 +16,8 @@ mod username;
 
 use hardpan_inference::finding::{Finding, PiiType};
 
+pub(super) use self::shapes::british_plate;
+pub(super) use self::username::examine_option;
 use super::field::{Field, is_unspaced};
 use super::secrets::{assignment, formats, jwt, pem, url};
 use super::{Anchor, Search, crypto, finding, national, numbers};
@@ -40,6 +42,8 @@ struct Behind {
     /// Words between them, not counting those that say nothing.
     words_max: usize,
     confidence: u8,
+    /// Whether a value that nothing ties to the words counts when it stands near them: its form says much.
+    near: bool,
     shape: fn(&Place<'_>) -> Option<Shape>,
 }
 
@@ -71,6 +75,8 @@ struct Gap {
     cell: bool,
     /// The value answers a question.
     answer: bool,
+    /// The value stands near the words, and nothing ties it to them.
+    near: bool,
 }
 
 const fn behind(
@@ -80,7 +86,17 @@ const fn behind(
     confidence: u8,
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
-    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, shape }) }
+    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, near: false, shape }) }
+}
+
+const fn near(
+    anchor: &'static str,
+    window: usize,
+    words_max: usize,
+    confidence: u8,
+    shape: fn(&Place<'_>) -> Option<Shape>,
+) -> Rule {
+    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, near: true, shape }) }
 }
 
 const fn own(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
@@ -121,13 +137,13 @@ pub(super) const RULES: &[Rule] = &[
     // Born on a date.
     behind(
         concat!(
-            r"(?i:dob)[^a-z0-9]|(?i:date[ _\-]?of[ _\-]?birth|birth[ _\-]?da?te?|birth[ _\-]?day|born(?: on)?|d\.o\.b|b-?day",
-            r"|geburtsdatum|geboren(?: am)?|geb\. |geburtstag|geboortedatum|geb\.datum",
-            r"|date de naissance|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha de (?:nacimiento|nac)|nacid[oa]|nacimiento",
-            r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data de nascimento|nascid[oa]|nascimento|data urodzenia|ur\. |urodz",
-            r"|f(?:ø|o)dselsdato|f(?:ö|o)delsedatum|f(?:ö|ø)dd? |syntym(?:ä|a)aika|do(?:ğ|g)um tarihi|(?:datum )?narozen|sz(?:ü|u)let(?:é|e)si|n(?:ă|a)scut|dat(?:ă|a) na(?:ș|s)terii",
+            r"(?i:dob)(?:[^a-z0-9]|\z)|(?i:date[ _\-]?of[ _\-]?birth|birth[ _\-]?da?te?|birth[ _\-]?day|born(?: on)?|d\.o\.b|b-?day",
+            r"|geburtsdatum|geboren(?: am| op)?|geb\. |geburtstag|geboortedatum|geb\.datum|geb\.-?dat",
+            r"|date de naiss|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha (?:de )?nac|nac(?:i(?:d[oa]|(?:ó|o) el)|(?:í|i) el)|nacimiento",
+            r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data (?:de )?nasc|nasc(?:id[oa]|i em|eu em)|nascimento|dat(?:a|ę|y) ur(?:odzenia|\.)|ur\. |urodz(?:on[yae]|i(?:ł|l)(?:em|am|a)?(?: si(?:ę|e))?)?",
+            r"|f(?:ø|o)dselsdato|f(?:ö|o)delsedatum|f(?:ö|ø)dd?t? (?:den )?|syntym(?:ä|a)aika|syntynyt|do(?:ğ|g)um tarihi(?:m|niz)?|do(?:ğ|g)umlu|(?:datum )?narozen(?:í|i|a|ý)?|sz(?:ü|u)let(?:é|e)si|sz(?:ü|u)letett|n(?:ă|a)scut|dat(?:ă|a) na(?:ș|s)terii",
             r"|datum ro(?:đ|d)enja|tanggal lahir|ng(?:à|a)y sinh|fecha_nacimiento|data_nascimento)",
-            r"|дата рождения|дата народження|ημερομηνία γέννησης|תאריך לידה|जन्म तिथि|วันเกิด|родил|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"
+            r"|(?:Д|д)ата (?:рождения|народження)|(?:Η|η)μερομηνία γέννησης|(?:Р|р)одил|(?:Н|н)ародив|תאריך לידה|जन्म तिथि|วันเกิด|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"
         ),
         56,
         4,
@@ -137,11 +153,11 @@ pub(super) const RULES: &[Rule] = &[
     // Cards.
     behind(
         concat!(
-            r"(?i:cvv2?|cvc2?|cvn2?|csc)[^a-z0-9]|(?i:cid[^a-z0-9]",
+            r"(?i:cvv2?|cvc2?|cvn2?|csc)(?:[^a-z0-9]|\z)|(?i:cid[^a-z0-9]",
             r"|(?:card )?(?:security|verification)[ _\-]?(?:code|value|number)|cryptogramme|card code|3-digit code|code on the back|(?:three|3|four|4|last) digits (?:on|at|from) the (?:back|front|reverse)",
             r"|kod (?:zabezpieczaj|bezpiecze)|beveiligingscode|s(?:ä|a)kerhetskod|sikkerhedskode|g(?:ü|u)venlik kodu|bezpe(?:č|c)nostn(?:í|i) k(?:ó|o)d",
             r"|kartenpr(?:ü|u)fnummer|pr(?:ü|u)fziffer|c(?:ó|o)digo de seguridad|c(?:ó|o)digo de seguran(?:ç|c)a",
-            r"|codice di sicurezza|code de s(?:é|e)curit(?:é|e))|セキュリティコード|安全码|校验码|보안코드|код безопасности"
+            r"|codice di sicurezza|code de s(?:é|e)curit(?:é|e))|セキュリティコード|安全码|校验码|보안코드|(?:К|к)од безопасности"
         ),
         40,
         3,
@@ -160,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
     }),
     behind(
         concat!(
-            r"(?i:pin)[^a-z0-9]|(?i:pin(?:code|number)|passcode|geheimzahl|geheimnummer|code secret|code confidentiel",
+            r"(?i:pin)(?:[^a-z0-9]|\z)|(?i:pin(?:code|number)|passcode|geheimzahl|geheimnummer|code secret|code confidentiel",
             r"|nip[^a-z0-9]|c(?:ó|o)digo pin|pincode)|暗証番号|密码是|비밀번호"
         ),
         56,
@@ -179,17 +195,14 @@ pub(super) const RULES: &[Rule] = &[
         90,
         shapes::swift,
     ),
-    behind(
-        concat!(
-            r"(?i:account|acct|acc\.? ?(?:no|num(?:ber)?|nbr|#)|a/c[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
-            r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
-            r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|номер сч(?:е|ё)та|расч(?:е|ё)тный сч(?:е|ё)т"
-        ),
-        40,
-        3,
-        92,
-        shapes::bank_account,
-    ),
+    own(BANK_ACCOUNT_ANCHOR, |search, anchor| {
+        let label_end = label_end(search.field, anchor.start, anchor.end);
+        if is_whole_label(search.field, anchor.start, label_end) {
+            username::examine_account(search.field, anchor.start, label_end, search.found);
+            BANK_ACCOUNT.examine(search, anchor.start, label_end);
+        }
+        label_end
+    }),
     behind(
         r"(?i:swift|bank[ _\-]?identifier[ _\-]?code|bankleitcode)|(?i:bic)[^a-z]",
         32,
@@ -200,21 +213,23 @@ pub(super) const RULES: &[Rule] = &[
     // Documents.
     behind(
         concat!(
-            r"(?i:passport|passeport|reisepass|passnummer|pass-?nr|pass nr|pass nummer|ppt[^a-z0-9]|travel doc(?:ument)?|reisedokument|passinumero|cestovn(?:í|i) pas|(?:ú|u)tlev(?:é|e)l|pasaportul|pasaporte|passaporto|passaporte|paspoort",
-            r"|paszport|pasaport|passnr)|护照|護照|パスポート|旅券|여권|паспорт|جواز|διαβατ|דרכון|หนังสือเดินทาง"
+            r"(?i:passports?|passeports?|reisep(?:a|ä)ss(?:e|es)?|passnummer|pasnummer|pass-?nr|pas-?nr|pass nr|pas nr|pass nummer|ppt[^a-z0-9]|travel ?doc(?:ument)?|reisedokument|passi(?:n )?numero",
+            r"|cestovn(?:í|i)(?:ho|m)? pasu?|(?:č|Č|c)(?:í|i)slo pasu|(?:ú|Ú|u)tlev(?:é|e)l(?:em|e|(?:é|e)nek)?(?: sz(?:á|a)ma?)?|h(?:ộ|ô|o) chi(?:ế|e)u|pasaportes?|pa(?:ș|ş|s)aport(?:ului|ul|unun|um|u)?|passaport[oei]s?|paspoort(?:en)?",
+            r"|paszport(?:u|em|owy|y)?|paspor[^a-z]|passnr)|护照|護照|パスポート|旅券|여권|(?:П|п)аспорт|पासपोर्ट|جواز|(?:Δ|δ)ιαβατ|דרכון|หนังสือเดินทาง"
         ),
         56,
         4,
         94,
         shapes::passport,
     ),
-    behind(
+    near(
         concat!(
-            r"(?i:licen[cs]e[ _\-]?plate|number[ _\-]?plate|plates?(?: no| number|[^a-z])|registration plate|licen[cs]e tag|tag (?:no|number|#)",
-            r"|(?:car|vehicle|van|truck|bike|motorcycle)(?:'s)?[ _\-]?reg(?:istration|o)?(?: (?:no|number|mark|plate))?|rego[^a-z]|vrm[^a-z]",
-            r"|reg(?:istration)?\.? ?(?:no\.?|nr\.?|number|mark|plate)|(?:kfz-?)?kennzeichen",
-            r"|immatricul(?:ation|(?:é|e)e?)|plaque|tablic[ae]? rejestracyjn|rendsz(?:á|a)m|spz[^a-z]|(?:á|a)llami|reg\.-?nr|registreringsnummer|tablica|matr(?:í|i)cula|targa[^a-z]|placas?[^a-z]|kenteken|nummerplaat|rejestracyjny",
-            r"|nummerpl(?:å|a)t|rekisterinumero|plaka)|车牌|車牌|ナンバープレート|車両ナンバー|車両番号|登録番号|번호판|차량번호|госномер|номер машин"
+            r"(?i:licen[cs]e[ _\-]?plates?|number[ _\-]?plates?|plates?(?: no| number|[^a-z])|registration plates?|licen[cs]e tag|tag (?:no|number|#)",
+            r"|(?:car|vehicle|van|truck|bike|motorcycle)(?:'s)?[ _\-]?reg(?:istration|o)?(?: (?:no|number|mark|plate))?|rego[^a-z]|vr[mn][^a-z]",
+            r"|reg(?:istration)?\.? ?(?:no\.?|nr\.?|number|mark|plate)|(?:kfz-?)?kennzeichen|kfz-kennz|kennz\.|nummernschild",
+            r"|immatricul(?:ation|(?:é|e)e?)|plaques?|tablic[aey]? rejestracyjn[aey]?|rendsz(?:á|a)m(?:a|(?:ú|u))?|spz[^a-z]|(?:á|a)llami|reg\.?-?nr|registreringsnummer|tablica|matr(?:í|i)cula|targa[^a-z]|placas?[^a-z]|kenteken|nummerplaat",
+            r"|(?:nr|numer(?:ze|ach|y)?) rej(?:estracyjn(?:ych|ym|y|e)|\.)|rejestracyjny|rejestracja|nummerpl(?:å|a)(?:t|de)|rekisterinumero|plaka(?:m|s(?:ı|i))?)",
+            r"|车牌号?码?|車牌號?碼?|ナンバープレート|車両ナンバー|車両番号|車のナンバー|登録番号|번호판|차량번호|차량 번호|(?:Г|г)осномер|(?:Н|н)омер машин"
         ),
         40,
         3,
@@ -222,14 +237,15 @@ pub(super) const RULES: &[Rule] = &[
         shapes::plate,
     ),
     behind(r"(?i:tag|reg)[ :=]", 12, 0, 90, shapes::plate_of_a_car),
+    near(r"(?i:registration)[ :=,\x22]", 24, 2, 88, shapes::plate_as_issued),
     behind(
         concat!(
             r"(?i:(?:driv(?:er|ing)|operator)(?:'?s?|’s)[ _\-]?(?:licen[cs]e|lic[^a-z]|permit|id)|driv(?:er|ing)[ _\-]?licen[cs]e",
             r"|dl(?:n|[ _\-]?(?:no|num|number|id))?[^a-z0-9]|d/l[^a-z]|licen[cs]e (?:class|holder)",
             r"|f(?:ü|ue)hrerschein(?:nummer|nr)?|fahrerlaubnis|permis de conduire|permis[^a-z]",
-            r"|licencia de conduc(?:ir|ci(?:ó|o)n)|carn(?:é|e)t? de conducir|permiso de conducir|patente(?: di guida)?",
-            r"|carteira de (?:motorista|habilita)|cnh[^a-z]|rijbewijs|praw[oa] jazdy|(?:ř|r)idi(?:č|c)sk|vezet(?:ő|o)i enged|permis(?:ul)? auto|s(?:ü|u)r(?:ü|u)c(?:ü|u) belgesi|f(?:ø|o)rerkort|voza(?:č|c)kk(?:ö|o)rkort|ajokortti",
-            r"|carta de condu(?:ç|c)(?:ã|a)o)|運転免許|驾驶证|駕照|운전면허|водительск"
+            r"|k(?:ö|o)rkort|licencia de conduc(?:ir|ci(?:ó|o)n)|carn(?:é|e)t? de conducir|permiso de conducir|patente(?: di guida)?",
+            r"|carteira de (?:motorista|habilita)|cnh[^a-z]|rijbewijs|praw(?:o|a|em) jazdy|(?:ř|r)idi(?:č|c)sk|vezet(?:ő|o)i enged|permis(?:ul)? auto|s(?:ü|u)r(?:ü|u)c(?:ü|u) belgesi|f(?:ø|o)rerkort|voza(?:č|c)kk(?:ö|o)rkort|ajokortti",
+            r"|carta de condu(?:ç|c)(?:ã|a)o)|運転免許|驾驶证|駕照|운전면허|(?:В|в)одительск"
         ),
         56,
         4,
@@ -249,15 +265,15 @@ pub(super) const RULES: &[Rule] = &[
     }),
     // Taxes.
     behind(
-        r"(?i:utr)[^a-z0-9]|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref(?:erence)?|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref(?:erence)?)",
+        r"(?i:utr)(?:[^a-zA-Z0-9]|\z)|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref(?:erence)?|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref(?:erence)?)",
         40,
         3,
         96,
         shapes::taxpayer_reference,
     ),
-    behind(
+    near(
         concat!(
-            r"(?i:f?ein|tin)[^a-z0-9]|(?i:employer(?:'?s)?[ _\-]?(?:identification|id)|(?:federal|business|company)[ _\-]?tax",
+            r"(?i:f?ein|tin)(?:[^a-z0-9]|\z)|(?i:fed(?:eral)? id[^a-z]|employer(?:'?s)?[ _\-]?(?:identification|id)|(?:federal|business|company)[ _\-]?tax",
             r"|tax(?:payer)?(?:'s)?[ _\-]?(?:identification|id)|irs (?:number|no)|identificaci(?:ó|o)n del empleador|identification de l'employeur)"
         ),
         48,
@@ -268,9 +284,9 @@ pub(super) const RULES: &[Rule] = &[
     // Health.
     behind(
         concat!(
-            r"(?i:hcn|phn|phin|ahc|nam|hn|msp|ramq)[^a-z0-9]|(?i:health[ _\-]?(?:insurance |care )?(?:card|number)|ohip|personal[ _\-]?health|services card|ahcip|healthcare number",
-            r"|provincial health|carte (?:sant(?:é|e)|d'assurance maladie)|num(?:é|e)ro d'assurance maladie",
-            r"|health[ _\-]?no)"
+            r"(?i:health[ _\-]?(?:insurance |care )?(?:card|number)|ohip|carecard|personal[ _\-]?health|services card|ahcip|healthcare (?:card|number)",
+            r"|provincial health|carte (?:sant(?:é|e)|soleil|d'assurance maladie)|num(?:é|e)ro d'assurance[ \-]maladie|assurance[ \-]maladie",
+            r"|health[ _\-]?no|m(?:cp|si) (?:no|number|card|#)|hsn[^a-z0-9])|(?i:hcn|phn|phin|ahc|nam|hn|msp|ramq|msi|uli|hc ?#)[^a-zA-Z0-9]"
         ),
         48,
         4,
@@ -279,11 +295,11 @@ pub(super) const RULES: &[Rule] = &[
     ),
     behind(
         concat!(
-            r"(?i:mrn|urn[^a-z0-9]|umrn|emrn|med\.? ?rec|medical[ _\-]?rec(?:ord)?|(?:patient|hospital|chart|medical chart|health record)[ _\-]?",
+            r"(?i:mrns?|urn[^a-z0-9]|umrn|emrn|med\.? ?rec|medical[ _\-]?rec(?:ord)?|(?:patient|hospital|chart|medical chart|health record)[ _\-]?",
             r"(?:identifier|id|number|num|no|#|mrn)|patient[ _\-]?file|health[ _\-]?id|chart #|unit (?:no|number)|nhc[^a-z0-9]|ipp[^a-z0-9]",
             r"|patienten(?:nummer|-?nr|-?id)|num(?:é|e)ro de dossier|dossier (?:patient|m(?:é|e)dical)",
             r"|historia cl(?:í|i)nica|expediente m(?:é|e)dico|cartella clinica|prontu(?:á|a)rio|pati(?:ë|e)ntn(?:ummer|r)",
-            r"|fallnummer|krankenakte|karty pacjenta|kartoteki|journalnummer|dossiernummer|n(?:ú|u)mero de (?:historia|processo|utente)|historia n|potilasnumero)|номер истории болезни|病历号|病歴番号|カルテ番号|診察券番号|患者番号|차트번호|医療記録番号|患者id"
+            r"|fallnummer|krankenakte|karty pacjenta|kartoteki|journalnummer|dossiernummer|n(?:ú|u)mero de (?:historia|processo|utente)|historia n|potilasnumero)|(?:Н|н)омер истории болезни|病历号|病歴番号|カルテ番号|診察券番号|患者番号|차트번호|医療記録番号|患者id"
         ),
         48,
         4,
@@ -292,19 +308,19 @@ pub(super) const RULES: &[Rule] = &[
     ),
     behind(r"(?i:record (?:no|number|#|id))", 24, 1, 88, shapes::filed_record),
     behind(
-        r"(?i:npi)[^a-z0-9]|(?i:national[ _\-]?provider|provider[ _\-]?(?:identifier|id|number)|prescriber[ _\-]?(?:id|npi|number))",
+        r"(?i:npi)(?:[^a-z0-9]|\z)|(?i:national[ _\-]?provider|provider[ _\-]?(?:identifier|id|number)|prescriber[ _\-]?(?:id|npi|number))",
         48,
         4,
         97,
         shapes::provider,
     ),
-    behind(r"(?i:dea)[^a-z]", 32, 3, 96, shapes::narcotics),
+    behind(r"(?i:dea)(?:[^a-z]|\z)", 32, 3, 96, shapes::narcotics),
     behind(
         r"(?i:mbi|hicn)[^a-z]|(?i:medicare|beneficiary[ _\-]?(?:identifier|id|number))",
         48,
         4,
         96,
-        shapes::beneficiary,
+        shapes::medicare,
     ),
     own(shapes::BENEFICIARY_ANCHOR, |search, anchor| {
         shapes::examine_beneficiary(search.field, anchor, search.found)
@@ -344,8 +360,17 @@ pub(super) const RULES: &[Rule] = &[
     own(formats::ANCHOR, |search, anchor| formats::examine(search.field, anchor.start, search.found)),
 ];
 
+const BANK_ACCOUNT_ANCHOR: &str = concat!(
+    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+    r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
+    r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
+);
+const BANK_ACCOUNT: Behind =
+    Behind { window: 40, words_max: 3, confidence: 92, near: false, shape: shapes::bank_account };
+
 /// The month and year until which a card is valid.
-const EXPIRY: Behind = Behind { window: 40, words_max: 4, confidence: 93, shape: shapes::expiry };
+const EXPIRY: Behind =
+    Behind { window: 40, words_max: 4, confidence: 93, near: false, shape: shapes::expiry };
 
 /// Examines what `rule` announces at `anchor`. Returns where to go on: right behind the words, since the
 /// value may announce itself as well.
@@ -408,7 +433,8 @@ fn in_cells(
 }
 
 impl Behind {
-    /// Looks in the column, behind the words, and in the answer to the question, in this order.
+    /// Looks in the column, behind the words, in the answer to the question, before the words, and around them, in
+    /// this order.
     fn examine(&self, search: &mut Search<'_, '_>, label_start: usize, label_end: usize) {
         let field = search.field;
         if let Some(cells) = places::cells(field, label_start, label_end, &mut search.cards.table_bytes) {
@@ -428,7 +454,11 @@ impl Behind {
             let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
             Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(1)))
         };
-        let found = self.find(field, label_start, label_end).or_else(wrapped).or_else(|| {
+        if let Some(found) = self.find(field, label_start, label_end) {
+            self.list(search, label_start, label_end, found);
+            return;
+        }
+        let found = wrapped().or_else(|| {
             places::answer(field, label_end, |start| {
                 let gap = Gap { assigns: true, answer: true, ..Gap::default() };
                 let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
@@ -436,7 +466,85 @@ impl Behind {
                 Some((finding(shape.kind, shape.start, shape.end, confidence), shape.end))
             })
         });
+        let found = found
+            .or_else(|| self.before(field, label_start, label_end))
+            .or_else(|| self.nearby(field, label_start, label_end));
         search.found.extend(found);
+    }
+
+    /// Keeps what was found and what is listed with it: "passports X1928374 and X1928375".
+    fn list(&self, search: &mut Search<'_, '_>, label_start: usize, label_end: usize, first: Finding) {
+        const LISTED_MAX: usize = 16;
+        const LISTED_BYTES_MIN: usize = 6;
+        let field = search.field;
+        let mut last = first.range.clone();
+        let is_code =
+            !matches!(first.kind, PiiType::DateOfBirth | PiiType::CreditDebitCardExpiry | PiiType::Age);
+        let confidence = first.confidence.saturating_sub(1);
+        search.found.push(first);
+        for _ in 0..LISTED_MAX {
+            let Some((start, is_change)) = places::listed(field, last.end).filter(|_| is_code) else {
+                return;
+            };
+            let gap = Gap { assigns: true, ..Gap::default() };
+            let place = Place { field, label_start, label_end, start, gap };
+            let Some(shape) = (self.shape)(&place).filter(|shape| shape.start == start) else { return };
+            let (one, next) = (field.slice(last.start, last.end), field.slice(shape.start, shape.end));
+            // "Routing and account: ..., ..." lists two numbers of different kinds.
+            let paired = matches!(shape.kind, PiiType::BankAccountNumber | PiiType::UsBankAccountNumber)
+                && shapes::is_routing(field, label_start, one);
+            let alike = next.len() >= LISTED_BYTES_MIN || is_change;
+            if !(paired || alike && places::is_written_alike(one, next)) {
+                return;
+            }
+            search.found.push(finding(shape.kind, shape.start, shape.end, confidence));
+            last = shape.start..shape.end;
+        }
+    }
+
+    /// "4417 is my PIN", "X1928374 (passport)", "am 1. August 1973 geboren".
+    fn before(&self, field: Field<'_>, label_start: usize, label_end: usize) -> Option<Finding> {
+        let gap = Gap { assigns: true, ..Gap::default() };
+        let is_birth = dates::is_birth_verb(field.slice(label_start, label_end));
+        let tied = places::before(field, label_start, label_end);
+        let loose =
+            (0..3).filter(|_| is_birth).filter_map(|words| places::words_before(field, label_start, words));
+        tied.into_iter().chain(loose).find_map(|end| {
+            places::starts_before(field, end).into_iter().rev().flatten().find_map(|start| {
+                let place = Place { field, label_start, label_end, start, gap };
+                let shape = (self.shape)(&place).filter(|shape| shape.start == start && shape.end == end)?;
+                Some(finding(shape.kind, start, end, self.confidence.saturating_sub(1)))
+            })
+        })
+    }
+
+    /// What stands within a sentence's length and has an unmistakable form.
+    fn nearby(&self, field: Field<'_>, label_start: usize, label_end: usize) -> Option<Finding> {
+        const NEAR_BYTES: usize = 72;
+        if !self.near {
+            return None;
+        }
+        let gap = Gap { near: true, ..Gap::default() };
+        let end = field.len().min(label_end + NEAR_BYTES);
+        let start = label_start.saturating_sub(NEAR_BYTES);
+        let is_start = |place: &usize| {
+            let byte = field.at(*place);
+            (byte.is_ascii_uppercase() || byte.is_ascii_digit())
+                && !place.checked_sub(1).is_some_and(|before| is_token(field.at(before)))
+        };
+        let read = |start: usize| {
+            let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
+            Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(5)))
+        };
+        let has_digit = |from: usize, to: usize| field.slice(from, to).iter().any(u8::is_ascii_digit);
+        let behind = (label_end..end).filter(|_| has_digit(label_end, end)).filter(is_start).find_map(read);
+        behind.or_else(|| {
+            (start..label_start)
+                .rev()
+                .filter(|_| has_digit(start, label_start))
+                .filter(is_start)
+                .find_map(read)
+        })
     }
 
     fn find(&self, field: Field<'_>, label_start: usize, label_end: usize) -> Option<Finding> {
@@ -534,13 +642,90 @@ fn is_abbreviated(field: Field<'_>, dot: usize) -> bool {
 }
 
 /// Words between a label and its value that say nothing.
-const FILLERS: [&str; 76] = [
-    "a", "an", "the", "my", "his", "her", "their", "our", "your", "its", "no", "nr", "num", "number",
-    "numbers", "numero", "número", "numéro", "nummer", "numer", "nº", "n°", "n", "id", "code", "is", "was",
-    "are", "of", "for", "on", "in", "as", "be", "has", "with", "value", "s", "to", "del", "de", "da", "do",
-    "di", "du", "la", "le", "el", "il", "o", "die", "der", "das", "am", "den", "vom", "est", "es", "ist",
-    "lautet", "è", "é", "et", "und", "and", "nbr", "q", "ref", "digits", "reads", "card", "date", "番号",
-    "号码", "は", "是",
+const FILLERS: [&str; 83] = [
+    "a",
+    "an",
+    "the",
+    "my",
+    "his",
+    "her",
+    "their",
+    "our",
+    "your",
+    "its",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numbers",
+    "numero",
+    "número",
+    "numéro",
+    "nummer",
+    "numer",
+    "nº",
+    "n°",
+    "n",
+    "id",
+    "code",
+    "is",
+    "was",
+    "are",
+    "of",
+    "for",
+    "on",
+    "in",
+    "as",
+    "be",
+    "has",
+    "with",
+    "value",
+    "s",
+    "to",
+    "del",
+    "de",
+    "da",
+    "do",
+    "di",
+    "du",
+    "la",
+    "le",
+    "el",
+    "il",
+    "o",
+    "die",
+    "der",
+    "das",
+    "am",
+    "den",
+    "vom",
+    "est",
+    "es",
+    "ist",
+    "lautet",
+    "è",
+    "é",
+    "et",
+    "und",
+    "and",
+    "nbr",
+    "q",
+    "ref",
+    "digits",
+    "reads",
+    "card",
+    "date",
+    "from",
+    "von",
+    "document",
+    "numara",
+    "numarası",
+    "číslo",
+    "番号",
+    "号码",
+    "号",
+    "は",
+    "是",
 ];
 
 /// Words after which a number is something else.
@@ -585,9 +770,15 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte >= 0x80
 }
 
+const PARTICLES: [&str; 6] = ["是", "为", "為", "は", "が", "の"];
+
 fn token_end(field: Field<'_>, start: usize) -> usize {
     let window = field.slice(start, field.len().min(start + 64));
     let run = window.iter().take_while(|byte| is_token(**byte)).count().max(1);
+    // Nor do the particles that end such words.
+    if let Some(particle) = PARTICLES.iter().find(|particle| window.starts_with(particle.as_bytes())) {
+        return start + particle.len();
+    }
     // Han and kana stand right before a number that is no part of their word.
     if !matches!(window.first(), Some(0xE3..=0xED)) {
         return start + run;
@@ -602,7 +793,12 @@ pub(super) fn label_end(field: Field<'_>, start: usize, end: usize) -> usize {
     if !label.first().is_some_and(u8::is_ascii) {
         return end;
     }
-    let end = end - label.iter().rev().take_while(|byte| !byte.is_ascii_alphanumeric()).count();
+    let mut end =
+        end - label.iter().rev().take_while(|byte| byte.is_ascii() && !byte.is_ascii_alphanumeric()).count();
+    // The byte behind a short word may be the first one of a character.
+    while end > start && field.char_at(end).is_none() && end < field.len() {
+        end -= 1;
+    }
     // "bicCode": the byte behind a short word may begin the next part of a name.
     let hump = end > start + 2
         && field.at(end - 1).is_ascii_uppercase()

@@ -291,6 +291,214 @@ fn tuple(field: Field<'_>, start: usize, index: usize) -> Option<(Cell, usize)> 
     None
 }
 
+/// Words that tie a value to what it is, and whose it may be.
+const COPULAS: [&str; 20] = [
+    "is", "was", "are", "were", "ist", "war", "sind", "est", "es", "era", "è", "é", "to", "jest", "är", "er",
+    "on", "as", "als", "comme",
+];
+const DETERMINERS: [&str; 44] = [
+    "my", "the", "his", "her", "their", "our", "your", "its", "a", "an", "this", "mein", "meine", "das",
+    "die", "der", "sein", "ihr", "mon", "ma", "le", "la", "son", "mi", "el", "su", "il", "mio", "mia", "lo",
+    "o", "meu", "minha", "mijn", "het", "de", "mój", "moje", "min", "mitt", "mit", "det", "one", "l'",
+];
+const NEGATIONS: [&str; 6] = ["not", "no", "never", "without", "kein", "nicht"];
+const BEFORE_BYTES_MAX: usize = 40;
+
+/// Where the value ends that stands before the words from `start` to `end`: "X is my ...", "X as the new ...",
+/// "X (...)". Between may stand two words besides whose it is.
+pub(super) fn before(field: Field<'_>, start: usize, end: usize) -> Option<usize> {
+    const WORDS_MAX: usize = 4;
+    let floor = start.saturating_sub(BEFORE_BYTES_MAX);
+    let mut position = start;
+    let mut behind: &[u8] = &[];
+    for _ in 0..=WORDS_MAX {
+        position = spaces_before(field, position);
+        if position <= floor {
+            return None;
+        }
+        if field.at(position - 1) == b'(' {
+            let value_end = spaces_before(field, position - 1);
+            return (ends_phrase(field, end) && !is_counted(field, value_end)).then_some(value_end);
+        }
+        let word_start = word_before(field, position);
+        let word = field.slice(word_start, position);
+        if word.is_empty() || word.iter().any(u8::is_ascii_digit) || is_any(word, &NEGATIONS) {
+            return None;
+        }
+        if is_any(word, &COPULAS) && (is_any(behind, &DETERMINERS) || behind.ends_with(b"'s")) {
+            let value_end = spaces_before(field, word_start);
+            return (ends_phrase(field, end) && !is_counted(field, value_end)).then_some(value_end);
+        }
+        behind = word;
+        position = word_start;
+    }
+    None
+}
+
+/// Whether the words that end at `end` are not the beginning of a longer name: "the CVV section".
+fn ends_phrase(field: Field<'_>, end: usize) -> bool {
+    const GO_ON: [&str; 40] = [
+        "of", "for", "on", "in", "from", "and", "at", "to", "with", "which", "that", "you", "i", "is", "was",
+        "but", "by", "if", "so", "now", "please", "not", "von", "für", "und", "der", "des", "de", "du",
+        "pour", "del", "para", "di", "per", "y", "e", "et", "van", "voor", "we",
+    ];
+    const SAME: [&str; 14] = [
+        "number",
+        "no",
+        "nr",
+        "num",
+        "code",
+        "id",
+        "card",
+        "identifier",
+        "nummer",
+        "numero",
+        "número",
+        "numéro",
+        "numer",
+        "reference",
+    ];
+    let mut position = end;
+    for _ in 0..2 {
+        let next = position + usize::from(matches!(field.at(position), b' ' | b'_' | b'-'));
+        if next == position || !is_token(field.at(next)) {
+            return true;
+        }
+        let word_end = token_end(field, next);
+        let word = field.slice(next, word_end);
+        if is_any(word, &GO_ON) {
+            return true;
+        }
+        if !is_any(word, &SAME) {
+            return false;
+        }
+        position = word_end;
+    }
+    true
+}
+
+/// Whether the number that ends at `end` is one of a row of things: "ticket 4417", "section 418".
+fn is_counted(field: Field<'_>, end: usize) -> bool {
+    const THINGS: [&str; 34] = [
+        "ticket",
+        "step",
+        "commit",
+        "section",
+        "chapter",
+        "table",
+        "figure",
+        "room",
+        "page",
+        "line",
+        "version",
+        "route",
+        "flight",
+        "order",
+        "item",
+        "issue",
+        "pr",
+        "patch",
+        "build",
+        "release",
+        "article",
+        "paragraph",
+        "model",
+        "part",
+        "invoice",
+        "case",
+        "bug",
+        "port",
+        "error",
+        "row",
+        "column",
+        "field",
+        "test",
+        "question",
+    ];
+    let before = field.slice(end.saturating_sub(BEFORE_BYTES_MAX), end);
+    let value = before.iter().rev().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let start = spaces_before(field, end - value);
+    let word = field.slice(word_before(field, start), start);
+    is_any(word, &THINGS)
+}
+
+/// Where the text ends that stands so many words before `start`.
+pub(super) fn words_before(field: Field<'_>, start: usize, words: usize) -> Option<usize> {
+    let mut position = spaces_before(field, start);
+    for _ in 0..words {
+        let word_start = word_before(field, position);
+        let word = field.slice(word_start, position);
+        if word.is_empty() || word.iter().any(u8::is_ascii_digit) {
+            return None;
+        }
+        position = spaces_before(field, word_start);
+    }
+    (position > 0).then_some(position)
+}
+
+fn spaces_before(field: Field<'_>, position: usize) -> usize {
+    let before = field.slice(position.saturating_sub(BEFORE_BYTES_MAX), position);
+    let is_space = |byte: &&u8| matches!(**byte, b' ' | b'"' | b'\'' | b'*' | b'`');
+    position - before.iter().rev().take_while(is_space).count()
+}
+
+fn word_before(field: Field<'_>, position: usize) -> usize {
+    let before = field.slice(position.saturating_sub(BEFORE_BYTES_MAX), position);
+    position - before.iter().rev().take_while(|byte| is_token(**byte) || **byte == b'\'').count()
+}
+
+const STARTS_MAX: usize = 5;
+
+/// The starts of the last words before `end`, nearest first: a value may have several.
+pub(super) fn starts_before(field: Field<'_>, end: usize) -> [Option<usize>; STARTS_MAX] {
+    const VALUE_BYTES_MAX: usize = 32;
+    let mut starts = [None; STARTS_MAX];
+    let floor = end.saturating_sub(VALUE_BYTES_MAX);
+    let mut position = end;
+    for place in &mut starts {
+        let before = field.slice(floor, position);
+        let run = before.iter().rev().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        let word = field.slice(position - run, position);
+        let marks =
+            word.iter().take_while(|byte| matches!(byte, b'(' | b'[' | b'"' | b'\'' | b'*' | b'`')).count();
+        if run == marks || !word.get(marks).is_some_and(|byte| is_token(*byte)) {
+            break;
+        }
+        *place = Some(position - run + marks);
+        let spaced = field.slice(floor, position - run).ends_with(b" ");
+        if !spaced || marks > 0 {
+            break;
+        }
+        position -= run + 1;
+    }
+    starts
+}
+
+/// Where the value starts that is listed behind the one that ends at `end`, and whether it takes its place: "X and
+/// Y", "X, Y", "X / Y", "from X to Y".
+pub(super) fn listed(field: Field<'_>, end: usize) -> Option<(usize, bool)> {
+    const SEPARATORS: [&str; 29] = [
+        "\", \"", "\",\"", ", and ", ", or ", " and ", " or ", " & ", " und ", " oder ", " et ", " ou ",
+        " y ", " e ", " i ", " og ", " och ", " en ", ", ", "; ", " / ", "/", " | ", ",", "、", "和", " to ",
+        " auf ", " naar ", " na ",
+    ];
+    const CHANGES: [&str; 4] = [" to ", " auf ", " naar ", " na "];
+    let rest = field.bytes().get(end..)?;
+    let separator = SEPARATORS.iter().find(|separator| rest.starts_with(separator.as_bytes()))?;
+    Some((end + separator.len(), CHANGES.contains(separator)))
+}
+
+/// Whether both have letters, digits and signs in the same places.
+pub(super) fn is_written_alike(one: &[u8], other: &[u8]) -> bool {
+    let class = |byte: &u8| match byte {
+        b'0'..=b'9' => b'9',
+        b'A'..=b'Z' => b'A',
+        b'a'..=b'z' => b'a',
+        sign => *sign,
+    };
+    one.len() == other.len() && one.iter().map(class).eq(other.iter().map(class))
+}
+
 const QUESTION_BYTES_MAX: usize = 96;
 const TURNS_MAX: usize = 3;
 const TURN_BYTES_MAX: usize = 120;
@@ -313,6 +521,10 @@ const ROLES: [&str; 14] = [
 ];
 /// Words after which an answer speaks of something else.
 const ELSEWHERE: [&str; 8] = ["call", "phone", "tel", "at", "ticket", "case", "order", "ref"];
+/// Words with which a statement gives what the one before it asked for.
+const GIVES: [&str; 9] = ["mine", "it's", "its", "here", "here's", "that's", "meine", "meiner", "meines"];
+/// What is as long as that needs no end of a sentence behind it.
+const LONG_ANSWER_BYTES: usize = 9;
 
 /// What `read` makes of the answer to the question that asks for what the words before `end` name.
 pub(super) fn answer<T>(
@@ -330,11 +542,14 @@ pub(super) fn answer<T>(
     let mut turned = false;
     for _ in 0..TURNS_MAX {
         let (start, marked) = skip_to_turn(field, position, &mut turned)?;
+        let first = field.slice(start, token_end(field, start));
+        let gives =
+            is_any(first, &GIVES) || first.eq_ignore_ascii_case(b"it") && field.at(start + 2) == b'\'';
         // A request needs no question mark when another speaker answers it.
-        if !question && !marked {
+        if !question && !marked && !gives {
             return None;
         }
-        let lead_in = if turned { ANSWER_WORDS_MAX } else { 0 };
+        let lead_in = if turned || gives { ANSWER_WORDS_MAX } else { 0 };
         let limit = field.len().min(start + TURN_BYTES_MAX);
         let mut words = 0;
         position = start;
@@ -349,7 +564,7 @@ pub(super) fn answer<T>(
             if words <= lead_in
                 && !again
                 && let Some((value, value_end)) = read(position)
-                && ends_answer(field, value_end)
+                && (ends_answer(field, value_end) || turned && value_end - position >= LONG_ANSWER_BYTES)
             {
                 return Some(value);
             }

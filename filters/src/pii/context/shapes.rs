@@ -6,8 +6,9 @@ use std::ops::RangeInclusive;
 use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
+use super::super::national::checks::us_bank_routing;
 use super::super::{Anchor, finding};
-use super::dates::date_end;
+use super::dates::{self, date_end};
 use super::{CardWords, Place, Shape};
 
 const GROUPS_MAX: usize = 7;
@@ -115,8 +116,25 @@ pub(super) fn pin(place: &Place<'_>) -> Option<Shape> {
 
 /// Six to seventeen digits. Accounts at a cloud or a network are no bank accounts.
 pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
-    const OTHER: [&str; 9] =
-        ["aws", "azure", "gcp", "google", "github", "twitter", "cloud", "steam", "service"];
+    const OTHER: [&str; 17] = [
+        "aws",
+        "azure",
+        "gcp",
+        "google",
+        "github",
+        "twitter",
+        "cloud",
+        "steam",
+        "service",
+        "facebook",
+        "instagram",
+        "meta",
+        "microsoft",
+        "apple",
+        "netflix",
+        "ads",
+        "linkedin",
+    ];
     const UNITED_STATES: [&str; 9] =
         ["routing", "aba", "ach", "checking", "savings", "chequing", "fdic", "us", "usa"];
     let field = place.field;
@@ -134,6 +152,13 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
     let american = field.names_any(&UNITED_STATES, place.start, KIND_BYTES);
     let kind = if american { PiiType::UsBankAccountNumber } else { PiiType::BankAccountNumber };
     shape(kind, place, end)
+}
+
+/// Whether `number` is a routing number that words before the account's announce: "routing/account: ...".
+pub(super) fn is_routing(field: Field<'_>, label_start: usize, number: &[u8]) -> bool {
+    const ROUTING: [&str; 5] = ["routing", "aba", "rtn", "transit", "rt"];
+    let named = || field.names_any_next(&ROUTING, label_start, QUALIFIER_BYTES);
+    number.len() == 9 && us_bank_routing(number) && named()
 }
 
 /// Four letters, a country, two characters, and three more for a branch.
@@ -214,11 +239,15 @@ pub(super) fn passport(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
     let code = Code { characters: 6..=10, digits_min: 4, letters: 0..=5, separators: b"" };
     let spaced = Code { characters: 8..=9, digits_min: 6, letters: 0..=2, separators: b" " };
+    // A series of four digits and a number of six.
+    let series = Code { characters: 10..=10, digits_min: 10, letters: 0..=0, separators: b" " };
+    let is_series = |end: &usize| !field.at(place.label_start).is_ascii() && end - place.start > 10;
     // Some countries write nine characters of which one digit alone is certain: the last.
     let lettered = Code { characters: 9..=9, digits_min: 1, letters: 1..=8, separators: b"" };
     let checked = |end: &usize| place.gap.assigns && field.at(end - 1).is_ascii_digit();
     let end = code_end(field, place.start, &code)
         .or_else(|| code_end(field, place.start, &spaced))
+        .or_else(|| code_end(field, place.start, &series).filter(is_series))
         .or_else(|| code_end(field, place.start, &lettered).filter(checked))?;
     if is_date(place) || is_pieced(field, end) {
         return None;
@@ -241,7 +270,11 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
         separators: b" -",
     };
     let field = place.field;
-    if let Some(end) = japanese_plate_end(field, place.start).or_else(|| umlaut_plate_end(field, place.start))
+    if place.gap.near {
+        return plate_as_issued(place);
+    }
+    if let Some(end) =
+        east_asian_plate_end(field, place.start).or_else(|| umlaut_plate_end(field, place.start))
     {
         return shape(PiiType::LicensePlate, place, end);
     }
@@ -251,35 +284,123 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
     shape(PiiType::LicensePlate, place, end)
 }
 
+/// How plates are written: letters, digits and separators in the order of some country's.
+const ISSUED: [&str; 30] = [
+    "AA99 AAA",
+    "AA99AAA",
+    "A999 AAA",
+    "A99 AAA",
+    "AAA 999A",
+    "AAA 99A",
+    "AA-999-AA",
+    "AA 999 AA",
+    "AA999AA",
+    "9999 AAA",
+    "9999-AAA",
+    "AAA9A99",
+    "AAA-9999",
+    "AAA 9999",
+    "9AAA999",
+    "AA-99-AA-9999",
+    "AA 99 AA 9999",
+    "AA99AA9999",
+    "99-AAA-9",
+    "A-999-AA",
+    "AA-999-A",
+    "9-AAA-99",
+    "A-A 999",
+    "A-A 9999",
+    "A-AA 999",
+    "A-AA 9999",
+    "AA-A 999",
+    "AA-AA 99",
+    "AA-AA 999",
+    "AA-AA 9999",
+];
+const ISSUED_BYTES_MAX: usize = 13;
+
+/// A value that is written as plates are, wherever it stands.
+pub(super) fn plate_as_issued(place: &Place<'_>) -> Option<Shape> {
+    let end = issued_plate_end(place.field, place.start)?;
+    shape(PiiType::LicensePlate, place, end)
+}
+
+fn issued_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    let window = field.slice(start, field.len().min(start + ISSUED_BYTES_MAX));
+    let fits = |form: &str| {
+        form.len() <= window.len()
+            && form.bytes().zip(window).all(|(class, byte)| match class {
+                b'A' => byte.is_ascii_uppercase(),
+                b'9' => byte.is_ascii_digit(),
+                sign => *byte == sign,
+            })
+    };
+    let ends = ISSUED.iter().filter(|form| fits(form)).map(|form| start + form.len());
+    let end = ends.max()?;
+    (!field.word_at(end) && !field.glued_before(start) && !field.glued_after(end)).then_some(end)
+}
+
+/// A British plate beside words about cars. Returns its end.
+pub(in super::super) fn british_plate(field: Field<'_>, start: usize) -> Option<Finding> {
+    const BRITISH: &str = "AA99 AAA";
+    let end = start + BRITISH.len();
+    if field.at(start + 4) != b' ' || issued_plate_end(field, start) != Some(end) {
+        return None;
+    }
+    let near =
+        field.names_any(&CARS, start, KIND_BYTES / 2) || field.names_any_after(&CARS, end, KIND_BYTES / 2);
+    let other = || {
+        field.names_any_next(
+            &["model", "part", "type", "code", "sku", "postcode", "serial", "ref"],
+            start,
+            12,
+        )
+    };
+    (near && !other()).then(|| finding(PiiType::LicensePlate, start, end, 80))
+}
+
 /// Behind "tag" and "reg", which name other things too: a car or what one does with it must stand before them.
 pub(super) fn plate_of_a_car(place: &Place<'_>) -> Option<Shape> {
-    const CARS: [&str; 22] = [
-        "car",
-        "vehicle",
-        "parking",
-        "driver",
-        "driver's",
-        "truck",
-        "van",
-        "suv",
-        "sedan",
-        "toyota",
-        "ford",
-        "honda",
-        "bmw",
-        "audi",
-        "corolla",
-        "towed",
-        "garage",
-        "dmv",
-        "motorcycle",
-        "permit",
-        "taxi",
-        "license",
-    ];
-    place.field.names_any(&CARS, place.label_start, KIND_BYTES).then_some(())?;
-    plate(place)
+    let about_cars = place.field.names_any(&CARS, place.label_start, KIND_BYTES);
+    if about_cars { plate(place) } else { plate_as_issued(place) }
 }
+
+const CARS: [&str; 34] = [
+    "car",
+    "cars",
+    "lorry",
+    "hatchback",
+    "vauxhall",
+    "volkswagen",
+    "golf",
+    "fiesta",
+    "focus",
+    "parked",
+    "plate",
+    "plates",
+    "tesla",
+    "vehicle",
+    "parking",
+    "driver",
+    "driver's",
+    "truck",
+    "van",
+    "suv",
+    "sedan",
+    "toyota",
+    "ford",
+    "honda",
+    "bmw",
+    "audi",
+    "corolla",
+    "towed",
+    "garage",
+    "dmv",
+    "motorcycle",
+    "permit",
+    "taxi",
+    "license",
+];
 
 /// Up to three letters with umlauts, a gap, up to two letters and four digits.
 fn umlaut_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
@@ -297,6 +418,33 @@ fn umlaut_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
     let rest = Code { characters: 2..=6, digits_min: 1, letters: 1..=2, separators: b" -" };
     let gap = matches!(field.at(position), b' ' | b'-');
     (gap && position - start > letters).then(|| code_end(field, position + 1, &rest)).flatten()
+}
+
+fn east_asian_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    japanese_plate_end(field, start)
+        .or_else(|| chinese_plate_end(field, start))
+        .or_else(|| korean_plate_end(field, start))
+}
+
+/// A province in Han and six or seven letters and digits.
+fn chinese_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    let province = field.char_at(start).filter(|character| ('\u{4E00}'..='\u{9FFF}').contains(character))?;
+    let code = start + province.len_utf8();
+    let rest = Code { characters: 6..=7, digits_min: 2, letters: 1..=4, separators: "·".as_bytes() };
+    field.at(code).is_ascii_uppercase().then(|| code_end(field, code, &rest)).flatten()
+}
+
+/// Two or three digits, a syllable and four digits.
+fn korean_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
+    let count = |from: usize| {
+        field.slice(from, field.len().min(from + 5)).iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let class = count(start);
+    let syllable =
+        field.char_at(start + class).filter(|character| ('\u{AC00}'..='\u{D7A3}').contains(character))?;
+    let after = start + class + syllable.len_utf8();
+    let number = after + usize::from(field.at(after) == b' ');
+    (matches!(class, 2 | 3) && count(number) == 4).then_some(number + 4)
 }
 
 /// An office in Han, a class, a kana and up to four digits.
@@ -431,7 +579,7 @@ pub(super) fn employer(place: &Place<'_>) -> Option<Shape> {
     let code = Code { characters: 9..=9, digits_min: 9, letters: 0..=0, separators: b"-" };
     let end = code_end(field, place.start, &code)?;
     let grouped = end - place.start == 10 && field.at(place.start + 2) == b'-';
-    let bare = end - place.start == 9 && place.gap.words <= 1;
+    let bare = end - place.start == 9 && place.gap.words <= 1 && !place.gap.near;
     let digits = digits_of(field, place.start, end);
     let prefix = digits.first().zip(digits.get(1)).map(|(tens, ones)| tens * 10 + ones)?;
     // Prefixes the tax office never gave out.
@@ -448,6 +596,13 @@ pub(super) fn canadian_health(place: &Place<'_>) -> Option<Shape> {
     let quebec = Code { characters: 12..=12, digits_min: 8, letters: 4..=4, separators: b" -" };
     let other = Code { characters: 9..=9, digits_min: 9, letters: 0..=0, separators: b" -" };
     let end = [versioned, quebec, other].iter().find_map(|code| code_end(field, place.start, code))?;
+    // An installer and a protocol have the same short names.
+    let label = field.slice(place.label_start, place.label_end);
+    let short = label.eq_ignore_ascii_case(b"msi");
+    (!short
+        || field.names_any(&["nova", "scotia", "health", "card", "patient"], place.start, KIND_BYTES)
+        || place.gap.assigns)
+        .then_some(())?;
     (!is_date(place) && !field.names_any(&["nhs"], place.start, KIND_BYTES / 2)).then_some(())?;
     shape(PiiType::CaHealthNumber, place, end)
 }
@@ -539,6 +694,13 @@ pub(super) fn beneficiary(place: &Place<'_>) -> Option<Shape> {
     shape(PiiType::MedicalId, place, end)
 }
 
+/// Behind "Medicare", which is New Brunswick's health insurance too.
+pub(super) fn medicare(place: &Place<'_>) -> Option<Shape> {
+    let canadian =
+        || place.field.names_any(&["brunswick", "canada", "canadian"], place.start, KIND_BYTES / 2);
+    beneficiary(place).or_else(|| canadian().then(|| canadian_health(place)).flatten())
+}
+
 /// In three groups the number is unlike anything else and needs no words.
 pub(super) const BENEFICIARY_ANCHOR: &str =
     r"[1-9][A-Z][A-Z0-9][0-9]-[A-Z][A-Z0-9][0-9]-[A-Z][A-Z][0-9][0-9]";
@@ -578,8 +740,21 @@ pub(super) const EXPIRY_ANCHOR: &str = concat!(
 
 /// A month and a year.
 pub(super) fn expiry(place: &Place<'_>) -> Option<Shape> {
-    let end = month_and_year(place.field, place.start)?;
+    let end = month_and_year(place.field, place.start).or_else(|| compact_expiry_end(place))?;
     shape(PiiType::CreditDebitCardExpiry, place, end)
+}
+
+/// "0428", right behind the word.
+fn compact_expiry_end(place: &Place<'_>) -> Option<usize> {
+    let field = place.field;
+    let digits = digits_of(field, place.start, place.start + 4);
+    let two = |from: usize| digits.iter().skip(from).take(2).fold(0, |value, digit| value * 10 + digit);
+    let label = field.slice(place.label_start, place.label_end);
+    let short = label.len() <= 6 && label.to_ascii_lowercase().starts_with(b"exp") && place.gap.words == 0;
+    let end = place.start + 4;
+    let alone = !field.glued_after(end) && !matches!(field.at(end), b'/' | b'-' | b':');
+    (short && digits.len() == 4 && (1..=12).contains(&two(0)) && (15..=49).contains(&two(2)) && alone)
+        .then_some(end)
 }
 
 /// Of the findings from `first` on, only those of cards stay: the text speaks of cards, or the words are a
@@ -622,6 +797,9 @@ pub(super) fn month_and_year(field: Field<'_>, start: usize) -> Option<usize> {
         (value, digits)
     };
     let spaces = |from: usize| usize::from(field.at(from) == b' ');
+    if let Some(end) = dates::month_and_year_end(field, start) {
+        return Some(end);
+    }
     let (first, first_digits) = number(start);
     let separator = start + first_digits + spaces(start + first_digits);
     if !matches!(field.at(separator), b'/' | b'-' | b'.') {

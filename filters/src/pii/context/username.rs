@@ -6,16 +6,20 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
 use super::super::{Anchor, finding};
-use super::{is_any, is_whole_label, places};
+use super::{is_any, is_token, is_whole_label, places};
 
 pub(super) const ANCHOR: &str = concat!(
     r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
     r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
-    r"|ユーザー名|ユーザーID|用户名|帳號名|사용자 이름|имя пользователя|логин",
-    r#"|(?i:user|login|usr|usuario)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
-    r"|(?i:login|nick|handle)[,;|\t)]",
+    r"|ユーザー名|ユーザーID|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
+    r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r"|(?i:login|nick|handle)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
+    r"|(?i:logged in as|log in as|login as|sign(?:ed)? (?:in|up) as|registered as):? [A-Za-z]|(?i:nick is )",
+    r#"|(?i:user) ["'][A-Za-z]"#,
+    r"|(?i:benutzer|utilisateur|usuario|usu(?:á|a)rio|utente|gebruiker|u(?:ż|z)ytkownik|anv(?:ä|a)ndaren?|bruker(?:en)?|kullan(?:ı|i)c(?:ı|i)) [a-z]",
+    r"|(?:П|п)ользователь [a-z]|(?i:anmeldename|loginname)",
     r"|(?i:user|login) [A-Za-z]"
 );
 
@@ -74,10 +78,44 @@ fn granted(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usi
 
 fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, usize)> {
     let bare = words.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let is_bare = is_any(words.get(..bare).unwrap_or_default(), &["user", "login", "usr", "usuario"]);
     let operated = words.iter().any(|byte| matches!(byte, b'=' | b':'));
+    // "user name" and "login ID" are no bare words.
+    let is_bare =
+        (operated || words.len() <= bare + 2) && is_any(words.get(..bare).unwrap_or_default(), &BARE);
     let adjacent = is_bare && !operated && words.len() == bare + 2;
-    let name_end = if is_bare && (operated || adjacent) { anchor.start + bare } else { anchor.end };
+    if words.last().is_some_and(u8::is_ascii_alphabetic)
+        && words
+            .get(..words.len().saturating_sub(2))
+            .is_some_and(|words| words.ends_with(b" as") || words.ends_with(b" as:"))
+    {
+        // "Signed in as ...", with the first letter of the name.
+        let (start, end) = plain(field, anchor.end - 1)?;
+        let fits = !field.word_before(anchor.start) && is_marked(field.slice(start, end));
+        return (fits && !is_code(field, end)).then_some((start, end));
+    }
+    if words.len() > 7 && words.get(..8).is_some_and(|words| words.eq_ignore_ascii_case(b"handle i")) {
+        return hinted(field, anchor.start, anchor.end);
+    }
+    if words.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"handle")) && operated_or_said(words) {
+        return handled(field, anchor);
+    }
+    if words.get(4..6).is_some_and(|marks| matches!(marks, [b' ', b'"' | b'\''])) {
+        // "User 'ann' not found".
+        let (start, end) = quoted(field, anchor.end - 2)?;
+        let speaks = is_any(word_at(field, end + 2), &HAPPENS) && field.at(end + 1) == b' ';
+        let fits = !field.word_before(anchor.start) && (speaks || is_marked(field.slice(start, end)));
+        return (fits && !is_any(field.slice(start, end), &MACHINES)).then_some((start, end));
+    }
+    let foreign = words.last().is_some_and(u8::is_ascii_alphabetic)
+        && words.iter().rposition(|byte| *byte == b' ') == words.len().checked_sub(2)
+        && !is_bare;
+    if foreign {
+        let (start, end) = plain(field, anchor.end - 1)?;
+        let fits = !field.word_before(anchor.start) && has_digit_at_end(field, start, end);
+        return (fits && !is_code(field, end)).then_some((start, end));
+    }
+    let named = anchor.end - usize::from(words.last() == Some(&b' '));
+    let name_end = if is_bare && (operated || adjacent) { anchor.start + bare } else { named };
     if !is_whole_label(field, anchor.start, name_end) {
         return None;
     }
@@ -101,12 +139,15 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         });
     }
     let Some((operator, position)) = operator_after(field, name_end) else {
-        return said(field, anchor.start, name_end).or_else(|| {
-            places::answer(field, name_end, |start| {
-                let (start, end) = plain(field, start)?;
-                is_marked(field.slice(start, end)).then_some(((start, end), end))
+        return said(field, anchor.start, name_end)
+            .or_else(|| {
+                places::answer(field, name_end, |start| {
+                    let (start, end) = plain(field, start)?;
+                    let fits = is_marked(field.slice(start, end)) || fills_turn(field, start, end);
+                    fits.then_some(((start, end), end))
+                })
             })
-        });
+            .or_else(|| hinted(field, anchor.start, name_end));
     };
     if let Some(found) = quoted(field, position) {
         return Some(found);
@@ -125,13 +166,180 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
             return None;
         }
     }
-    let sure =
-        if is_bare { in_query || (marked && operator != b' ') } else { marked || ends_there(field, end) };
+    let owned = || field.names_any(&OWNERS, anchor.start, 8) && follows_name(field, end);
+    let sure = if is_bare {
+        in_query || (marked && operator != b' ') || (operator != b' ' && owned())
+    } else {
+        marked || ends_there(field, end)
+    };
     (sure && !is_code(field, end)).then_some((start, end))
+}
+
+/// "Which handle I signed up with, maybe ann_lee7?": a name that stands for nothing else, in the same sentence.
+fn hinted(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
+    const HINT_BYTES_MAX: usize = 48;
+    const PERSONS: [&str; 10] = ["my", "i", "which", "your", "his", "her", "their", "our", "mein", "mi"];
+    let window = field.slice(label_end, field.len().min(label_end + HINT_BYTES_MAX));
+    let sentence =
+        window.iter().take_while(|byte| !matches!(byte, b'\n' | b'!' | b'=' | b'{' | b'(' | b';')).count();
+    let limit = label_end + sentence;
+    let personal =
+        field.names_any(&PERSONS, label_start, 24) || field.names_any(&["maybe", "perhaps"], limit, sentence);
+    let mut position = label_end;
+    while personal && position < limit {
+        if !field.at(position).is_ascii_alphanumeric() {
+            position += 1;
+            continue;
+        }
+        let Some((start, end)) = plain(field, position) else {
+            position +=
+                1 + field.slice(position + 1, limit).iter().take_while(|byte| is_token(**byte)).count();
+            continue;
+        };
+        let name = field.slice(start, end);
+        let chosen = is_marked(name) && !name.contains(&b'.') && name.len() >= 6;
+        if chosen && name.first().is_some_and(u8::is_ascii_lowercase) && !is_code(field, end) {
+            return Some((start, end));
+        }
+        if matches!(field.at(end), b'.' | b'?') && !field.at(end + 1).is_ascii_alphanumeric() {
+            return None;
+        }
+        position = end.max(position + 1);
+    }
+    None
+}
+
+/// Examines what an account is called: "an account under ann_lee", "the account annlee70".
+pub(super) fn examine_account(
+    field: Field<'_>,
+    label_start: usize,
+    label_end: usize,
+    candidates: &mut Vec<Finding>,
+) {
+    const CALLED: [&str; 4] = [" under ", " called ", " named ", " of "];
+    if !field.slice(label_start, label_end).eq_ignore_ascii_case(b"account") || field.at(label_end) != b' ' {
+        return;
+    }
+    let rest = field.slice(label_end, field.len().min(label_end + 8));
+    let called = CALLED.iter().find(|words| rest.starts_with(words.as_bytes()));
+    let Some((start, end)) = plain(field, label_end + called.map_or(1, |words| words.len())) else { return };
+    let name = field.slice(start, end);
+    let named = is_marked(name) || called.is_some() && is_hyphenated_person(name);
+    if named
+        && name.first().is_some_and(u8::is_ascii_lowercase)
+        && !is_code(field, end)
+        && field.at(end) != b'/'
+    {
+        candidates.push(finding(PiiType::Username, start, end, 78));
+    }
+}
+
+/// The account that a command takes behind an option, or before the colon of a pair.
+pub(in super::super) fn examine_option(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) {
+    let quoted = usize::from(matches!(field.at(start), b'"' | b'\''));
+    if let Some((start, end)) = plain(field, start + quoted)
+        && !is_any(field.slice(start, end), &MACHINES)
+        && field.slice(start, end).iter().any(u8::is_ascii_lowercase)
+        && matches!(field.at(end), b' ' | b'\n' | b':' | b'"' | b'\'' | b'%' | 0)
+    {
+        candidates.push(finding(PiiType::Username, start, end, 80));
+    }
+}
+
+const BARE: [&str; 8] = ["user", "login", "usr", "usuario", "pguser", "dbuser", "pseudo", "apodo"];
+/// What happens to accounts.
+const HAPPENS: [&str; 22] = [
+    "logged",
+    "not",
+    "does",
+    "has",
+    "is",
+    "was",
+    "could",
+    "cannot",
+    "can't",
+    "failed",
+    "created",
+    "deleted",
+    "already",
+    "added",
+    "removed",
+    "locked",
+    "disabled",
+    "connected",
+    "authenticated",
+    "signed",
+    "doesn't",
+    "exists",
+];
+
+fn word_at(field: Field<'_>, start: usize) -> &[u8] {
+    let window = field.slice(start, field.len().min(start + 16));
+    let length = window.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte == b'\'').count();
+    window.get(..length).unwrap_or_default()
+}
+
+fn operated_or_said(words: &[u8]) -> bool {
+    words.len() > 7 && words.get(6).is_some_and(|byte| matches!(byte, b':' | b' ' | b','))
+}
+
+/// "My handle is @ann_lee", "handle: ann.lee": handles of files and doors have no such names.
+fn handled(field: Field<'_>, anchor: Anchor) -> Option<(usize, usize)> {
+    let at_sign = usize::from(field.at(anchor.end - 1) != b'@' && field.at(anchor.end) == b'@');
+    let is_at = at_sign == 1 || field.at(anchor.end - 1) == b'@';
+    let (start, end) = plain(field, anchor.end + at_sign)?;
+    let owned = field.names_any(&OWNERS, anchor.start, 16) && follows_name(field, end);
+    const REACTIONS: [&[u8]; 4] = [b"on_", b"on-", b"handle", b"event"];
+    let reacts = REACTIONS.iter().any(|reaction| field.slice(start, end).starts_with(reaction));
+    let fits =
+        !reacts && !field.word_before(anchor.start) && (is_at || is_marked(field.slice(start, end)) || owned);
+    (fits && !is_code(field, end)).then_some((start, end))
 }
 
 /// Words that come between "login" and an account in a sentence.
 const VERBS: [&str; 10] = ["is", "was", "est", "es", "ist", "lautet", "jest", "to", "er", "az"];
+/// Whether the name is all that a speaker says: "customer: annlee".
+fn fills_turn(field: Field<'_>, start: usize, end: usize) -> bool {
+    const NAME_BYTES_MIN: usize = 5;
+    let name = field.slice(start, end);
+    let before = field.slice(start.saturating_sub(2), start);
+    let ends = field.at(end) == b'\n' || end == field.len();
+    before == b": "
+        && ends
+        && name.len() >= NAME_BYTES_MIN
+        && name.iter().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'.' | b'_'))
+        && !is_any(name, &STATES)
+        && !is_any(name, &REPLIES)
+}
+
+const REPLIES: [&str; 25] = [
+    "hello",
+    "sorry",
+    "thanks",
+    "thank",
+    "sure",
+    "maybe",
+    "please",
+    "never",
+    "nothing",
+    "don't",
+    "forgot",
+    "unknown",
+    "okay",
+    "right",
+    "exactly",
+    "correct",
+    "really",
+    "cancel",
+    "agent",
+    "wait",
+    "again",
+    "what",
+    "which",
+    "where",
+    "forgotten",
+];
+
 /// Words that make an account somebody's own, and what is said of accounts besides their names.
 const OWNERS: [&str; 16] = [
     "my", "mi", "mon", "mein", "mijn", "mio", "meu", "moja", "moje", "min", "mitt", "benim", "our", "his",
@@ -195,7 +403,10 @@ fn said(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize
     let name = field.slice(start, end);
     let owned =
         is_said && field.names_any(&OWNERS, label_start, 12) && name.len() >= 5 && !is_any(name, &STATES);
-    let sure = is_said || !field.at(label_start).is_ascii() || name.last().is_some_and(u8::is_ascii_digit);
+    let sure = is_said
+        || !field.at(label_start).is_ascii()
+        || name.last().is_some_and(u8::is_ascii_digit)
+        || name.contains(&b'_') && label_end - label_start > 5;
     let fits = sure && is_marked(name)
         || owned && name.iter().all(u8::is_ascii_lowercase) && follows_name(field, end);
     (fits && !is_code(field, end)).then_some((start, end))
@@ -213,7 +424,7 @@ fn follows_name(field: Field<'_>, end: usize) -> bool {
 
 /// Places where people are known by names of their own choice.
 pub(super) const PLATFORM_ANCHOR: &str = concat!(
-    r"(?i:psn|gamertag|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
+    r"(?i:psn|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
     r"[ :,.!?\n]"
 );
 
@@ -261,12 +472,34 @@ fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usi
     }
     if field.at(end) == b':' {
         let start = end + 1 + usize::from(field.at(end + 1) == b' ');
-        let start = start + usize::from(field.at(start) == b'@');
-        let (start, end) = plain(field, start)?;
-        return (is_marked(field.slice(start, end)) && !is_code(field, end)).then_some((start, end));
+        let addressed = field.at(start) == b'@';
+        let (start, end) = plain(field, start + usize::from(addressed))?;
+        let name = field.slice(start, end);
+        let fits = is_marked(name) || addressed && name.len() >= 5;
+        return (fits && !is_code(field, end)).then_some((start, end));
     }
     let is_stated = field.slice(end, end + 4) == b" is ";
-    if is_stated { said(field, label_start, end) } else { None }
+    if end > label_end && !is_stated && field.at(end) == b' ' {
+        // "PSN ID ann_lee7".
+        let (start, end) = plain(field, end + 1)?;
+        return (is_marked(field.slice(start, end)) && !is_code(field, end)).then_some((start, end));
+    }
+    if is_stated {
+        return said(field, label_start, end);
+    }
+    // "On Discord as ann_lee#0412", "twitter handle @annlee".
+    let known_as = field.slice(end, end + 4) == b" as ";
+    let addressed = field.slice(end, end + 2) == b" @";
+    if !known_as && !addressed {
+        return None;
+    }
+    let skipped = if known_as { end + 4 } else { end + 2 };
+    let (start, name_end) = plain(field, skipped + usize::from(field.at(skipped) == b'@'))?;
+    let tag = field.slice(name_end, field.len().min(name_end + 5));
+    let tagged = tag.len() == 5 && tag.first() == Some(&b'#') && tag.iter().skip(1).all(u8::is_ascii_digit);
+    let end = if tagged { name_end + 5 } else { name_end };
+    let fits = addressed && name_end - start >= 5 || tagged || is_marked(field.slice(start, name_end));
+    (fits && !is_code(field, end)).then_some((start, end))
 }
 
 /// The operator behind a name and where the value starts.
@@ -350,11 +583,21 @@ pub(super) fn cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding
 /// What servers log when somebody logs in, with the first letter of the account.
 pub(super) const LOG_ANCHOR: &str = concat!(
     r"(?i:(?:accepted|failed) (?:publickey|password|none|keyboard-interactive/pam) for (?:invalid user )?",
-    r"|session (?:opened|closed) for user |authentication failure for |invalid user |password check failed for user \()[a-z]"
+    r"|session (?:opened|closed) for user |authentication failure for |invalid user |password check failed for user \(",
+    r"|(?:actor|principal|suser|duser|src_?user|dst_?user|uname|logname|acct|account_?name|actor_?name)[=:]\x22?)[a-z]",
+    r"|uid=[0-9]{1,6}\([a-z]|uid=[a-z]|sudo: {1,4}[a-z]"
 );
 
 /// Accounts that belong to a machine and to nobody.
-const MACHINES: [&str; 16] = [
+const MACHINES: [&str; 24] = [
+    "system",
+    "daemon",
+    "anonymous",
+    "nginx",
+    "apache",
+    "jenkins",
+    "default",
+    "scheduler",
     "root",
     "admin",
     "administrator",
@@ -375,12 +618,66 @@ const MACHINES: [&str; 16] = [
 
 /// Examines the account that ends the anchor. Returns where to go on.
 pub(super) fn examine_log(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Finding>) -> usize {
+    // What acts may be a program as well, and "sudo" a word.
+    let words = field.slice(anchor.start, anchor.end);
+    let acts = words.iter().any(|byte| matches!(byte, b'=' | b':')) && !words.starts_with(b"uid");
+    let spoken = words.starts_with(b"sudo");
+    let named = words.starts_with(b"uid=") && !words.contains(&b'(');
     if let Some((start, end)) = plain(field, anchor.end - 1)
         && !is_any(field.slice(start, end), &MACHINES)
+        && (!acts
+            || spoken
+            || is_marked(field.slice(start, end))
+            || is_hyphenated_person(field.slice(start, end)))
+        && (!spoken || field.slice(end, end + 7) == b" : TTY=")
+        && (!named || field.at(end) == b',')
+        && !field.word_before(anchor.start)
     {
         candidates.push(finding(PiiType::Username, start, end, 80));
     }
     anchor.end
+}
+
+/// "ann-lee", and not "api-gateway" or "cron-job-runner".
+fn is_hyphenated_person(name: &[u8]) -> bool {
+    const PROGRAMS: [&str; 32] = [
+        "service",
+        "system",
+        "api",
+        "bot",
+        "worker",
+        "admin",
+        "gateway",
+        "job",
+        "cron",
+        "scheduler",
+        "lambda",
+        "daemon",
+        "agent",
+        "account",
+        "server",
+        "client",
+        "controller",
+        "operator",
+        "manager",
+        "runner",
+        "proxy",
+        "sync",
+        "app",
+        "web",
+        "db",
+        "prod",
+        "dev",
+        "test",
+        "ci",
+        "user",
+        "role",
+        "team",
+    ];
+    let mut parts = name.split(|byte| *byte == b'-');
+    let letters = |part: &[u8]| part.len() >= 2 && part.iter().all(u8::is_ascii_lowercase);
+    let people = parts.by_ref().take(3).filter(|part| letters(part) && !is_any(part, &PROGRAMS)).count();
+    name.iter().filter(|byte| **byte == b'-').count() == 1 && people == 2
 }
 
 fn has_digit_at_end(field: Field<'_>, start: usize, end: usize) -> bool {

@@ -102,7 +102,7 @@ pub(super) fn us_individual_taxpayer(value: &[u8]) -> bool {
 }
 
 /// The Federal Reserve's prefixes and weights 3, 7, 1.
-pub(super) fn us_bank_routing(value: &[u8]) -> bool {
+pub(in super::super) fn us_bank_routing(value: &[u8]) -> bool {
     matches!(number(value, 0, 2), 1..=12 | 21..=32 | 61..=72 | 80)
         && weighted(value, &[3, 7, 1, 3, 7, 1, 3, 7, 1]).is_multiple_of(10)
 }

@@ -338,8 +338,23 @@ fn is_grouped(place: Place<'_>, written: &[u8]) -> bool {
 
 /// Account numbers stand beside routing numbers, and one in ten passes for one.
 fn is_other(format: &Format, field: Field<'_>, place: Place<'_>) -> bool {
-    format.kind == PiiType::UsBankRoutingNumber
-        && field.names_any_next(&["account", "acct", "acc", "accountnumber"], place.start, OTHER_NUMBER_BYTES)
+    match format.kind {
+        PiiType::UsBankRoutingNumber => {
+            // "Routing/account: ..." names this one first.
+            field.names_any_next(
+                &["account", "acct", "acc", "accountnumber"],
+                place.start,
+                OTHER_NUMBER_BYTES,
+            ) && !field.names_any_next(&["routing", "aba", "rtn"], place.start, OTHER_NUMBER_BYTES + 8)
+        }
+        PiiType::UkNationalHealthServiceNumber => {
+            const CANADIAN: [&str; 9] =
+                ["ohip", "ontario", "canada", "alberta", "manitoba", "quebec", "hcn", "phn", "columbia"];
+            field.names_any(&CANADIAN, place.start, WORDS_BEFORE_BYTES)
+                || field.names_any_after(&CANADIAN, place.end, WORDS_AFTER_BYTES)
+        }
+        _ => false,
+    }
 }
 
 fn is_named(field: Field<'_>, words: &[&str], place: Place<'_>) -> bool {

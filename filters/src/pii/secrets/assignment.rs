@@ -6,7 +6,7 @@
 
 use hardpan_inference::finding::{Finding, PiiType};
 
-use super::super::context::{is_whole_label, label_end};
+use super::super::context::{examine_option, is_whole_label, label_end};
 use super::super::field::Field;
 use super::super::finding;
 use super::formats::case_changes;
@@ -177,7 +177,7 @@ pub(in super::super) fn may_name_secret_key(name: &[u8]) -> bool {
 /// Passwords that commands take: `mysql -pSECRET`, `sshpass -p SECRET`, `curl -u ann:SECRET`.
 pub(in super::super) const COMMAND_ANCHOR: &str = concat!(
     r"(?:mysql|mysqldump|mysqladmin|mariadb|sshpass|redis-cli|mongo|mongosh|mongodump|sqlcmd|sqlplus|docker login|htpasswd",
-    r"|ldapsearch|ipmitool|smbclient|curl|wget|net use|xfreerdp|openssl|unzip|7z|zip|rpcclient|bcp|az login|plink|pscp) "
+    r"|ldapsearch|ipmitool|smbclient|curl|wget|net use|xfreerdp|openssl|unzip|7z|zip|rpcclient|bcp|az login|plink|pscp|psql|pg_dump|pg_restore) "
 );
 
 const COMMAND_BYTES_MAX: usize = 160;
@@ -212,6 +212,16 @@ pub(in super::super) fn examine_command(
     while position < limit && !matches!(field.at(position), b'\n' | b'|' | b';') {
         let word_end = skip_while(field, position, limit - position, |byte| !byte.is_ascii_whitespace());
         let word = field.slice(position, word_end);
+        match (command, word) {
+            (b"zip" | b"unzip" | b"7z" | b"openssl" | b"bcp", _) => {}
+            (_, b"-u" | b"-U" | b"--user" | b"--username") if field.at(word_end) == b' ' => {
+                examine_option(field, word_end + 1, candidates);
+            }
+            (_, [b'-', b'-', b'u', b's', b'e', b'r', b'=', ..]) => {
+                examine_option(field, position + 7, candidates);
+            }
+            _ => {}
+        }
         let option = options.iter().find(|option| word == **option);
         let value_start = match option {
             Some(_) => Some(word_end + 1),
@@ -797,6 +807,7 @@ mod tests {
             let start = text.find(command).unwrap();
             let mut candidates = Vec::new();
             examine_command(Field::new("", text), start, start + command.len(), &mut candidates);
+            candidates.retain(|finding| finding.kind == PiiType::Password);
             candidates.pop().map(|finding| text[finding.range].to_string())
         };
         for (text, command, value) in [
