@@ -10,6 +10,7 @@ pub mod masking;
 pub mod pii;
 mod prefixes;
 pub mod replacement;
+mod required;
 pub mod scan;
 pub mod stream_scan;
 pub mod vault;

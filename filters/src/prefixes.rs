@@ -16,13 +16,13 @@ const SELECTIVE_MAX: usize = 32;
 const THREE_BYTES: u32 = 0x00FF_FFFF;
 const FILTER_BITS: u32 = 16;
 /// Many times what is filed, so that runs of taken places stay short and never fill the table.
-const KNOWN_BITS: u32 = 16;
+const KNOWN_BITS: u32 = 14;
 
 /// Sets of patterns that are looked for at once: one bit each.
 pub(crate) type Sets = u64;
 
 pub(crate) struct Prefixes {
-    /// One for each hash of four and of three bytes that is filed, nought for the others.
+    /// For each hash of four and of three bytes that are filed, the groups of their sets.
     of_four: Box<[u8; 1 << FILTER_BITS]>,
     of_three: Box<[u8; 1 << FILTER_BITS]>,
     fours: Known,
@@ -58,7 +58,7 @@ impl Prefixes {
             Beginning::Three(three) | Beginning::ThreeAnd(three, _) => (&mut self.of_three, hash(three)),
         };
         if let Some(known) = filter.get_mut(hash) {
-            *known = 1;
+            *known |= groups(sets);
         }
         match beginning {
             Beginning::Four(four) | Beginning::ThreeAnd(_, four) => self.fours.add(four, sets),
@@ -66,7 +66,7 @@ impl Prefixes {
         }
     }
 
-    /// Nought, or one where a pattern may begin with these bytes or with some that only hash alike.
+    /// The [`groups`] of the sets of which a pattern may begin with these bytes or with some that only hash alike.
     #[inline(always)]
     pub(crate) fn may_begin(&self, four: [u8; FOUR]) -> u8 {
         let four = folded(four);
@@ -85,6 +85,11 @@ impl Prefixes {
         let four = folded(four);
         self.fours.sets(four) | self.threes.sets(four & THREE_BYTES)
     }
+}
+
+/// Eight groups in which the sets are, every eighth in the same.
+pub(crate) fn groups(sets: Sets) -> u8 {
+    sets.to_le_bytes().into_iter().fold(0, |groups, eight| groups | eight)
 }
 
 fn folded(four: [u8; FOUR]) -> u32 {

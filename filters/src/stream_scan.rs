@@ -33,6 +33,8 @@ const LONG_WORD_BYTES: usize = 20;
 /// Plain words that end a region, and one behind a word that announces a value of any form.
 const PLAIN_WORDS: usize = 2;
 const PLAIN_WORDS_ANNOUNCED: usize = 4;
+/// So far behind the word that announces it a value may begin: "the password for the admin is ...".
+const ANNOUNCED_QUIET_BYTES: usize = 80;
 /// Letters that a number may begin with, "AB 12 34 56 C".
 const PREFIX_BYTES_MAX: usize = 4;
 /// An AWS secret key is one because of the access key that follows within 200 bytes.
@@ -256,9 +258,12 @@ impl StreamScan {
             region.plain_words = 0;
             let needed = if announces { PLAIN_WORDS_ANNOUNCED } else { PLAIN_WORDS };
             region.plain_words_needed = region.plain_words_needed.max(needed);
-            if word.like_secret_key {
-                region.quiet_until = end + SECRET_KEY_QUIET_BYTES;
-            }
+            let quiet = match (word.like_secret_key, announces) {
+                (true, _) => SECRET_KEY_QUIET_BYTES,
+                (false, true) => ANNOUNCED_QUIET_BYTES,
+                (false, false) => 0,
+            };
+            region.quiet_until = region.quiet_until.max(end + quiet);
             if text.ends_with([',', ';', ':', '|', '"', '\'', ']', '}', '>']) {
                 region.breaks.push_back(end);
             }
@@ -278,6 +283,7 @@ impl StreamScan {
             let region = self.region.get_or_insert_with(|| Region::at(end));
             region.plain_words = 0;
             region.plain_words_needed = PLAIN_WORDS_ANNOUNCED;
+            region.quiet_until = region.quiet_until.max(end + ANNOUNCED_QUIET_BYTES);
         } else {
             self.plain_word(reading, end);
         }

@@ -143,6 +143,7 @@ fn otlp(otlp: &OtlpConfig) -> std::io::Result<Otlp> {
         endpoint: otlp.endpoint.clone(),
         headers: otlp.headers.clone(),
         authorities: otlp.ca.as_ref().map(std::fs::read).transpose()?,
+        compresses: otlp.compresses,
         timeout: otlp.timeout,
         sampling: otlp.sampling,
         metrics_every: otlp.metrics_every,

@@ -52,7 +52,13 @@ fn ask_bearer(hardpan: &Hardpan, token: &str) -> Response {
 }
 
 /// A head signed by any key for any Region.
-fn signed_by(hardpan: &Hardpan, (id, secret): (&str, &str), region: &str, path: &str, body: &str) -> String {
+pub fn signed_by(
+    hardpan: &Hardpan,
+    (id, secret): (&str, &str),
+    region: &str,
+    path: &str,
+    body: &str,
+) -> String {
     let host = hardpan.address.to_string();
     let credentials = aws_credential_types::Credentials::new(id, secret, None, None, "test");
     let body_sha256: [u8; 32] = Sha256::digest(body).into();

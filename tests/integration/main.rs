@@ -30,6 +30,7 @@ mod policy_tools;
 mod properties;
 mod quotas;
 mod quotas_counted;
+mod quotas_teams;
 mod records;
 mod redaction;
 mod reload;

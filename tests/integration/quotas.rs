@@ -34,7 +34,7 @@ fn started(rest: &str) -> Hardpan {
 pub struct Folder(PathBuf);
 
 impl Folder {
-    fn make(name: &str) -> Self {
+    pub fn make(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("hardpan-quotas-{name}-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
@@ -47,6 +47,10 @@ impl Folder {
         let module = format!("package policy.org.quotas\n\nallow contains \"all\"\n\n{rules}\n");
         std::fs::write(folder.0.join("org/quotas.rego"), module).unwrap();
         folder
+    }
+
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
     }
 
     pub fn as_policy(&self) -> &'static str {
@@ -491,14 +495,14 @@ fn alarms_go_to_metrics_log_and_webhook_and_name_no_user() {
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 /// A store of the test's own.
-struct Store {
+pub struct Store {
     port: u16,
     process: Option<Child>,
     folder: Folder,
 }
 
 impl Store {
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let mut store = Self::free();
         store.run(&[]).then_some(store)
     }
@@ -568,7 +572,7 @@ impl Store {
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("\"redis://127.0.0.1:{}\"", self.port)
     }
 }
@@ -580,7 +584,7 @@ impl Drop for Store {
 }
 
 #[expect(clippy::print_stderr, reason = "a test that did not run has to say so")]
-fn did_not_run() {
+pub fn did_not_run() {
     eprintln!("did not run: no redis-server on the path (make redis)");
 }
 
@@ -696,6 +700,17 @@ fn without_a_store_a_share_of_each_limit_is_served_where_that_is_configured() {
     let (answered, refused) = spend(&denying);
     assert_eq!(answered, 0);
     assert_unknown(&refused);
+    // What the alert goes by. It is there before anything fails, and is set every few seconds.
+    let failures = |hardpan: &Hardpan| -> Option<u64> {
+        let metrics = hardpan.metrics();
+        let line = metrics.lines().find_map(|line| line.strip_prefix("hardpan_quota_store_failures_total "));
+        line.and_then(|figure| figure.parse().ok())
+    };
+    let deadline = Instant::now() + PATIENCE;
+    while failures(&denying).is_none_or(|count| count == 0) {
+        assert!(Instant::now() < deadline, "{}", denying.metrics());
+        wait_a_little();
+    }
     let serving = sharing(&urls, ", when_gone: local_share, local_share_percent: 7", 100);
     let (answered, refused) = spend(&serving);
     assert_eq!(answered, 7);

@@ -41,7 +41,9 @@ struct Got {
     metrics: Vec<Metric>,
     services: BTreeSet<String>,
     heads: Vec<String>,
+    /// Of messages, uncompressed.
     bytes: Vec<u8>,
+    sent_bytes: usize,
 }
 
 /// An OTLP collector: HTTP on loopback, messages decoded by the types of OpenTelemetry.
@@ -145,8 +147,17 @@ fn collect(mut stream: TcpStream, got: &Mutex<Got>, answer: &Mutex<Answer>) {
 }
 
 impl Got {
-    fn take(&mut self, head: &str, body: &[u8]) {
+    fn take(&mut self, head: &str, sent: &[u8]) {
         assert!(head.contains("content-type: application/x-protobuf"), "{head}");
+        let mut plain = Vec::new();
+        let body = match head.contains("content-encoding: gzip") {
+            true => {
+                flate2::read::GzDecoder::new(sent).read_to_end(&mut plain).unwrap();
+                plain.as_slice()
+            }
+            false => sent,
+        };
+        self.sent_bytes += sent.len();
         let mut resources = Vec::new();
         if head.starts_with("post /v1/traces ") {
             for of_resource in ExportTraceServiceRequest::decode(body).unwrap().resource_spans {
@@ -478,6 +489,51 @@ fn series(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
+fn messages_are_compressed_where_that_is_configured() {
+    for (written, is_compressed) in
+        [("", false), (", compression: none", false), (", compression: gzip", true)]
+    {
+        let collector = Collector::start(Answer::Good);
+        let hardpan = start(collector.configuration(&format!("{written}, metrics_every_s: 1")));
+        for _ in 0..30 {
+            assert_eq!(ask(&hardpan, "converse", "hello", &[]).status, 200);
+        }
+        assert_eq!(collector.spans(60).len(), 60);
+        collector.until("metrics", |got| (!got.metrics.is_empty()).then_some(()));
+        collector.until("both signals", |got| {
+            ["post /v1/traces ", "post /v1/metrics "].iter().try_for_each(|path| {
+                let head = got.heads.iter().find(|head| head.starts_with(path))?;
+                assert_eq!(head.contains("content-encoding: gzip"), is_compressed, "{written}: {head}");
+                Some(())
+            })
+        });
+        let got = collector.got.lock().unwrap();
+        assert_eq!(
+            got.sent_bytes < got.bytes.len() / 2,
+            is_compressed,
+            "{} {}",
+            got.sent_bytes,
+            got.bytes.len()
+        );
+    }
+}
+
+#[test]
+fn a_compressed_message_is_tried_again_as_it_was() {
+    let collector = Collector::start(Answer::Status("503 Later"));
+    let hardpan = start(collector.configuration(", compression: gzip"));
+    assert_eq!(ask(&hardpan, "converse", "hello", &[]).status, 200);
+    let failed = "hardpan_otlp_export_failures_total{signal=\"traces\"}";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !hardpan.metrics().contains(failed) {
+        assert!(Instant::now() < deadline, "nothing failed");
+        wait_a_little();
+    }
+    collector.answers(Answer::Good);
+    assert_eq!(collector.spans(2).len(), 2);
+}
+
+#[test]
 fn made_up_users_and_models_leave_a_constant_number_of_series() {
     let hardpan = Hardpan::start(Setup::default());
     let one = |number: usize| {
@@ -520,6 +576,7 @@ fn every_mistake_about_telemetry_is_told() {
         ("otlp: { endpoint: \"http://h\", metrics_every_s: 0 }", "telemetry.otlp.metrics_every_s"),
         ("otlp: { endpoint: \"http://h\", service_name: \"\" }", "telemetry.otlp.service_name"),
         ("otlp: { endpoint: \"http://h\", ca: missing.pem }", "telemetry.otlp.ca"),
+        ("otlp: { endpoint: \"http://h\", headers: { Content-Encoding: x } }", "telemetry.otlp.headers"),
         ("otlp: { endpoint: \"http://h\", headers: { \"a b\": x } }", "telemetry.otlp.headers"),
         ("otlp: { endpoint: \"http://h\", headers: { Content-Type: x } }", "telemetry.otlp.headers"),
         (

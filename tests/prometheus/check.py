@@ -157,6 +157,10 @@ def send_traffic(hardpan):
         'sum(hardpan_refusals_total{code="budget_spent",blame="client"})': 1,
         'sum(hardpan_refusals_total{code="operation_not_governed",blame="client"})': 1,
         'sum(hardpan_quota_denials_total{limit="small",unit="tokens"})': 1,
+        # Without a limit on them nothing has to be counted, and what is left of the small one would not do for output.
+        'sum(hardpan_quota_input_counts_total{result="not_asked",basis="estimated"})': 6,
+        "sum(hardpan_quota_input_counts_total)": 6,
+        "sum(hardpan_quota_store_failures_total)": 0,
         'sum(hardpan_pii_findings_total{kind="EMAIL",place="request"})': 1,
         'sum(hardpan_unpriced_requests_total{operation="Converse"})': 1,
         'sum(hardpan_upstream_responses_total{status="2xx"})': 4,

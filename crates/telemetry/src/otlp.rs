@@ -35,6 +35,8 @@ pub struct OtlpSettings {
     pub headers: Vec<(String, Zeroizing<String>)>,
     /// PEM, in place of the system's authorities.
     pub authorities: Option<Vec<u8>>,
+    /// Send messages compressed by gzip.
+    pub compresses: bool,
     /// Of one attempt to send.
     pub timeout: Duration,
     /// 0 to 1, of the traces that begin here.
@@ -142,6 +144,7 @@ mod tests {
             endpoint: format!("http://{}", silent.local_addr().unwrap()),
             headers: Vec::new(),
             authorities: None,
+            compresses: false,
             timeout: Duration::from_secs(60),
             sampling: 1.0,
             metrics_every: Duration::from_secs(60),

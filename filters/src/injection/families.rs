@@ -4,7 +4,8 @@
 //!
 //! Phrases are ASCII regular expressions without case. `~n~` stands for up to n bytes within a sentence,
 //! `%NAME%` for one of [`PARTS`]. A phrase without a stem of its family is never tried. Stems are lower case
-//! and at least four bytes long, which is what makes their search fast.
+//! and at least four bytes long, which is what makes their search fast. The alternatives of a phrase are tried
+//! where their own words stand too (`conjunction.rs`): those of two rare words cost ordinary text least.
 
 /// One way of attacking.
 pub(super) struct FamilySource {

@@ -22,6 +22,7 @@ use regex_syntax::hir::Hir;
 
 use hardpan_inference::finding::{Channel, InjectionScore};
 
+use self::conjunction::{Conjunctions, Places};
 use self::decode::{Budget, Parts};
 use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
@@ -30,11 +31,12 @@ use self::families::{
 use self::general::GENERAL;
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
-use self::stems::{Sets, StemSearch};
+use self::terms::{Sets, TermSearch};
 use crate::anchored::{Automaton, Broken, Cache, parse};
-use crate::prefixes::{FOUR, Prefixes};
+use crate::prefixes::{FOUR, Prefixes, groups};
 
 mod ciphers;
+mod conjunction;
 mod decode;
 mod families;
 mod fold;
@@ -42,8 +44,8 @@ mod general;
 mod indirect;
 mod languages;
 mod mention;
-mod stems;
 mod suffix;
+mod terms;
 #[doc(hidden)]
 pub mod wording;
 
@@ -103,6 +105,7 @@ const REVERSED_SET: usize = FAMILY_COUNT;
 const ROTATED_SET: usize = FAMILY_COUNT + 1;
 const SPELLED_SET: usize = FAMILY_COUNT + 2;
 const _: () = assert!(SET_COUNT <= Sets::BITS as usize);
+const OF_FAMILIES: Sets = (1 << FAMILY_COUNT) - 1;
 const _: () = assert!(PHRASE_BYTES_MAX > 4 * (BEFORE_STEM_BYTES + AFTER_LONG_STEM_BYTES));
 
 /// The phrases or stems could not be compiled; it means this build is broken, not that the text is bad.
@@ -114,10 +117,12 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    stems: StemSearch,
+    /// Stems of families, and words their phrases need.
+    terms: TermSearch,
     /// The first bytes of phrases, each with the families they belong to.
     starts: Prefixes,
     families: Arc<[Family]>,
+    conjunctions: Conjunctions,
     /// One cache for each family; as many as there are searches at a time.
     caches: Pool<Vec<Cache>, MakeCaches>,
 }
@@ -172,11 +177,15 @@ impl InjectionScorer {
         let reversed = REVERSED_STEMS.iter().map(|stem| (*stem, set(REVERSED_SET)));
         let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
         let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
-        let stems = StemSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled));
+        let conjunctions = Conjunctions::new(
+            phrases.iter().zip(sources()).map(|(phrases, source)| (&**phrases, source.stems)),
+        );
+        let terms =
+            TermSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled), conjunctions.words());
         let of_caches = Arc::clone(&families);
         let make: MakeCaches =
             Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
-        Ok(Self { stems, starts, families, caches: Pool::new(make) })
+        Ok(Self { terms, starts, families, conjunctions, caches: Pool::new(make) })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
@@ -273,39 +282,90 @@ impl InjectionScorer {
         }
     }
 
-    /// Tries the phrases of each family around its stems. Returns where text seems to stand backwards or
-    /// rotated.
+    /// Tries the phrases of each family around its stems, where the words stand that a phrase of it needs. Returns
+    /// where text seems to stand backwards or rotated.
     fn examine(&self, text: &[u8], evidence: &mut Evidence) -> Hints {
-        let mut parts: Vec<Parts> = Vec::new();
-        self.stems.search(text, |start, sets| {
-            // Most texts have no stem, and most texts are short.
-            parts.resize_with(SET_COUNT, Parts::default);
-            let mut left = sets;
-            while left != 0 {
-                let index = left.trailing_zeros() as usize;
-                let reach = self.families.get(index).map_or(AFTER_STEM_BYTES, |family| family.reach);
-                if let Some(parts) = parts.get_mut(index) {
-                    parts.add(decode::neighbourhood(start, reach, BEFORE_STEM_BYTES, text.len()));
-                }
-                left &= left - 1;
-            }
+        let mut places = Places::new(text);
+        let mut stems: Vec<(usize, Sets)> = Vec::new();
+        self.terms.search(text, |start, term| match term.sets {
+            0 => places.add(start, &term.lists),
+            sets => stems.push((start, sets)),
         });
-        if parts.is_empty() {
+        if stems.is_empty() {
             return Hints::default();
         }
+        let mut hints = Hints::default();
+        let mut parts: Vec<Parts> = Vec::new();
+        let mut tried: Sets = 0;
+        for (stem, sets) in stems {
+            hints.add(sets, stem, text.len());
+            let mut left = sets & OF_FAMILIES;
+            while left != 0 {
+                let index = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let reach = self.families.get(index).map_or(AFTER_STEM_BYTES, |family| family.reach);
+                let around = decode::neighbourhood(stem, reach, BEFORE_STEM_BYTES, text.len());
+                if self.conjunctions.may_match(index, &places, &around) {
+                    parts.resize_with(FAMILY_COUNT, Parts::default);
+                    tried |= set(index);
+                    if let Some(parts) = parts.get_mut(index) {
+                        parts.add(around.start..stem + 1);
+                    }
+                }
+            }
+        }
+        if tried != 0 {
+            self.try_phrases(text, parts, tried, evidence);
+        }
+        hints
+    }
+
+    /// Tries the phrases of each family where they may begin in its parts.
+    fn try_phrases(&self, text: &[u8], parts: Vec<Parts>, tried: Sets, evidence: &mut Evidence) {
+        let parts: Vec<Vec<Range<usize>>> = parts.into_iter().map(|parts| bounded(parts.merged())).collect();
+        let mut all = Parts::default();
+        parts.iter().flatten().for_each(|part| all.add(part.clone()));
+        let starts = self.starts_in(text, all.merged(), tried);
         let mut caches = self.caches.get();
-        let mut parts = parts.into_iter();
         let families = self.families.iter().zip(caches.iter_mut()).zip(&mut evidence.weights).enumerate();
-        for ((index, ((family, cache), weight)), parts) in families.zip(parts.by_ref()) {
-            for part in bounded(parts.merged()) {
+        for ((index, ((family, cache), weight)), parts) in families.zip(parts) {
+            for part in parts {
                 if *weight >= family.weight_max {
                     break;
                 }
-                *weight = f32::max(*weight, family.weigh(text, part, cache, &self.starts, set(index)));
+                let first = starts.partition_point(|(start, _)| *start < part.start);
+                let inside = starts.iter().skip(first).take_while(|(start, _)| *start < part.end);
+                let own = inside.filter(|(_, sets)| sets & set(index) != 0).map(|(start, _)| *start);
+                let limit = text.len().min(part.end + family.reach);
+                *weight = f32::max(*weight, family.weigh(text, own, limit, cache));
             }
         }
-        let mut hint = || parts.next().unwrap_or_default();
-        Hints { reversed: hint(), rotated: hint(), spelled: hint() }
+    }
+
+    /// Where in these parts a phrase of the families tried may begin, and of which.
+    fn starts_in(&self, text: &[u8], parts: Vec<Range<usize>>, tried: Sets) -> Vec<(usize, Sets)> {
+        let groups = groups(tried);
+        let mut starts = Vec::new();
+        for part in parts {
+            // What matches at the very start only has no place of its own.
+            if part.start == 0 {
+                starts.push((0, OF_FAMILIES));
+            }
+            let end = text.len().min(part.end + FOUR - 1);
+            // A phrase that begins in the last bytes is longer than these.
+            for (place, four) in text.get(part.start..end).unwrap_or_default().windows(FOUR).enumerate() {
+                let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
+                let [first, ..] = four;
+                let mut sets = self.starts.sets_of_byte(first);
+                if self.starts.may_begin(four) & groups != 0 {
+                    sets |= self.starts.sets(four);
+                }
+                if sets & tried != 0 {
+                    starts.push((part.start + place, sets));
+                }
+            }
+        }
+        starts
     }
 
     fn verdict(
@@ -426,6 +486,22 @@ struct Hints {
     spelled: Parts,
 }
 
+impl Hints {
+    fn add(&mut self, sets: Sets, stem: usize, text_bytes: usize) {
+        let around = || decode::neighbourhood(stem, AFTER_STEM_BYTES, BEFORE_STEM_BYTES, text_bytes);
+        let hinted = [
+            (REVERSED_SET, &mut self.reversed),
+            (ROTATED_SET, &mut self.rotated),
+            (SPELLED_SET, &mut self.spelled),
+        ];
+        for (index, parts) in hinted {
+            if sets & set(index) != 0 {
+                parts.add(around());
+            }
+        }
+    }
+}
+
 /// What invisible characters added to a text.
 #[derive(Default)]
 struct Smuggled {
@@ -467,22 +543,17 @@ impl Family {
         Ok(Self { name: source.name, phrases, weights, weight_max, reach })
     }
 
-    /// The weight of the heaviest phrase in a part of `text`.
-    fn weigh(&self, text: &[u8], part: Range<usize>, cache: &mut Cache, starts: &Prefixes, own: Sets) -> f32 {
+    /// The weight of the heaviest phrase that begins at one of these places.
+    fn weigh(
+        &self,
+        text: &[u8],
+        starts: impl Iterator<Item = usize>,
+        limit: usize,
+        cache: &mut Cache,
+    ) -> f32 {
         let mut matched = PatternSet::new(self.weights.len());
-        // What matches at the very start only has no place of its own.
-        if part.start == 0 {
-            self.phrases.all_at(cache, text, 0, part.end, &mut matched);
-        }
-        // A phrase that begins in the last bytes is longer than these.
-        for (place, four) in text.get(part.clone()).unwrap_or_default().windows(FOUR).enumerate() {
-            let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
-            let [first, ..] = four;
-            let may_begin = starts.sets_of_byte(first) & own != 0
-                || starts.may_begin(four) != 0 && starts.sets(four) & own != 0;
-            if may_begin {
-                self.phrases.all_at(cache, text, part.start + place, part.end, &mut matched);
-            }
+        for start in starts {
+            self.phrases.all_at(cache, text, start, limit, &mut matched);
         }
         let weights = matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
         weights.fold(0.0, f32::max)
@@ -562,6 +633,16 @@ mod tests {
                     assert!(known & set(index) != 0, "{} at {start} of {text:?}", family.name);
                     let filtered = scorer.starts.sets_of_byte(four[0]) & set(index) != 0;
                     assert!(filtered || scorer.starts.may_begin(*four) != 0, "{} at {start}", family.name);
+                    let mut matches_until = |end: usize| {
+                        matched.clear();
+                        family.phrases.all_at(cache, bytes, start, end, &mut matched);
+                        !matched.is_empty()
+                    };
+                    let end = (start..=bytes.len()).find(|end| matches_until(*end)).unwrap();
+                    let mut places = Places::new(&bytes[start..end]);
+                    scorer.terms.search(&bytes[start..end], |at, term| places.add(at, &term.lists));
+                    let has_its_words = scorer.conjunctions.may_match(index, &places, &(0..end - start));
+                    assert!(has_its_words, "{} in {:?}", family.name, &text[start..end]);
                 }
             }
         }
@@ -780,7 +861,7 @@ mod tests {
         let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
         let families = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
-            assert!((stems::STEM_BYTES_MIN..=stems::STEM_BYTES_MAX).contains(&stem.len()), "{stem}");
+            assert!((terms::FOUR..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());
         }
     }

@@ -57,7 +57,7 @@ impl Suspicion {
         let mut hits: Mask = 0;
         for (place, four) in window.windows(FOUR).enumerate().take(length.min(BLOCK_BYTES)) {
             let four = four.first_chunk().copied().unwrap_or_default();
-            hits |= Mask::from(self.prefixes.may_begin(four)) << place;
+            hits |= Mask::from(self.prefixes.may_begin(four) != 0) << place;
         }
         while hits != 0 {
             let place = hits.trailing_zeros();

@@ -791,8 +791,19 @@ pub struct Otlp {
     #[serde(default)]
     pub headers: BTreeMap<String, Text>,
     pub ca: Option<Text>,
+    #[serde(default)]
+    pub compression: Compression,
     pub timeout_ms: Option<u64>,
     pub sampling: Option<f64>,
     pub metrics_every_s: Option<u64>,
     pub service_name: Option<Text>,
+}
+
+/// By the names OpenTelemetry's exporters have for it.
+#[derive(Deserialize, Default, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    #[default]
+    None,
+    Gzip,
 }

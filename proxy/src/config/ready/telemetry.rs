@@ -18,8 +18,15 @@ const HEADERS_MAX: usize = 16;
 const SERVICE_NAME: &str = "hardpan";
 const SERVICE_NAME_BYTES_MAX: usize = 255;
 /// Headers that each message has anyway.
-const OWN_HEADERS: [&str; 6] =
-    ["content-type", "content-length", "host", "user-agent", "transfer-encoding", "connection"];
+const OWN_HEADERS: [&str; 7] = [
+    "content-type",
+    "content-encoding",
+    "content-length",
+    "host",
+    "user-agent",
+    "transfer-encoding",
+    "connection",
+];
 
 pub struct TelemetryConfig {
     /// A caller's trace context travels on.
@@ -33,6 +40,7 @@ pub struct OtlpConfig {
     pub endpoint: String,
     pub headers: Vec<(String, Zeroizing<String>)>,
     pub ca: Option<PathBuf>,
+    pub compresses: bool,
     pub timeout: Duration,
     pub sampling: f64,
     pub metrics_every: Duration,
@@ -73,6 +81,7 @@ impl Builder<'_> {
             endpoint,
             headers: self.otlp_headers(written.headers),
             ca: written.ca.as_ref().map(|ca| self.authority("telemetry.otlp.ca", ca)),
+            compresses: written.compression == written::Compression::Gzip,
             timeout: Duration::from_millis(written.timeout_ms.unwrap_or(TIMEOUT_MS)),
             sampling,
             metrics_every: Duration::from_secs(written.metrics_every_s.unwrap_or(METRICS_EVERY_S)),

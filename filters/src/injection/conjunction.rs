@@ -1,0 +1,217 @@
+//! Which families may match in a part of a text, told by the words that stand there: a phrase needs several at once
+//! ("ignore" and "instructions"), and ordinary text rarely has all of them near each other.
+//!
+//! The words are read off the phrases. It deliberately knows neither their order nor their distance: blocks of text
+//! have them or not.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use regex_syntax::hir::Hir;
+
+use super::terms::{FOUR, List, TERM_BYTES_MAX, inside};
+use crate::required::{Words, plain, required};
+
+/// Phrases beyond this many lists are tried without asking.
+const LISTS_MAX: usize = LIST_WORDS * u64::BITS as usize;
+const LIST_WORDS: usize = 24;
+/// Words are noted by blocks of this size.
+const BLOCK_BYTES: usize = 256;
+/// So many lists of words are asked of one phrase, the rarest ones.
+const LISTS_OF_PHRASE_MAX: usize = 2;
+/// A list whose words are more common than this is not worth looking for beside another.
+const COST_MAX: usize = 1600;
+
+/// The words phrases need, and which phrase needs which.
+pub(super) struct Conjunctions {
+    /// By family, the lists that one way of matching needs, the rarest first.
+    ways: Vec<Vec<Vec<List>>>,
+    lists: Vec<Words>,
+    /// Those with words that are only found between bytes of ASCII.
+    short: Lists,
+}
+
+impl Conjunctions {
+    /// Each family's phrases and the stems that are near whenever it is asked for.
+    pub(super) fn new<'f>(families: impl Iterator<Item = (&'f [Hir], &'f [&'f str])>) -> Self {
+        let mut lists: Vec<Words> = Vec::new();
+        let mut numbers: BTreeMap<Words, List> = BTreeMap::new();
+        let mut number = |words: Words| {
+            let next = List::try_from(lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX);
+            if let (Some(next), false) = (next, numbers.contains_key(&words)) {
+                numbers.insert(words.clone(), next);
+                lists.push(words.clone());
+            }
+            numbers.get(&words).copied()
+        };
+        let ways = families.map(|(phrases, stems)| {
+            let ways = phrases.iter().flat_map(|phrase| required(phrase, FOUR));
+            let mut ways: Vec<Vec<List>> =
+                ways.map(|sets| telling(sets, stems).into_iter().filter_map(&mut number).collect()).collect();
+            ways.sort_unstable();
+            ways.dedup();
+            ways
+        });
+        let ways = ways.collect();
+        let mut short = Lists::default();
+        for (number, words) in (0..).zip(&lists) {
+            if words.iter().any(|word| inside(word).len() < FOUR) {
+                short.add(number);
+            }
+        }
+        Self { ways, lists, short }
+    }
+
+    /// All words, each with the lists it stands on.
+    pub(super) fn words(&self) -> impl Iterator<Item = (&[u8], List)> {
+        let numbered = (0..).zip(&self.lists);
+        numbered.flat_map(|(number, list)| list.iter().map(move |word| (&**word, number)))
+    }
+
+    /// Whether a phrase of the family has all its words in this part.
+    pub(super) fn may_match(&self, family: usize, places: &Places, part: &Range<usize>) -> bool {
+        let mut here = places.lists(part);
+        if !places.is_ascii {
+            here.add_all(&self.short);
+        }
+        let ways = self.ways.get(family).map(Vec::as_slice).unwrap_or_default();
+        ways.iter().any(|needed| needed.iter().all(|list| here.has(*list)))
+    }
+}
+
+/// The sets worth asking for: the rarest of those that the stems do not tell already, or of all. Words that stand
+/// everywhere tell nothing.
+fn telling(sets: Vec<Words>, stems: &[&str]) -> Vec<Words> {
+    let mut sets: Vec<Words> =
+        sets.iter().map(shortened).filter(|words| !words.iter().any(|word| is_everywhere(word))).collect();
+    let is_told = |words: &Words| words.iter().all(|word| stems.iter().any(|stem| contains(word, stem)));
+    sets.sort_by_cached_key(|words| (is_told(words), cost(words)));
+    sets.dedup();
+    let telling = sets
+        .into_iter()
+        .enumerate()
+        .filter(|(index, words)| *index == 0 || (cost(words) < COST_MAX && !is_told(words)));
+    telling.take(LISTS_OF_PHRASE_MAX).map(|(_, words)| words).collect()
+}
+
+/// Words long enough stand without what ends them, and those that hold another are left out.
+fn shortened(words: &Words) -> Words {
+    let cut = |word: &Vec<u8>| {
+        let inside = word.get(inside(word)).unwrap_or_default();
+        let inside = inside.get(..TERM_BYTES_MAX).unwrap_or(inside);
+        if inside.len() < FOUR { word.clone() } else { inside.to_vec() }
+    };
+    let words: Words = words.iter().map(cut).collect();
+    let holds_another = |word: &Vec<u8>| {
+        words
+            .iter()
+            .any(|other| other.len() < word.len() && word.windows(other.len()).any(|part| part == other))
+    };
+    words.iter().filter(|word| !holds_another(word)).cloned().collect()
+}
+
+fn is_everywhere(word: &[u8]) -> bool {
+    let inside = word.get(inside(word)).unwrap_or_default();
+    EVERYWHERE.iter().any(|known| known.as_bytes() == inside)
+}
+
+fn contains(word: &[u8], stem: &str) -> bool {
+    let stem: Vec<u8> = stem.bytes().map(plain).collect();
+    word.windows(stem.len()).any(|window| window == stem)
+}
+
+/// Words of nearly every sentence.
+const EVERYWHERE: [&str; 24] = [
+    "a", "and", "are", "as", "at", "be", "for", "in", "in the", "ing", "is", "it", "of", "of the", "on",
+    "that", "the", "this", "to", "to the", "type", "with", "name", "http",
+];
+/// Words of nearly every text.
+const COMMON: [&str; 56] = [
+    "all", "also", "an", "any", "been", "but", "by", "can", "do", "first", "from", "get", "had", "has",
+    "have", "here", "how", "if", "its", "just", "like", "me", "more", "most", "my", "new", "no", "not",
+    "now", "one", "only", "or", "other", "role", "set", "so", "their", "then", "there", "they", "to be",
+    "two", "use", "user", "was", "we", "were", "what", "when", "which", "who", "will", "would", "you",
+    "your", "content",
+];
+
+/// How common the words of a list are, roughly: short ones are, and so are long lists.
+fn cost(words: &Words) -> usize {
+    let commonness = |word: &Vec<u8>| {
+        let inside = word.get(inside(word)).unwrap_or_default();
+        if COMMON.iter().any(|known| known.as_bytes() == inside) {
+            return COST_MAX;
+        }
+        let letters = match inside.len() {
+            ..=2 => 120,
+            3 => 80,
+            4 => 40,
+            5 => 20,
+            6 => 10,
+            7 => 5,
+            _ => 3,
+        };
+        if inside.contains(&b' ') { 1 + letters / 4 } else { letters }
+    };
+    words.iter().map(commonness).sum()
+}
+
+/// Lists of words: one bit each.
+#[derive(Clone, Copy)]
+struct Lists([u64; LIST_WORDS]);
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self([0; LIST_WORDS])
+    }
+}
+
+impl Lists {
+    fn add(&mut self, list: List) {
+        if let Some(word) = self.0.get_mut(usize::from(list) / u64::BITS as usize) {
+            *word |= 1 << (u32::from(list) % u64::BITS);
+        }
+    }
+
+    fn add_all(&mut self, other: &Self) {
+        for (word, other) in self.0.iter_mut().zip(other.0) {
+            *word |= other;
+        }
+    }
+
+    fn has(&self, list: List) -> bool {
+        let word = self.0.get(usize::from(list) / u64::BITS as usize);
+        word.is_some_and(|word| word >> (u32::from(list) % u64::BITS) & 1 != 0)
+    }
+}
+
+/// Which lists have a word in which block of a text.
+pub(super) struct Places {
+    blocks: Vec<Lists>,
+    text_bytes: usize,
+    is_ascii: bool,
+}
+
+impl Places {
+    pub(super) fn new(text: &[u8]) -> Self {
+        Self { blocks: Vec::new(), text_bytes: text.len(), is_ascii: text.is_ascii() }
+    }
+
+    pub(super) fn add(&mut self, place: usize, lists: &[List]) {
+        // Most texts are short and have none.
+        if self.blocks.is_empty() {
+            self.blocks.resize(self.text_bytes / BLOCK_BYTES + 1, Lists::default());
+        }
+        if let Some(block) = self.blocks.get_mut(place / BLOCK_BYTES) {
+            lists.iter().for_each(|list| block.add(*list));
+        }
+    }
+
+    fn lists(&self, part: &Range<usize>) -> Lists {
+        let blocks = self.blocks.get(part.start / BLOCK_BYTES..).unwrap_or_default();
+        let mut lists = Lists::default();
+        for block in blocks.iter().take(part.end / BLOCK_BYTES + 1 - part.start / BLOCK_BYTES) {
+            lists.add_all(block);
+        }
+        lists
+    }
+}
