@@ -17,7 +17,7 @@ use hardpan_inference::model_id::ModelId;
 use hardpan_inference::operation::{Operation, Service};
 use hardpan_quotas::Demand;
 use hardpan_telemetry::metrics;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use moka::sync::Cache;
 use pingora_timeout::fast_timeout::fast_timeout;
 use sha2::{Digest, Sha256};
@@ -30,7 +30,6 @@ use crate::forward;
 use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::settlement::worst_case;
-use crate::snapshot::Snapshot;
 use crate::upstream::Call;
 
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -83,10 +82,10 @@ impl InputTokens {
 pub struct InputCounter {
     config: CountingConfig,
     counts: Cache<[u8; 32], u64>,
-    /// By Region and base model.
-    unsupported: Cache<(String, String), ()>,
-    /// Failures of late, by Region.
-    troubles: Cache<String, Arc<AtomicU32>>,
+    /// By service, Region and base model.
+    unsupported: Cache<(&'static str, String, String), ()>,
+    /// Failures of late, by service and Region.
+    troubles: Cache<(&'static str, String), Arc<AtomicU32>>,
     asking: Semaphore,
 }
 
@@ -138,7 +137,8 @@ pub async fn count(
     let Some(form) = Form::of(asker.operation).filter(|_| !asker.model.base().is_empty()) else {
         return Ok(());
     };
-    let unsupported = (asker.region.to_owned(), asker.model.base().to_owned());
+    let service = form.service().name();
+    let unsupported = (service, asker.region.to_owned(), asker.model.base().to_owned());
     if counter.unsupported.contains_key(&unsupported) {
         metrics::quota_input_counted(Uncounted::Unsupported.name(), InputBasis::Estimated.name());
         return Ok(());
@@ -217,15 +217,58 @@ fn share_percent(
 enum Form {
     Converse,
     Invoke,
+    /// Mantle's Messages have a CountTokens of their own.
+    Messages,
 }
+
+/// The members of a Converse request that are input.
+const CONVERSE_INPUT: [&str; 4] = ["messages", "system", "toolConfig", "additionalModelRequestFields"];
+/// The same of a Messages request, and what else its count needs.
+const MESSAGES_INPUT: [&str; 6] = ["model", "messages", "system", "tools", "tool_choice", "thinking"];
+/// Headers of a caller that say how a Messages body is meant.
+const MESSAGES_HEADERS: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 
 impl Form {
     fn of(operation: Operation) -> Option<Self> {
         match operation {
             Operation::Converse | Operation::ConverseStream => Some(Form::Converse),
             Operation::InvokeModel | Operation::InvokeModelWithResponseStream => Some(Form::Invoke),
+            Operation::MantleMessages => Some(Form::Messages),
             _ => None,
         }
+    }
+
+    fn service(self) -> Service {
+        match self {
+            Form::Converse | Form::Invoke => Service::BedrockRuntime,
+            Form::Messages => Service::Mantle,
+        }
+    }
+
+    /// CountTokens knows models by their bare ids alone; Mantle's finds the model in the body.
+    fn path(self, model: &ModelId) -> String {
+        match self {
+            Form::Converse | Form::Invoke => format!("/model/{}/count-tokens", model.path_segment()),
+            Form::Messages => "/anthropic/v1/messages/count_tokens".to_owned(),
+        }
+    }
+
+    /// Where the count stands in an answer.
+    fn member(self) -> &'static str {
+        match self {
+            Form::Converse | Form::Invoke => "inputTokens",
+            Form::Messages => "input_tokens",
+        }
+    }
+
+    fn headers(self, of_caller: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if matches!(self, Form::Messages) {
+            let said = MESSAGES_HEADERS.iter().filter_map(|name| Some((*name, of_caller.get(*name)?)));
+            headers.extend(said.map(|(name, value)| (HeaderName::from_static(name), value.clone())));
+        }
+        headers
     }
 
     /// What a count is remembered by.
@@ -233,6 +276,7 @@ impl Form {
         let form: &[u8] = match self {
             Form::Converse => b"converse ",
             Form::Invoke => b"invoke ",
+            Form::Messages => b"messages ",
         };
         Sha256::new().chain_update(form).chain_update(body_sha256).chain_update(base).finalize().into()
     }
@@ -240,7 +284,11 @@ impl Form {
     /// The body of CountTokens for a body that leaves.
     fn wrap(self, body: &[u8], limits: JsonLimits) -> Option<Vec<u8>> {
         match self {
-            Form::Converse => converse(body, limits),
+            Form::Converse => {
+                let input = members(body, limits, &CONVERSE_INPUT)?;
+                Some(format!(r#"{{"input":{{"converse":{input}}}}}"#).into())
+            }
+            Form::Messages => members(body, limits, &MESSAGES_INPUT).map(String::into_bytes),
             Form::Invoke => Some(
                 format!(r#"{{"input":{{"invokeModel":{{"body":"{}"}}}}}}"#, STANDARD.encode(body)).into(),
             ),
@@ -248,16 +296,14 @@ impl Form {
     }
 }
 
-/// The members of a Converse request that are input.
-fn converse(body: &[u8], limits: JsonLimits) -> Option<Vec<u8>> {
+/// An object of these members of the body, as they are written there.
+fn members(body: &[u8], limits: JsonLimits, names: &[&str]) -> Option<String> {
     let document = Document::parse(body, limits).ok()?;
-    let names = ["messages", "system", "toolConfig", "additionalModelRequestFields"];
     let members = names.iter().filter_map(|name| {
         let value = document.get(document.root(), name)?;
         Some(format!("\"{name}\":{}", document.raw(value)))
     });
-    let members: Vec<String> = members.collect();
-    Some(format!(r#"{{"input":{{"converse":{{{}}}}}}}"#, members.join(",")).into())
+    Some(format!("{{{}}}", members.collect::<Vec<String>>().join(",")))
 }
 
 impl InputCounter {
@@ -277,7 +323,8 @@ impl InputCounter {
             metrics::bound_hit("counting_body_bytes_max");
             return Err(Uncounted::TooLarge);
         }
-        let troubles = self.troubles.get(asker.region);
+        let place = (form.service().name(), asker.region.to_owned());
+        let troubles = self.troubles.get(&place);
         if troubles.is_some_and(|troubles| troubles.load(Ordering::Relaxed) >= TROUBLES_MAX) {
             return Err(Uncounted::Paused);
         }
@@ -286,13 +333,13 @@ impl InputCounter {
             let _place = self.asking.acquire().await.map_err(|_| Uncounted::Failed)?;
             let limits = snapshot.config.limits.json;
             let body = form.wrap(cleared.json(), limits).ok_or(Uncounted::Refused)?;
-            call(snapshot, asker.model.base(), asker.region, body.into()).await
+            call(asker, form, body.into()).await
         };
         let counted = fast_timeout(self.config.timeout, asked).await.unwrap_or(Err(Uncounted::Timeout));
         match &counted {
             Err(why) if why.is_trouble() => {
                 tracing::warn!(reason = why.name(), "the input of a request could not be counted");
-                let troubles = self.troubles.get_with(asker.region.to_owned(), Arc::default);
+                let troubles = self.troubles.get_with(place, Arc::default);
                 troubles.fetch_add(1, Ordering::Relaxed);
             }
             _ => {}
@@ -301,38 +348,39 @@ impl InputCounter {
     }
 }
 
-/// Asks AWS, under Hardpan's own credentials. CountTokens knows models by their bare ids alone.
-async fn call(snapshot: &Snapshot, base: &str, region: &str, body: Bytes) -> Result<u64, Uncounted> {
-    let model = ModelId::parse(base).map_err(|_| Uncounted::Unsupported)?;
-    let mut headers = HeaderMap::with_capacity(8);
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+/// Asks AWS, under Hardpan's own credentials.
+async fn call(asker: &Asker<'_>, form: Form, body: Bytes) -> Result<u64, Uncounted> {
+    let model = ModelId::parse(asker.model.base()).map_err(|_| Uncounted::Unsupported)?;
+    let headers = form.headers(asker.headers);
     let call = || Call {
-        service: Service::BedrockRuntime,
+        service: form.service(),
         method: Operation::CountTokens.method(),
-        path: format!("/model/{}/count-tokens", model.path_segment()),
-        region: region.to_owned(),
+        path: form.path(&model),
+        region: asker.region.to_owned(),
         headers: headers.clone(),
         body: body.clone(),
     };
-    let answer = forward::ask(snapshot, call, ANSWER_BYTES_MAX).await.map_err(|refusal| match refusal {
-        Refusal::Upstream(crate::upstream::UpstreamError::Timeout) => Uncounted::Timeout,
-        _ => Uncounted::Failed,
-    })?;
-    read(answer.status, &answer.body)
+    let answer =
+        forward::ask(asker.snapshot, call, ANSWER_BYTES_MAX).await.map_err(|refusal| match refusal {
+            Refusal::Upstream(crate::upstream::UpstreamError::Timeout) => Uncounted::Timeout,
+            _ => Uncounted::Failed,
+        })?;
+    read(answer.status, &answer.body, form.member())
 }
 
 /// What an answer of CountTokens comes to.
-fn read(status: u16, body: &[u8]) -> Result<u64, Uncounted> {
+fn read(status: u16, body: &[u8], member: &str) -> Result<u64, Uncounted> {
     let document = Document::parse(body, JsonLimits::default()).map_err(|_| Uncounted::Failed);
     match status {
         200 => {
             let document = document?;
-            let tokens = document.get(document.root(), "inputTokens").and_then(|id| document.u64(id));
+            let tokens = document.get(document.root(), member).and_then(|id| document.u64(id));
             tokens.ok_or(Uncounted::Failed)
         }
         400 => {
             let document = document.map_err(|_| Uncounted::Refused)?;
-            let message = document.string_at(document.root(), &["message"]).unwrap_or_default();
+            let said = |place: &[&str]| document.string_at(document.root(), place);
+            let message = said(&["message"]).or_else(|| said(&["error", "message"])).unwrap_or_default();
             said_too_long(&message).ok_or(match is_about_the_model(&message) {
                 true => Uncounted::Unsupported,
                 false => Uncounted::Refused,
@@ -379,6 +427,8 @@ mod tests {
             wrapped(Form::Invoke, r#"{"prompt":"hi"}"#).unwrap(),
             r#"{"input":{"invokeModel":{"body":"eyJwcm9tcHQiOiJoaSJ9"}}}"#
         );
+        let messages = r#"{"max_tokens":9,"model":"m","stream":true,"messages":[],"tools":[1],"metadata":{"user_id":"anna"}}"#;
+        assert_eq!(wrapped(Form::Messages, messages).unwrap(), r#"{"model":"m","messages":[],"tools":[1]}"#);
     }
 
     #[test]
@@ -407,8 +457,13 @@ mod tests {
             (503, r#"{"inputTokens":12}"#, Err(Uncounted::Failed)),
             (302, "", Err(Uncounted::Failed)),
         ] {
-            assert_eq!(read(status, body.as_bytes()), expected, "{status} {body}");
+            assert_eq!(read(status, body.as_bytes(), Form::Invoke.member()), expected, "{status} {body}");
         }
+        let read = |body: &str, status| read(status, body.as_bytes(), Form::Messages.member());
+        assert_eq!(read(r#"{"input_tokens":12}"#, 200), Ok(12));
+        assert_eq!(read(r#"{"inputTokens":12}"#, 200), Err(Uncounted::Failed));
+        let too_long = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#;
+        assert_eq!(read(too_long, 400), Ok(9));
     }
 
     #[test]
@@ -417,6 +472,7 @@ mod tests {
         let keys = [
             Form::Converse.key("a.b", &one),
             Form::Invoke.key("a.b", &one),
+            Form::Messages.key("a.b", &one),
             Form::Converse.key("a.c", &one),
             Form::Converse.key("a.b", &two),
         ];

@@ -88,6 +88,39 @@ fn what_the_estimate_would_refuse_is_let_through_where_the_exact_count_fits() {
     }
 }
 
+#[test]
+fn messages_of_mantle_are_counted_by_its_own_count() {
+    let body = json!({
+        "model": "anthropic.claude-sonnet-4-20250514-v1:0",
+        "max_tokens": MAX_TOKENS,
+        "messages": [{"role": "user", "content": "word ".repeat(TEXT_BYTES / 5)}],
+        "system": "Be brief.",
+        "metadata": {"user_id": "anna"},
+    })
+    .to_string();
+    let path = "/anthropic/v1/messages";
+    let ask = |hardpan: &Hardpan| {
+        let extra = [("anthropic-version", "2023-06-01")];
+        let head = hardpan.signed_for("bedrock-mantle", "POST", path, body.as_bytes(), &extra);
+        hardpan.send(&head, body.as_bytes()).status
+    };
+    let limits = format!("limits: [ {} ]", limit("tokens", "app", "tokens", "day", 3_000));
+    assert_eq!(ask(&started(&limits)), 402);
+    let counting = started(&format!("input: counted, {limits}"));
+    assert_eq!(ask(&counting), 200);
+    assert_eq!(counting.records(1)[0]["input_basis"], "counted");
+    let received = counting.received();
+    let asked = received.iter().find(|call| call.operation == "MessagesCountTokens").unwrap();
+    assert_eq!((&asked.signature, asked.service), (&SignatureCheck::Valid, "bedrock-mantle"));
+    assert!(asked.headers.contains(&("anthropic-version".to_owned(), "2023-06-01".to_owned())));
+    let counted: Value = serde_json::from_slice(&asked.body).unwrap();
+    let sent: Value = serde_json::from_str(&counting.last_received_text()).unwrap();
+    let mut members: Vec<&String> = counted.as_object().unwrap().keys().collect();
+    members.sort();
+    assert_eq!(members, ["messages", "model", "system"]);
+    assert_eq!((&counted["messages"], &counted["model"]), (&sent["messages"], &sent["model"]));
+}
+
 /// How the test's own CountTokens answers.
 #[derive(Clone, Copy)]
 enum Counting {

@@ -230,13 +230,25 @@ impl Hardpan {
 
     /// A signed head, Content-Length included.
     pub fn signed(&self, method: &str, path: &str, body: &[u8], extra: &[(&str, &str)]) -> String {
+        self.signed_for("bedrock", method, path, body, extra)
+    }
+
+    /// The same for any service.
+    pub fn signed_for(
+        &self,
+        service: &str,
+        method: &str,
+        path: &str,
+        body: &[u8],
+        extra: &[(&str, &str)],
+    ) -> String {
         let host = self.address.to_string();
         let credentials = aws_credential_types::Credentials::new(KEY.0, KEY.1, None, None, "test");
         let body_sha256: [u8; 32] = Sha256::digest(body).into();
         let mut headers = vec![("content-type", "application/json")];
         headers.extend(extra.iter().copied().filter(|(name, _)| name.starts_with("x-amz")));
         let outgoing = Outgoing { method, host: &host, path, headers: &headers, body_sha256: &body_sha256 };
-        let added = sign_headers(&outgoing, &credentials, "us-east-1", "bedrock", SystemTime::now()).unwrap();
+        let added = sign_headers(&outgoing, &credentials, "us-east-1", service, SystemTime::now()).unwrap();
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n");
         for (name, value) in extra {
