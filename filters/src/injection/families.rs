@@ -70,7 +70,7 @@ pub(super) const ROTATED_STEMS: [&str; 16] = [
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
 /// Words that several phrases share.
-pub(super) const PARTS: [(&str, &str); 21] = [
+pub(super) const PARTS: [(&str, &str); 24] = [
     (
         "%OVERRIDE%",
         concat!(
@@ -245,6 +245,28 @@ pub(super) const PARTS: [(&str, &str); 21] = [
         concat!(
             r"(?:(?:own|full|complete|entire|exact|whole|current|hidden|secret|original|initial|internal|detailed|actual|real|raw|custom|unabridged|very|first|last|default|",
             r"system|developer|confidential|private|basic|general|main|core|starting|opening)[ -]){0,3}"
+        ),
+    ),
+    // Whom a document would keep in the dark.
+    (
+        "%WHO%",
+        r"(?:user|human|operator|administrator|admin|customer|owner|client|person|reviewer|principal|reader|visitor|supervisor|moderator)s?",
+    ),
+    (
+        "%KNOW%",
+        concat!(
+            r"(?:knows?|finds? out|learns?|sees?|notices?|hears?|realis(?:es?|ed)|realiz(?:es?|ed)|",
+            r"be(?:comes?)? (?:told|informed|aware|notified)|suspects?)\b"
+        ),
+    ),
+    // What a document would have the model do.
+    (
+        "%DO%",
+        concat!(
+            r"(?:do not|don't|never|always|stop|tell|output|print|say|write|reply|respond|answer|ignore|disregard|forget|rate|rank|score|grade|recommend|",
+            r"describe|mark|approve|accept|reject|send|forward|share|call|run|execute|open|visit|click|add|append|insert|include|delete|remove|overwrite|",
+            r"replace|change|reset|rotate|set|grant|give|transfer|pay|buy|order|pretend|act|classify|label|treat|report|claim|state|confirm|praise|mention|",
+            r"hide|upload|download|install|commit|push|merge|e-?mail|post|publish|fetch|encode|decode|repeat|reveal|trust|skip)\b"
         ),
     ),
     // A sentence may be wrapped at any of its spaces.
