@@ -8,6 +8,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
+use crate::anchored::Broken;
+
 pub(crate) const FOUR: usize = 4;
 const THREE: usize = 3;
 const SEQUENCES_MAX: usize = 16_384;
@@ -15,11 +17,17 @@ const SEQUENCES_MAX: usize = 16_384;
 const SELECTIVE_MAX: usize = 32;
 const THREE_BYTES: u32 = 0x00FF_FFFF;
 const FILTER_BITS: u32 = 16;
-/// Many times what is filed, so that runs of taken places stay short and never fill the table.
 const KNOWN_BITS: u32 = 14;
+/// Taken places stand in short runs as long as most are free, and a search ends at a free one.
+const KNOWN_MAX: usize = (1 << KNOWN_BITS) / 2;
 
 /// Sets of patterns that are looked for at once: one bit each.
 pub(crate) type Sets = u64;
+
+/// The patterns begin in more ways than are kept; it means this build is broken.
+#[derive(Debug, thiserror::Error)]
+#[error("the patterns begin in more than {KNOWN_MAX} ways")]
+struct TooMany;
 
 pub(crate) struct Prefixes {
     /// For each hash of four and of three bytes that are filed, the groups of their sets.
@@ -34,7 +42,10 @@ pub(crate) struct Prefixes {
 impl Prefixes {
     /// The prefixes of these patterns, each with its sets. An alternative that may begin in more than `ways_max` ways
     /// is known by its first byte.
-    pub(crate) fn new<'p>(patterns: impl Iterator<Item = (&'p Hir, Sets)>, ways_max: usize) -> Self {
+    pub(crate) fn new<'p>(
+        patterns: impl Iterator<Item = (&'p Hir, Sets)>,
+        ways_max: usize,
+    ) -> Result<Self, Broken> {
         let mut prefixes = Self {
             of_four: Box::new([0; 1 << FILTER_BITS]),
             of_three: Box::new([0; 1 << FILTER_BITS]),
@@ -44,15 +55,17 @@ impl Prefixes {
         };
         for (pattern, sets) in patterns {
             let (beginnings, firsts) = beginnings(pattern, ways_max);
-            beginnings.into_iter().for_each(|beginning| prefixes.file(beginning, sets));
+            for beginning in beginnings {
+                prefixes.file(beginning, sets)?;
+            }
             for (known, may) in prefixes.firsts.iter_mut().zip(firsts) {
                 *known |= if may { sets } else { 0 };
             }
         }
-        prefixes
+        Ok(prefixes)
     }
 
-    fn file(&mut self, beginning: Beginning, sets: Sets) {
+    fn file(&mut self, beginning: Beginning, sets: Sets) -> Result<(), TooMany> {
         let (filter, hash) = match beginning {
             Beginning::Four(four) => (&mut self.of_four, hash(four)),
             Beginning::Three(three) | Beginning::ThreeAnd(three, _) => (&mut self.of_three, hash(three)),
@@ -104,18 +117,26 @@ fn hash(bytes: u32) -> usize {
 /// Beginnings and their sets, each at the place its hash names or at the next free one.
 struct Known {
     entries: Box<[(u32, Sets); 1 << KNOWN_BITS]>,
+    count: usize,
 }
 
 impl Known {
     fn new() -> Self {
-        Self { entries: Box::new([(0, 0); 1 << KNOWN_BITS]) }
+        Self { entries: Box::new([(0, 0); 1 << KNOWN_BITS]), count: 0 }
     }
 
-    fn add(&mut self, beginning: u32, sets: Sets) {
+    fn add(&mut self, beginning: u32, sets: Sets) -> Result<(), TooMany> {
         let place = self.place(beginning);
         if let Some(entry) = self.entries.get_mut(place) {
+            if entry.1 == 0 {
+                if self.count >= KNOWN_MAX {
+                    return Err(TooMany);
+                }
+                self.count += 1;
+            }
             *entry = (beginning, entry.1 | sets);
         }
+        Ok(())
     }
 
     fn sets(&self, beginning: u32) -> Sets {
@@ -296,4 +317,22 @@ fn set_of(ranges: &[(u8, u8)]) -> Bytes {
         *known = ranges.iter().any(|(first, last)| (*first..=*last).contains(&byte));
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_would_fill_up_is_an_error_and_finds_what_it_took() {
+        let mut known = Known::new();
+        let taken = u32::try_from(KNOWN_MAX).unwrap();
+        for beginning in 0..taken {
+            known.add(beginning, 1).unwrap();
+        }
+        assert!(known.add(taken, 1).is_err());
+        // More sets of one that is there take no place.
+        known.add(0, 2).unwrap();
+        assert_eq!((known.sets(0), known.sets(taken - 1), known.sets(taken)), (3, 1, 0));
+    }
 }

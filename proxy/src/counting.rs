@@ -156,7 +156,7 @@ pub async fn count(
         let fits = take(asker, clearance, rest, draft).await?;
         asker.snapshot.ledger.release(fits);
     }
-    let key = form.key(asker.model.base(), cleared.body_sha256());
+    let key = form.key(asker.model.base(), cleared.body_sha256(), asker.headers);
     if let Some(tokens) = counter.counts.get(&key) {
         metrics::quota_input_counted("remembered", InputBasis::Counted.name());
         cleared.input = InputTokens { tokens, margin: 0, basis: InputBasis::Counted };
@@ -264,21 +264,33 @@ impl Form {
     fn headers(self, of_caller: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if matches!(self, Form::Messages) {
-            let said = MESSAGES_HEADERS.iter().filter_map(|name| Some((*name, of_caller.get(*name)?)));
-            headers.extend(said.map(|(name, value)| (HeaderName::from_static(name), value.clone())));
-        }
+        let said = self.said(of_caller).map(|(name, value)| (HeaderName::from_static(name), value.clone()));
+        headers.extend(said);
         headers
     }
 
+    /// Headers of the caller that change what is counted.
+    fn said(self, of_caller: &HeaderMap) -> impl Iterator<Item = (&'static str, &HeaderValue)> {
+        let names: &'static [&'static str] = match self {
+            Form::Messages => &MESSAGES_HEADERS,
+            Form::Converse | Form::Invoke => &[],
+        };
+        names.iter().filter_map(|name| Some((*name, of_caller.get(*name)?)))
+    }
+
     /// What a count is remembered by.
-    fn key(self, base: &str, body_sha256: &[u8; 32]) -> [u8; 32] {
+    fn key(self, base: &str, body_sha256: &[u8; 32], of_caller: &HeaderMap) -> [u8; 32] {
         let form: &[u8] = match self {
             Form::Converse => b"converse ",
             Form::Invoke => b"invoke ",
             Form::Messages => b"messages ",
         };
-        Sha256::new().chain_update(form).chain_update(body_sha256).chain_update(base).finalize().into()
+        let digest = Sha256::new().chain_update(form).chain_update(body_sha256).chain_update(base);
+        // No line break stands in any of them.
+        let said = self.said(of_caller).fold(digest, |digest, (name, value)| {
+            digest.chain_update("\n").chain_update(name).chain_update("\n").chain_update(value)
+        });
+        said.finalize().into()
     }
 
     /// The body of CountTokens for a body that leaves.
@@ -308,11 +320,11 @@ fn members(body: &[u8], limits: JsonLimits, names: &[&str]) -> Option<String> {
 
 impl InputCounter {
     pub fn new(config: CountingConfig) -> Self {
-        let kept = |count, time| Cache::builder().max_capacity(count).time_to_live(time);
+        let unsupported = Cache::builder().max_capacity(UNSUPPORTED_KEPT_MAX);
         Self {
             config,
             counts: Cache::builder().max_capacity(COUNTS_KEPT_MAX).time_to_live(COUNTS_KEPT_FOR).build(),
-            unsupported: kept(UNSUPPORTED_KEPT_MAX, config.unsupported_for).build(),
+            unsupported: unsupported.time_to_live(config.unsupported_for).build(),
             troubles: Cache::builder().max_capacity(TROUBLED_REGIONS_MAX).time_to_live(TROUBLES_FOR).build(),
             asking: Semaphore::new(ASKING_MAX),
         }
@@ -467,18 +479,28 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_two_models_bodies_or_forms_are_not_mixed_up() {
+    fn counts_of_two_models_bodies_forms_or_betas_are_not_mixed_up() {
         let (one, two) = ([1; 32], [2; 32]);
+        let none = HeaderMap::new();
+        let beta = |said: &'static str| {
+            HeaderMap::from_iter([(
+                HeaderName::from_static("anthropic-beta"),
+                HeaderValue::from_static(said),
+            )])
+        };
         let keys = [
-            Form::Converse.key("a.b", &one),
-            Form::Invoke.key("a.b", &one),
-            Form::Messages.key("a.b", &one),
-            Form::Converse.key("a.c", &one),
-            Form::Converse.key("a.b", &two),
+            Form::Converse.key("a.b", &one, &none),
+            Form::Invoke.key("a.b", &one, &none),
+            Form::Messages.key("a.b", &one, &none),
+            Form::Messages.key("a.b", &one, &beta("tools")),
+            Form::Messages.key("a.b", &one, &beta("files")),
+            Form::Converse.key("a.c", &one, &none),
+            Form::Converse.key("a.b", &two, &none),
         ];
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(keys.iter().position(|other| other == key), Some(at));
         }
-        assert_eq!(Form::Converse.key("a.b", &one), keys[0]);
+        // Headers that are not sent along say nothing.
+        assert_eq!(Form::Converse.key("a.b", &one, &beta("tools")), keys[0]);
     }
 }

@@ -118,7 +118,7 @@ pub async fn exchange(
         attempt(asked, downstream, draft).await.map(|tried| tried.outcome)
     };
     if let Some(pass) = pass
-        && outcome.as_ref().map_or(true, |outcome| !uses_approval(outcome))
+        && outcome.as_ref().map_or(true, |outcome| !uses_approval(outcome, draft))
     {
         pass.give_back(snapshot);
     }
@@ -126,9 +126,11 @@ pub async fn exchange(
 }
 
 /// Whether what people approved has happened: the model was called, and its answer is not itself kept for people to
-/// approve. Such a request is sent again, and is then the same one.
-fn uses_approval(outcome: &Outcome) -> bool {
-    outcome.reached_model && !matches!(outcome.failure, Some(Refusal::ApprovalRequired(_)))
+/// approve. Such a request is sent again, is then the same one, and has happened once it gets the answer that was kept.
+fn uses_approval(outcome: &Outcome, draft: &Draft) -> bool {
+    let got_kept_answer = draft.cache == "parked" && draft.status != 0;
+    (outcome.reached_model || got_kept_answer)
+        && !matches!(outcome.failure, Some(Refusal::ApprovalRequired(_)))
 }
 
 /// A request that policy let go on, to one model.
@@ -192,7 +194,7 @@ async fn routed(
         };
         let tried = attempt(next, downstream, draft).await;
         if let Some(pass) = pass
-            && tried.as_ref().map_or(true, |tried| !uses_approval(&tried.outcome))
+            && tried.as_ref().map_or(true, |tried| !uses_approval(&tried.outcome, draft))
         {
             pass.give_back(asker.snapshot);
         }

@@ -165,7 +165,9 @@ async fn processed(context: &AnswerContext<'_>, body: &Bytes, downstream: &mut D
             Unapproved::Replace => verdicts.give_up(approvals),
             Unapproved::Refuse => {
                 let refusal = Refusal::ApprovalRequired(Box::new(notice));
-                return Processed::Held(Box::new(read.1), ttl, refusal);
+                // Some of its calls may have been decided meanwhile.
+                let completion = Completion { approvals: verdicts.into_notes(), ..read.1 };
+                return Processed::Held(Box::new(completion), ttl, refusal);
             }
         }
     }

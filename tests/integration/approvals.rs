@@ -486,6 +486,18 @@ fn only_approvers_who_are_asked_decide_and_never_about_their_own_calls() {
         let (found, answer) = running.call(token, method, &path, body);
         assert_eq!((found, &answer["code"]), (status, &json!(code)), "{method} {path}");
     }
+    // Who hangs up in the middle has said nothing.
+    let mut torn = TcpStream::connect(running.hardpan.admin).unwrap();
+    torn.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: admin\r\nauthorization: Bearer {ALICE}\r\ncontent-length: 9\r\n\r\n",
+        approve(&oslo)
+    );
+    torn.write_all(head.as_bytes()).unwrap();
+    torn.shutdown(std::net::Shutdown::Write).unwrap();
+    // Told or not, it has been answered once this ends.
+    let _ = torn.read_to_end(&mut Vec::new());
+    assert!(running.listed("approved").is_empty());
     assert_eq!(running.listed("all").len(), 4);
     let (_, of_alice) = running.call(Some(ALICE), "GET", "/v1/approvals", "");
     assert_eq!(of_alice["approvals"].as_array().unwrap().len(), 3);
@@ -630,6 +642,11 @@ fn a_request_and_a_call_in_its_answer_are_approved_once_each() {
     }
     assert_eq!(running.converse(&weather("Oslo")).status, 200);
     assert_eq!((asked.len(), running.requests()), (2, 1));
+    // The answer that was kept is the one the request was approved for: of three requests and two decisions.
+    running.hardpan.records(5);
+    assert_eq!((running.listed("used").len(), running.listed("approved").len()), (2, 0));
+    assert_eq!(running.converse(&weather("Oslo")).status, 403);
+    assert_eq!((running.pending()["action"].as_str(), running.requests()), (Some("model:invoke"), 1));
 }
 
 #[test]

@@ -113,6 +113,8 @@ const _: () = assert!(PHRASE_BYTES_MAX > 4 * (BEFORE_STEM_BYTES + AFTER_LONG_STE
 pub enum BuildError {
     #[error("the phrases of the injection family {family} do not compile")]
     Phrases { family: &'static str, source: Broken },
+    #[error("the beginnings of the injection phrases cannot be kept")]
+    Beginnings { source: Broken },
 }
 
 /// The scorer: immutable, built once, shared by all requests.
@@ -166,7 +168,8 @@ impl InjectionScorer {
                 .enumerate()
                 .flat_map(|(index, phrases)| phrases.iter().map(move |phrase| (phrase, set(index)))),
             PHRASE_WAYS_MAX,
-        );
+        )
+        .map_err(|source| BuildError::Beginnings { source })?;
         let families: Arc<[Family]> = sources()
             .zip(&phrases)
             .map(|(source, phrases)| Family::new(source, phrases))

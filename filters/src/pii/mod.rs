@@ -273,7 +273,7 @@ impl PiiDetector {
         let values = parsed(RECOGNISERS.iter().map(|recogniser| recogniser.anchor))?;
         let rules = parsed(context::RULES.iter().map(|rule| rule.anchor))?;
         Ok(Self {
-            suspicion: Suspicion::new(&values, &rules),
+            suspicion: Suspicion::new(&values, &rules).map_err(BuildError)?,
             values: Automaton::of_first(&values).map_err(BuildError)?,
             rules: Automaton::of_first(&rules).map_err(BuildError)?,
         })

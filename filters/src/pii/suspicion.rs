@@ -8,6 +8,7 @@ use regex_syntax::hir::Hir;
 
 use super::classes::{BLOCK_BYTES, Classes};
 pub(super) use super::classes::{Mask, Suspects};
+use crate::anchored::Broken;
 use crate::prefixes::{FOUR, Prefixes, Sets, is_wide};
 
 /// What begins in more ways is known to the classes.
@@ -25,11 +26,11 @@ pub(super) struct Suspicion {
 }
 
 impl Suspicion {
-    pub(super) fn new(values: &[Hir], rules: &[Hir]) -> Self {
+    pub(super) fn new(values: &[Hir], rules: &[Hir]) -> Result<Self, Broken> {
         let all =
             values.iter().map(|anchor| (anchor, VALUES)).chain(rules.iter().map(|anchor| (anchor, RULES)));
         let narrow = all.filter(|(anchor, _)| !is_wide(anchor, WAYS_MAX));
-        Self { prefixes: Prefixes::new(narrow, WAYS_MAX) }
+        Ok(Self { prefixes: Prefixes::new(narrow, WAYS_MAX)? })
     }
 
     /// Fills `suspects` with the places before `until`, a block of the text each.
@@ -114,7 +115,7 @@ mod tests {
     /// Every place at which an anchor matches, of both sets.
     fn assert_suspected(texts: &[String]) {
         let (values, rules) = anchors();
-        let suspicion = Suspicion::new(&values, &rules);
+        let suspicion = Suspicion::new(&values, &rules).unwrap();
         let mut suspects = Vec::new();
         for (patterns, of) in [
             (values, (|found: &Suspects| found.values) as fn(&Suspects) -> Mask),

@@ -44,6 +44,11 @@ impl Verdicts {
         }
     }
 
+    /// What the record says of people who were asked.
+    pub fn into_notes(self) -> Vec<AuditApproval> {
+        self.notes
+    }
+
     /// Calls that still wait are replaced.
     pub fn give_up(&mut self, approvals: &Approvals) {
         for verdict in &mut self.calls {

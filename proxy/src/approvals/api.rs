@@ -143,9 +143,11 @@ async fn serve(
     let now = now_unix();
     let names: Vec<&str> = rest.split('/').skip(1).collect();
     match (method.as_str(), names.as_slice()) {
-        ("GET", []) => list(approvals, approver, wanted.as_deref(), now),
+        // A decision that is being written is waited for.
+        ("GET", []) => tokio::task::block_in_place(|| list(approvals, approver, wanted.as_deref(), now)),
         ("GET", [id]) => {
-            let found = approvals.get(id).filter(|one| concerns(one, approver));
+            let found = tokio::task::block_in_place(|| approvals.get(id));
+            let found = found.filter(|one| concerns(one, approver));
             Ok(document(&found.ok_or(Objection::Unknown)?, approver, now))
         }
         ("POST", [id, verb @ ("approve" | "deny")]) => {
@@ -155,8 +157,11 @@ async fn serve(
             }
             let approve = *verb == "approve";
             let note = said.note.as_deref();
-            let decided = tokio::task::block_in_place(|| approvals.decide(id, approver, approve, note, now));
-            tell(parts, approvals, id, approver, approve, decided.as_ref().err().copied());
+            let decided = tokio::task::block_in_place(|| {
+                let decided = approvals.decide(id, approver, approve, note, now);
+                tell(parts, approvals, id, approver, approve, decided.as_ref().err().copied());
+                decided
+            });
             Ok(document(&decided?, approver, now))
         }
         _ => Err(Refused::NoSuchCall),
@@ -185,13 +190,16 @@ fn tell(
 async fn said(session: &mut ServerSession) -> Result<Said, Refused> {
     let mut body = Vec::new();
     let read = async {
-        while let Ok(Some(piece)) = session.read_request_body().await {
-            if body.len() + piece.len() > BODY_BYTES_MAX {
-                return false;
+        loop {
+            match session.read_request_body().await {
+                Ok(Some(piece)) if body.len() + piece.len() <= BODY_BYTES_MAX => {
+                    body.extend_from_slice(&piece)
+                }
+                Ok(None) => return true,
+                // What breaks off is not what somebody said.
+                Ok(Some(_)) | Err(_) => return false,
             }
-            body.extend_from_slice(&piece);
         }
-        true
     };
     if !fast_timeout(BODY_WITHIN, read).await.unwrap_or(false) {
         return Err(Refused::Body);
@@ -222,12 +230,10 @@ fn list(
             Some(State::ALL.into_iter().find(|state| state.name() == name).ok_or(Refused::NoSuchCall)?)
         }
     };
-    let own = approvals.list().into_iter().filter(|one| concerns(one, approver));
-    let listed: Vec<Value> = own
-        .filter(|one| wanted.is_none_or(|wanted| one.state(now) == wanted))
-        .take(LISTED_MAX)
-        .map(|one| document(&one, approver, now))
-        .collect();
+    let is_wanted =
+        |one: &Approval| concerns(one, approver) && wanted.is_none_or(|wanted| one.state(now) == wanted);
+    let listed: Vec<Value> =
+        approvals.list(is_wanted, LISTED_MAX).iter().map(|one| document(one, approver, now)).collect();
     Ok(json!({"approvals": listed}))
 }
 

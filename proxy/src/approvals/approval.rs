@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+/// A used approval of a call answers the same once more for this long: the answer may have been lost on its way.
+const RETRY_FOR_S: i64 = 300;
+
 /// As it stands in its file. Holds redacted arguments and notes of people, hence no `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,13 +123,8 @@ impl Approval {
     }
 
     /// Whether this is the answer to an asking, rather than a new approval.
-    pub fn answers(&self, bound: &str, now: i64, retry_for_s: i64) -> bool {
-        if now >= self.expires_unix {
-            return false;
-        }
-        self.used
-            .as_ref()
-            .is_none_or(|used| used.bound == bound && now < used.at_unix.saturating_add(retry_for_s))
+    pub fn answers(&self, bound: &str, now: i64) -> bool {
+        now < self.ends_unix() && self.used.as_ref().is_none_or(|used| used.bound == bound)
     }
 
     pub fn take(&mut self, bound: &str, request_id: &str, now: i64) {
@@ -139,11 +137,11 @@ impl Approval {
         self.used.take_if(|used| used.bound == bound).is_some()
     }
 
-    /// When nothing could come of it any more.
-    pub fn ended_unix(&self, now: i64) -> i64 {
-        match (&self.used, self.state(now)) {
-            (Some(used), _) => used.at_unix,
-            _ => self.expires_unix,
+    /// From when on it answers nobody.
+    pub fn ends_unix(&self) -> i64 {
+        match &self.used {
+            Some(used) => used.at_unix.saturating_add(RETRY_FOR_S),
+            None => self.expires_unix,
         }
     }
 }

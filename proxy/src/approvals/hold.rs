@@ -56,7 +56,7 @@ impl Ticket {
 
     /// How long it can be approved.
     pub fn ttl(&self, approvals: &Approvals) -> Duration {
-        Duration::from_secs(self.rule.ttl_s.unwrap_or(approvals.config.ttl_s))
+        approvals.ttl_of(&self.rule)
     }
 
     pub fn notice(&self, approvals: &Approvals) -> ApprovalNotice {
@@ -86,17 +86,9 @@ pub fn decide_call(
     notes: &mut Vec<AuditApproval>,
 ) -> ToolVerdict {
     let Some(rule) = &decision.obligations.approval else { return ToolVerdict::Release };
-    let withheld = |code: &str, what: &str| {
-        ToolVerdict::Replace(format!(
-            "[{code}] The tool call was withheld: {what} (decision {}).",
-            decision.id
-        ))
-    };
     let Some(approvals) = &asker.snapshot.approvals else {
-        return withheld(
-            "obligation_unenforceable",
-            "policy demands approval, and nobody is configured to give it",
-        );
+        let what = "policy demands approval, and nobody is configured to give it";
+        return withheld("obligation_unenforceable", what, &decision.id);
     };
     let arguments = canonical(call.arguments);
     let key = approvals.digest(&[
@@ -128,13 +120,25 @@ pub fn decide_call(
             ToolVerdict::Park(Box::new(ticket(id)))
         }
         Ok((id, standing)) => settled(approvals, &ticket(id), standing, notes),
-        Err(Unkept::Nobody) => {
-            withheld("obligation_unenforceable", "policy demands approval of a group nobody is in")
+        Err(error) => unkept_call(error, &decision.id),
+    }
+}
+
+/// What stands in the place of a call that could not be put before people.
+fn unkept_call(error: Unkept, decision_id: &str) -> ToolVerdict {
+    match error {
+        Unkept::Nobody => {
+            let what = "policy demands approval of a group nobody is in";
+            withheld("obligation_unenforceable", what, decision_id)
         }
-        Err(Unkept::Store | Unkept::Full) => {
-            withheld("approvals_unavailable", "approvals cannot be kept at the moment")
+        Unkept::Store | Unkept::Full => {
+            withheld("approvals_unavailable", "approvals cannot be kept at the moment", decision_id)
         }
     }
+}
+
+fn withheld(code: &str, what: &str, decision_id: &str) -> ToolVerdict {
+    ToolVerdict::Replace(format!("[{code}] The tool call was withheld: {what} (decision {decision_id})."))
 }
 
 /// Asks anew about a call that waits; None while it still does.
@@ -145,10 +149,7 @@ pub fn resume(asker: &Asker<'_>, ticket: &Ticket, notes: &mut Vec<AuditApproval>
     match standing {
         Ok(Standing::Pending) => None,
         Ok(standing) => Some(settled(approvals, ticket, standing, notes)),
-        Err(_) => Some(ToolVerdict::Replace(format!(
-            "[approvals_unavailable] The tool call was withheld: approvals cannot be kept at the moment (decision {}).",
-            ticket.decision_id
-        ))),
+        Err(error) => Some(unkept_call(error, &ticket.decision_id)),
     }
 }
 
@@ -473,14 +474,12 @@ fn canonical(arguments: &str) -> String {
 fn write_canonical(document: &Document<'_>, id: ValueId, out: &mut String) {
     match document.kind(id) {
         Kind::Object => {
-            let mut members: Vec<(String, ValueId)> = document
-                .members(id)
-                .map(|(key, value)| (document.string(key).unwrap_or_default().into_owned(), value))
-                .collect();
+            let mut members: Vec<(String, ValueId)> =
+                document.members(id).map(|(name, value)| (canonical_string(document, name), value)).collect();
             members.sort_unstable_by(|(one, _), (two, _)| one.cmp(two));
             out.push('{');
             for (name, value) in members {
-                out.push_str(&quote(&name));
+                out.push_str(&name);
                 out.push(':');
                 write_canonical(document, value, out);
                 out.push(',');
@@ -495,9 +494,15 @@ fn write_canonical(document: &Document<'_>, id: ValueId, out: &mut String) {
             }
             out.push(']');
         }
-        Kind::String => out.push_str(&quote(&document.string(id).unwrap_or_default())),
+        Kind::String => out.push_str(&canonical_string(document, id)),
         _ => out.push_str(document.raw(id)),
     }
+}
+
+/// Halves of surrogate pairs all decode to one character, and readers disagree about them: such a text is what it is.
+fn canonical_string(document: &Document<'_>, id: ValueId) -> String {
+    let decoded = document.string(id).filter(|text| !text.contains(char::REPLACEMENT_CHARACTER));
+    decoded.map_or_else(|| document.raw(id).to_owned(), |text| quote(&text))
 }
 
 fn clip(text: &str, bytes_max: usize) -> String {
@@ -513,6 +518,10 @@ mod tests {
         for (one, two, same) in [
             (r#"{"a":1,"b":{"c":2,"d":[1,2]}}"#, "{ \"b\": {\"d\":[1,2],\"c\":2}, \"a\": 1 }", true),
             (r#"{"a":"\u0041"}"#, r#"{"a":"A"}"#, true),
+            (r#"{"a":"\ud83d\ude00"}"#, r#"{"a":"😀"}"#, true),
+            (r#"{"a":"\ud800"}"#, r#"{"a":"\ud801"}"#, false),
+            (r#"{"a":"\ud800"}"#, r#"{"a":"\ufffd"}"#, false),
+            (r#"{"\ud800":1}"#, r#"{"\ud801":1}"#, false),
             (r#"{"a":[1,2]}"#, r#"{"a":[2,1]}"#, false),
             (r#"{"a":1}"#, r#"{"a":"1"}"#, false),
             (r#"{"a":100000000000000000000001}"#, r#"{"a":100000000000000000000002}"#, false),

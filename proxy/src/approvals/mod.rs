@@ -33,8 +33,6 @@ pub use store::StoreError;
 use crate::config::{ApprovalsConfig, Approver};
 use store::Store;
 
-/// A used approval of a call answers the same once more for this long: the answer may have been lost on its way.
-const RETRY_FOR_S: i64 = 300;
 /// How long what has ended stays to be looked at.
 const KEPT_FOR_S: i64 = 24 * 3600;
 /// Answers that wait to be asked for again.
@@ -145,15 +143,17 @@ impl Approvals {
         now: i64,
         begin: impl FnOnce(String, i64) -> Approval,
     ) -> Result<(String, Standing), Unkept> {
-        if !asked.rule.approvers.iter().all(|group| self.config.has_group(group)) {
+        let asks = &asked.rule.approvers;
+        // Of no group nobody would be missing: it would be approved from the beginning.
+        if asks.is_empty() || !asks.iter().all(|group| self.config.has_group(group)) {
             return Err(Unkept::Nobody);
         }
         let mut book = self.book();
         let known = book.by_key.get(&asked.key).and_then(|id| book.by_id.get(id)).cloned();
-        if let Some(mut known) = known.filter(|known| known.answers(&asked.bound, now, RETRY_FOR_S)) {
+        if let Some(mut known) = known.filter(|known| known.answers(&asked.bound, now)) {
             // A rule may have come to ask more people since.
-            if !asked.rule.approvers.is_subset(&known.groups) && known.state(now) != State::Used {
-                known.groups.extend(asked.rule.approvers.iter().cloned());
+            if !asks.is_subset(&known.groups) && known.state(now) != State::Used {
+                known.groups.extend(asks.iter().cloned());
                 self.keep(&mut book, known.clone())?;
             }
             let id = known.id.clone();
@@ -161,7 +161,7 @@ impl Approvals {
             return Ok((id, standing));
         }
         self.make_room(&mut book, now)?;
-        let ttl_s = asked.rule.ttl_s.unwrap_or(self.config.ttl_s).min(self.config.ttl_s_max);
+        let ttl_s = self.ttl_of(asked.rule).as_secs();
         let ends = now.saturating_add(i64::try_from(ttl_s).unwrap_or(i64::MAX));
         let fresh = begin(format!("apr-{}", uuid::Uuid::new_v4().simple()), ends);
         let app = (fresh.team.clone(), fresh.app.clone());
@@ -173,6 +173,8 @@ impl Approvals {
         }
         let id = fresh.id.clone();
         self.keep(&mut book, fresh)?;
+        // Whatever the clock said when an earlier one was asked for.
+        book.by_key.insert(asked.key.clone(), id.clone());
         metrics::approval("asked");
         Ok((id, Standing::Pending))
     }
@@ -181,9 +183,7 @@ impl Approvals {
     pub fn look(&self, id: &str, asked: &Asked<'_>, now: i64) -> Result<Standing, Unkept> {
         let mut book = self.book();
         match book.by_id.get(id).cloned() {
-            Some(known) if known.answers(&asked.bound, now, RETRY_FOR_S) => {
-                self.take(&mut book, known, asked, now)
-            }
+            Some(known) if known.answers(&asked.bound, now) => self.take(&mut book, known, asked, now),
             // It has expired, or another has used it: the next asking begins anew.
             _ => Ok(Standing::Pending),
         }
@@ -237,7 +237,10 @@ impl Approvals {
         if state == State::Expired {
             return Err(Objection::Expired);
         }
-        if known.votes.iter().any(|vote| vote.by == approver.name && vote.approve == approve) {
+        let groups: BTreeSet<String> = approver.groups.intersection(&known.groups).cloned().collect();
+        // An approval from before policy asked one more group does not speak for that one.
+        let says_it = |vote: &Vote| vote.approve == approve && (!approve || groups.is_subset(&vote.groups));
+        if known.votes.iter().any(|vote| vote.by == approver.name && says_it(vote)) {
             return Ok(known);
         }
         match state {
@@ -250,7 +253,6 @@ impl Approvals {
         }
         let note = note.map(|note| note.get(..note.floor_char_boundary(NOTE_BYTES_MAX)).unwrap_or_default());
         let note = note.filter(|note| !note.is_empty()).map(str::to_owned);
-        let groups = approver.groups.intersection(&known.groups).cloned().collect();
         known.votes.push(Vote { by: approver.name.clone(), groups, approve, at_unix: now, note });
         self.keep(&mut book, known.clone()).map_err(|_| Objection::Unkept)?;
         metrics::approval(if approve { "approved" } else { "denied" });
@@ -261,36 +263,43 @@ impl Approvals {
         self.book().by_id.get(id).cloned()
     }
 
-    /// Oldest first.
-    pub fn list(&self) -> Vec<Approval> {
-        let mut all: Vec<Approval> = self.book().by_id.values().cloned().collect();
-        all.sort_by(|one, two| (one.created_unix, &one.id).cmp(&(two.created_unix, &two.id)));
-        all
+    /// Those that are wanted, oldest first, and so many at most.
+    pub fn list(&self, is_wanted: impl Fn(&Approval) -> bool, most: usize) -> Vec<Approval> {
+        let book = self.book();
+        let mut wanted: Vec<&Approval> = book.by_id.values().filter(|one| is_wanted(one)).collect();
+        wanted.sort_by(|one, two| (one.created_unix, &one.id).cmp(&(two.created_unix, &two.id)));
+        wanted.into_iter().take(most).cloned().collect()
     }
 
     /// Tells what has expired since the last look, and forgets what ended long ago.
     pub fn sweep(&self, records: &AuditLog, now: i64) {
-        let mut book = self.book();
-        let expired: Vec<Approval> = book
-            .by_id
-            .values()
-            .filter(|one| one.state(now) == State::Expired && !one.expiry_told)
-            .cloned()
-            .collect();
-        for mut one in expired {
+        let is_untold = |one: &Approval| one.state(now) == State::Expired && !one.expiry_told;
+        let is_old = |one: &Approval| now > one.ends_unix().saturating_add(KEPT_FOR_S);
+        // Many may end at once: between two of them the book is free for those who ask.
+        for id in self.ids(is_untold) {
+            let mut book = self.book();
+            let Some(mut one) = book.by_id.get(&id).filter(|one| is_untold(one)).cloned() else { continue };
             one.expiry_told = true;
             let told = record(&one, "expired", None, 0);
-            if self.keep(&mut book, one).is_ok() {
-                metrics::approval("expired");
-                // A full queue is counted by the log itself.
-                let _ = records.submit(told);
+            if self.keep(&mut book, one).is_err() {
+                // The others would fail alike, and are there at the next look.
+                break;
+            }
+            metrics::approval("expired");
+            // A full queue is counted by the log itself.
+            let _ = records.submit(told);
+        }
+        for id in self.ids(is_old) {
+            let mut book = self.book();
+            if book.by_id.get(&id).is_some_and(is_old) {
+                self.forget(&mut book, &id);
             }
         }
-        let old = |one: &&Approval| now > one.ended_unix(now).saturating_add(KEPT_FOR_S);
-        let old: Vec<String> = book.by_id.values().filter(old).map(|one| one.id.clone()).collect();
-        old.iter().for_each(|id| self.forget(&mut book, id));
-        let pending = book.by_id.values().filter(|one| one.state(now) == State::Pending).count();
-        metrics::approvals_pending(pending as u64);
+        metrics::approvals_pending(self.ids(|one| one.state(now) == State::Pending).len() as u64);
+    }
+
+    fn ids(&self, are_of: impl Fn(&Approval) -> bool) -> Vec<String> {
+        self.book().by_id.values().filter(|one| are_of(one)).map(|one| one.id.clone()).collect()
     }
 
     /// Nobody is kept waiting from now on.
@@ -334,8 +343,8 @@ impl Approvals {
     fn make_room(&self, book: &mut Book, now: i64) -> Result<(), Unkept> {
         while book.by_id.len() >= self.config.kept_max {
             metrics::bound_hit("approvals_kept_max");
-            let ended = book.by_id.values().filter(|one| now >= one.expires_unix);
-            let oldest = ended.min_by_key(|one| one.expires_unix).map(|one| one.id.clone());
+            let ended = book.by_id.values().filter(|one| now >= one.ends_unix());
+            let oldest = ended.min_by_key(|one| one.ends_unix()).map(|one| one.id.clone());
             let Some(oldest) = oldest else { return Err(Unkept::Full) };
             let before = book.by_id.len();
             self.forget(book, &oldest);
@@ -363,6 +372,11 @@ impl Approvals {
     fn wait_of(&self, rule: &ApprovalRule) -> Duration {
         let wait_s = rule.wait_s.unwrap_or(self.config.wait_s).min(self.config.wait_s_max);
         Duration::from_secs(wait_s)
+    }
+
+    /// How long something can be approved, and the approval be used, under a rule.
+    fn ttl_of(&self, rule: &ApprovalRule) -> Duration {
+        Duration::from_secs(rule.ttl_s.unwrap_or(self.config.ttl_s).min(self.config.ttl_s_max))
     }
 
     /// What a caller or an approver can be pointed to.
@@ -425,5 +439,193 @@ pub fn record(approval: &Approval, state: &'static str, by: Option<&str>, status
             by: by.map(str::to_owned),
         }],
         ..AuditRecord::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{Shown, Unapproved};
+
+    const TTL_S: u64 = 100;
+
+    struct Desk {
+        approvals: Approvals,
+        folder: PathBuf,
+        rule: ApprovalRule,
+    }
+
+    impl Desk {
+        fn with(kept_max: usize) -> Self {
+            let folder = std::env::temp_dir().join(format!("hardpan-desk-{}", uuid::Uuid::new_v4()));
+            let config = ApprovalsConfig {
+                folder: folder.clone(),
+                approvers: vec![Approver::named("alice", &["one"]), Approver::named("bob", &["one", "two"])],
+                ttl_s: TTL_S,
+                ttl_s_max: 1000,
+                wait_s: 0,
+                wait_s_max: 0,
+                waiting_max: 1,
+                kept_max,
+                pending_per_app_max: 10,
+                unapproved: Unapproved::Refuse,
+                arguments: Shown::None,
+                url: None,
+            };
+            let rule = ApprovalRule { approvers: groups(&["one"]), ..ApprovalRule::default() };
+            Self { approvals: Approvals::open(config).unwrap(), folder, rule }
+        }
+
+        fn ask(&self, key: &str, bound: &str, now: i64) -> Result<(String, Standing), Unkept> {
+            let asked =
+                Asked { key: key.to_owned(), bound: bound.to_owned(), request_id: "r", rule: &self.rule };
+            self.approvals.ask(&asked, now, |id, ends| approval(id, key, now, ends, &self.rule))
+        }
+
+        fn decide(&self, by: usize, id: &str, approve: bool, now: i64) -> Result<State, Objection> {
+            let approver = &self.approvals.config.approvers[by];
+            self.approvals.decide(id, approver, approve, None, now).map(|one| one.state(now))
+        }
+    }
+
+    impl Drop for Desk {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+
+    fn groups(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn approval(id: String, key: &str, now: i64, ends: i64, rule: &ApprovalRule) -> Approval {
+        let text = String::new;
+        Approval {
+            v: 1,
+            id,
+            key: key.to_owned(),
+            action: text(),
+            created_unix: now,
+            expires_unix: ends,
+            team: text(),
+            app: text(),
+            user: None,
+            operation: text(),
+            model: None,
+            region: text(),
+            request_id: text(),
+            decision_id: text(),
+            policy_revision: text(),
+            groups: rule.approvers.clone(),
+            reasons: BTreeSet::new(),
+            subject: Subject::Request {
+                resource: BTreeMap::new(),
+                bytes: 0,
+                messages: 0,
+                tools: Vec::new(),
+                findings: BTreeMap::new(),
+            },
+            votes: Vec::new(),
+            used: None,
+            expiry_told: false,
+        }
+    }
+
+    const ALICE: usize = 0;
+    const BOB: usize = 1;
+
+    #[test]
+    fn an_approver_speaks_again_for_a_group_that_was_asked_later() {
+        let mut desk = Desk::with(10);
+        let (id, _) = desk.ask("k", "b", 0).unwrap();
+        assert_eq!(desk.decide(BOB, &id, true, 0), Ok(State::Approved));
+        assert_eq!(desk.decide(BOB, &id, true, 0), Ok(State::Approved));
+        assert_eq!(desk.approvals.get(&id).unwrap().votes.len(), 1);
+        desk.rule.approvers = groups(&["one", "two"]);
+        assert_eq!(desk.ask("k", "b", 1).unwrap(), (id.clone(), Standing::Pending));
+        assert_eq!(desk.decide(BOB, &id, true, 1), Ok(State::Approved));
+        assert_eq!(desk.ask("k", "b", 2).unwrap(), (id, Standing::Granted));
+    }
+
+    #[test]
+    fn a_rule_that_asks_nobody_lets_nothing_go_on() {
+        let mut desk = Desk::with(10);
+        for nobody in [&[][..], &["one", "three"]] {
+            desk.rule.approvers = groups(nobody);
+            assert_eq!(desk.ask("k", "b", 0), Err(Unkept::Nobody));
+        }
+    }
+
+    #[test]
+    fn a_used_approval_answers_its_own_asking_once_more_even_when_its_time_is_up() {
+        let desk = Desk::with(10);
+        let (id, _) = desk.ask("k", "b", 0).unwrap();
+        desk.decide(ALICE, &id, true, 1).unwrap();
+        for (bound, now, expected) in [
+            ("b", 99, Ok((id.clone(), Standing::Granted))),
+            ("b", 101, Ok((id.clone(), Standing::Granted))),
+            ("b", 398, Ok((id.clone(), Standing::Granted))),
+        ] {
+            assert_eq!(desk.ask("k", bound, now), expected, "{bound} at {now}");
+        }
+        let (anew, standing) = desk.ask("k", "b", 399).unwrap();
+        assert_eq!((anew != id, standing), (true, Standing::Pending));
+        // Another asking never had it.
+        let (id, _) = desk.ask("l", "b", 0).unwrap();
+        desk.decide(ALICE, &id, true, 1).unwrap();
+        assert_eq!(desk.ask("l", "b", 2).unwrap().1, Standing::Granted);
+        assert_ne!(desk.ask("l", "c", 2).unwrap().0, id);
+    }
+
+    #[test]
+    fn what_is_asked_after_the_clock_went_back_is_found_again() {
+        let desk = Desk::with(10);
+        let (used, _) = desk.ask("k", "b", 1000).unwrap();
+        desk.decide(ALICE, &used, true, 1000).unwrap();
+        desk.ask("k", "b", 1000).unwrap();
+        let (anew, _) = desk.ask("k", "c", 10).unwrap();
+        assert_ne!(anew, used);
+        desk.decide(ALICE, &anew, true, 11).unwrap();
+        assert_eq!(desk.ask("k", "c", 12).unwrap(), (anew, Standing::Granted));
+    }
+
+    #[test]
+    fn room_is_made_of_what_answers_nobody_and_of_nothing_else() {
+        let desk = Desk::with(1);
+        let (id, _) = desk.ask("k", "b", 0).unwrap();
+        assert_eq!(desk.ask("l", "b", 1), Err(Unkept::Full));
+        desk.decide(ALICE, &id, true, 1).unwrap();
+        assert_eq!(desk.ask("l", "b", 2), Err(Unkept::Full));
+        desk.ask("k", "b", 2).unwrap();
+        assert_eq!(desk.ask("l", "b", 301), Err(Unkept::Full));
+        let (other, _) = desk.ask("l", "b", 302).unwrap();
+        assert!(desk.approvals.get(&id).is_none());
+        // One that nobody decided about, when its time is up.
+        assert_eq!(desk.ask("m", "b", 401), Err(Unkept::Full));
+        assert_ne!(desk.ask("m", "b", 402).unwrap().0, other);
+    }
+
+    #[test]
+    fn a_list_is_the_oldest_of_those_that_are_wanted() {
+        let desk = Desk::with(10);
+        for (key, now) in [("a", 3), ("b", 1), ("c", 2), ("d", 0)] {
+            desk.ask(key, "b", now).unwrap();
+        }
+        let keys: Vec<String> =
+            desk.approvals.list(|one| one.key != "d", 2).into_iter().map(|one| one.key).collect();
+        assert_eq!(keys, ["b", "c"]);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_removed_and_nothing_else() {
+        let desk = Desk::with(10);
+        desk.ask("k", "b", 0).unwrap();
+        let (half, other) = (desk.folder.join("apr-0.json.new"), desk.folder.join("notes.new"));
+        std::fs::write(&half, "{").unwrap();
+        std::fs::write(&other, "").unwrap();
+        assert_eq!(desk.approvals.store.load().unwrap().len(), 1);
+        assert_eq!((half.exists(), other.exists()), (false, true));
     }
 }

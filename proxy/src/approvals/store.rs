@@ -11,12 +11,14 @@ use zeroize::Zeroizing;
 
 use super::Approval;
 
-/// Everything in an approval is bounded far below this.
+/// Far more than an approval has as a rule. What grows larger cannot be kept, and what it is for does not go on.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 /// Ten times what may be configured.
 const FILES_MAX: usize = 100_000;
 const KEY_BYTES: usize = 32;
 const EXTENSION: &str = "json";
+/// What is written beside its name until it is whole.
+const UNFINISHED: &str = "new";
 
 pub struct Store {
     folder: PathBuf,
@@ -77,11 +79,15 @@ impl Store {
     }
 
     /// All that can be read. A file that cannot is left as it is, and told: what it was about has to be asked anew.
+    /// What a crash left unfinished is removed: nobody would look at it again.
     pub fn load(&self) -> Result<Vec<Approval>, StoreError> {
         let failed = |source| StoreError::Io { path: self.folder.clone(), source };
         let mut found = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
+            if is_unfinished(&path) {
+                std::fs::remove_file(&path).map_err(failed)?;
+            }
             if path.extension().is_none_or(|extension| extension != EXTENSION) {
                 continue;
             }
@@ -112,7 +118,7 @@ impl Store {
     }
 
     fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.folder.join(format!("{name}.new"));
+        let beside = self.folder.join(format!("{name}.{UNFINISHED}"));
         let mut file = owned(&beside, true)?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -123,6 +129,11 @@ impl Store {
 
 fn name_of(id: &str) -> String {
     format!("{id}.{EXTENSION}")
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    let ends_in = |path: &Path, wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+    ends_in(path, UNFINISHED) && path.file_stem().is_some_and(|whole| ends_in(Path::new(whole), EXTENSION))
 }
 
 fn read(path: &Path) -> Option<Approval> {

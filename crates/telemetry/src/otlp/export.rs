@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// A collector's own wish is kept up to this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// What is sent on the way out.
+/// How long the call under way may take once the process is told to end, and what is left after it.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 pub(super) struct Exporter {
