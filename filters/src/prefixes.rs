@@ -18,8 +18,8 @@ const SELECTIVE_MAX: usize = 32;
 const THREE_BYTES: u32 = 0x00FF_FFFF;
 const FILTER_BITS: u32 = 16;
 const KNOWN_BITS: u32 = 14;
-/// Taken places stand in short runs as long as most are free, and a search ends at a free one.
-const KNOWN_MAX: usize = (1 << KNOWN_BITS) / 2;
+/// A search ends at a free place, so that some have to stay free.
+const KNOWN_MAX: usize = (1 << KNOWN_BITS) - (1 << KNOWN_BITS) / 16;
 
 /// Sets of patterns that are looked for at once: one bit each.
 pub(crate) type Sets = u64;
