@@ -478,7 +478,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 concat!(
                     r"\b(?:repeat|output|print|copy|show|write out|go line by line)\b~25~\b(?:(?:text|",
                     r"words|everything|messages?|lines)(?: that is| written)? above|",
-                    r"what you see above|above text)\b"
+                    r"what you see above|above text)\b(?:[.,!?:;\x22']|$|\n| (?:this|verbatim|in|as|exactly|and|word|starting|here|please|into|so|to)\b)"
                 ),
             ),
             (0.6, r#"\b(?:start|begin)(?:s|ning|ing)? with~12~["'`]you are\b"#),
@@ -828,7 +828,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             concat!(
                 r"\b(?:do not|don't|never|without|must not)\b~12~\b(?:tell|mention|inform|alert|",
                 r"notify|disclos\w+|telling|mentioning|informing|alerting|notifying|",
-                r"show)\b~20~\bthe (?:end )?(?:user|human|customer)\b|",
+                r"show)\b~20~\bthe (?:end )?(?:user|human)\b|",
                 r"\bnever (?:be )?shown to the (?:end )?user\b"
             ),
         )],
