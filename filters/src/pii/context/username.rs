@@ -290,7 +290,8 @@ fn handled(field: Field<'_>, anchor: Anchor) -> Option<(usize, usize)> {
     let (start, end) = plain(field, anchor.end + at_sign)?;
     let owned = field.names_any(&OWNERS, anchor.start, 16) && follows_name(field, end);
     const REACTIONS: [&[u8]; 4] = [b"on_", b"on-", b"handle", b"event"];
-    let reacts = REACTIONS.iter().any(|reaction| field.slice(start, end).starts_with(reaction));
+    let reacts = REACTIONS.iter().any(|reaction| field.slice(start, end).starts_with(reaction))
+        || field.slice(end, end + 2) == b"::";
     let fits =
         !reacts && !field.word_before(anchor.start) && (is_at || is_marked(field.slice(start, end)) || owned);
     (fits && !is_code(field, end)).then_some((start, end))
