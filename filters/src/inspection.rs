@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::custom::Customisation;
 use crate::injection::InjectionScorer;
+use crate::known::Known;
 use crate::pii::{PiiDetector, Scratch};
 use crate::replacement::Treatment;
 use crate::vault::Vault;
@@ -43,8 +44,9 @@ pub struct Inspector {
     pii: Option<PiiDetector>,
     injection: Option<InjectionScorer>,
     custom: Arc<Customisation>,
-    /// Search state kept between requests: it is large and warm.
-    scratch: Mutex<Vec<Scratch>>,
+    /// Kept between requests: search state is large and warm.
+    benches: Mutex<Vec<Workbench>>,
+    remembers: bool,
     /// What was found in texts seen before: a chat sends its history again with every turn.
     seen: Cache<[u8; 32], Arc<Seen>>,
     /// Keys the memo, so that nobody can make two texts look alike.
@@ -57,13 +59,21 @@ struct Seen {
     injection: InjectionScore,
 }
 
-/// Shorter texts are read again sooner than looked up.
+/// What one request works with at a time.
+#[derive(Default)]
+struct Workbench {
+    scratch: Option<Scratch>,
+    /// Short texts in which nothing was found: the rows of a tool's answer say the same things.
+    silent: Known,
+}
+
+/// Of shorter texts only those are known in which nothing was found.
 const REMEMBERED_BYTES_MIN: usize = 256;
 /// Bounds the memo, counted in findings and entries.
 const REMEMBERED_WEIGHT_MAX: u64 = 200_000;
 
-/// Idle search states kept; more are made when more requests run at once.
-const SCRATCH_KEPT_MAX: usize = 16;
+/// Idle workbenches kept; more are made when more requests run at once.
+const BENCHES_KEPT_MAX: usize = 16;
 
 impl Inspector {
     pub fn new(pii: bool, injection: bool) -> Result<Self, BuildError> {
@@ -81,17 +91,17 @@ impl Inspector {
         let secret = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()];
         let secret = Sha256::digest(secret.concat()).into();
         let custom = Arc::default();
-        Ok(Self { pii, injection, custom, scratch: Mutex::new(Vec::new()), seen, secret })
+        Ok(Self { pii, injection, custom, benches: Mutex::default(), remembers: true, seen, secret })
     }
 
     /// The same detectors with what an operator changed about them.
     pub fn customised(self, custom: Arc<Customisation>) -> Self {
-        Self { custom, ..self }
+        Self { custom, benches: Mutex::default(), ..self }
     }
 
     /// The same detectors without a memo of texts seen before.
     pub fn without_memory(self) -> Self {
-        Self { seen: Cache::new(0), ..self }
+        Self { seen: Cache::new(0), remembers: false, ..self }
     }
 
     pub fn is_off(&self) -> bool {
@@ -102,10 +112,13 @@ impl Inspector {
     pub fn inspect(&self, request: &Request<'_>, labels: Option<&str>) -> Inspection {
         let mut inspection = Inspection::default();
         let mut families = BTreeSet::new();
+        let mut bench = self.bench();
         for text in &request.texts {
             let Some(decoded) = text.read(&request.document) else { continue };
             let key = text.key.and_then(|key| request.document.string(key));
-            let seen = self.look_at(&decoded, key.as_deref(), text.channel);
+            let Some(seen) = self.look_at(&decoded, key.as_deref(), text.channel, &mut bench) else {
+                continue;
+            };
             for finding in &seen.findings {
                 *inspection.signals.findings.entry(finding.kind).or_default() += 1;
                 inspection.findings.push(Located { text: *text, finding: finding.clone() });
@@ -113,6 +126,7 @@ impl Inspector {
             inspection.signals.injection = inspection.signals.injection.max(seen.injection.score);
             families.extend(seen.injection.families.iter().copied());
         }
+        self.put_back(bench);
         inspection.signals.injection_families = families.into_iter().collect();
         for (kind, count) in labels.map(|labels| self.signals(labels).findings).unwrap_or_default() {
             *inspection.signals.findings.entry(kind).or_default() += count;
@@ -121,19 +135,37 @@ impl Inspector {
         inspection
     }
 
-    fn look_at(&self, text: &str, key: Option<&str>, channel: Channel) -> Arc<Seen> {
+    /// None where there is nothing to say.
+    fn look_at(
+        &self,
+        text: &str,
+        key: Option<&str>,
+        channel: Channel,
+        bench: &mut Workbench,
+    ) -> Option<Arc<Seen>> {
         if text.len() < REMEMBERED_BYTES_MIN {
-            return Arc::new(self.examine(text, key, channel));
+            let place = (channel as u8, key, text);
+            if self.remembers && bench.silent.has(&place) {
+                return None;
+            }
+            let seen = self.examine(text, key, channel, bench);
+            if !seen.findings.is_empty() || seen.injection.score > 0.0 {
+                return Some(Arc::new(seen));
+            }
+            bench.silent.add(&place);
+            return None;
         }
         let mut hash = Sha256::new_with_prefix(self.secret);
         hash.update([channel as u8, u8::from(key.is_some())]);
         hash.update(Sha256::digest(key.unwrap_or_default()));
         hash.update(text);
-        self.seen.get_with(hash.finalize().into(), || Arc::new(self.examine(text, key, channel)))
+        let examine = || Arc::new(self.examine(text, key, channel, bench));
+        Some(self.seen.get_with(hash.finalize().into(), examine))
     }
 
-    fn examine(&self, text: &str, key: Option<&str>, channel: Channel) -> Seen {
-        let findings = self.find(key.unwrap_or_default(), text);
+    fn examine(&self, text: &str, key: Option<&str>, channel: Channel, bench: &mut Workbench) -> Seen {
+        let mut findings = Vec::new();
+        self.find_with(bench, key.unwrap_or_default(), text, &mut findings);
         let untrusted = matches!(channel, Channel::User | Channel::Tool);
         let scorer = self.injection.as_ref().filter(|_| untrusted);
         Seen { findings, injection: scorer.map(|scorer| scorer.score(text, channel)).unwrap_or_default() }
@@ -146,6 +178,7 @@ impl Inspector {
         if self.is_off() {
             return signals;
         }
+        let mut bench = self.bench();
         for text in &request.texts {
             let start = request.document.range(text.value).start;
             let before = ranges.partition_point(|range| range.start <= start);
@@ -154,12 +187,15 @@ impl Inspector {
             let Some(own) = part.and_then(|at| signals.get_mut(at)) else { continue };
             let Some(decoded) = text.read(&request.document) else { continue };
             let key = text.key.and_then(|key| request.document.string(key));
-            let seen = self.look_at(&decoded, key.as_deref(), text.channel);
+            let Some(seen) = self.look_at(&decoded, key.as_deref(), text.channel, &mut bench) else {
+                continue;
+            };
             for finding in &seen.findings {
                 *own.findings.entry(finding.kind).or_default() += 1;
             }
             own.injection = own.injection.max(seen.injection.score);
         }
+        self.put_back(bench);
         signals
     }
 
@@ -188,22 +224,27 @@ impl Inspector {
     /// What shall be reported of one text: sorted, and never overlapping. `key` is the name of the JSON member whose
     /// value it is, or empty.
     pub fn find(&self, key: &str, text: &str) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        self.with_scratch(|detector, scratch| {
-            detector.find_keyed(key, text, scratch, &mut findings);
-            self.custom.refine(key, text, &mut findings);
-        });
+        let (mut bench, mut findings) = (self.bench(), Vec::new());
+        self.find_with(&mut bench, key, text, &mut findings);
+        self.put_back(bench);
         findings
     }
 
-    fn with_scratch(&self, work: impl FnOnce(&PiiDetector, &mut Scratch)) {
+    fn find_with(&self, bench: &mut Workbench, key: &str, text: &str, findings: &mut Vec<Finding>) {
         let Some(detector) = &self.pii else { return };
-        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut scratch = kept.unwrap_or_else(|| detector.scratch());
-        work(detector, &mut scratch);
-        let mut kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < SCRATCH_KEPT_MAX {
-            kept.push(scratch);
+        let scratch = bench.scratch.get_or_insert_with(|| detector.scratch());
+        detector.find_keyed(key, text, scratch, findings);
+        self.custom.refine(key, text, findings);
+    }
+
+    fn bench(&self) -> Workbench {
+        self.benches.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn put_back(&self, bench: Workbench) {
+        let mut kept = self.benches.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < BENCHES_KEPT_MAX {
+            kept.push(bench);
         }
     }
 }

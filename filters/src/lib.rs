@@ -6,6 +6,7 @@ pub mod custom;
 pub mod holdback;
 pub mod injection;
 pub mod inspection;
+mod known;
 pub mod masking;
 pub mod pii;
 mod prefixes;

@@ -35,7 +35,7 @@ DATA = {
         "search": {"models": ["*"], "regions": ["*"], "tools": ["*"], "opaque_bodies": True},
     },
     "tools": {
-        "db_query": {"read_only": True},
+        "db_query": {"read_only": True, "approval": {"approvers": ["finance"], "ttl_s": 600}},
         "http_get": {"hosts": ["api.example.com"]},
     },
     "retired_models": {"cohere.command-r-v1:0": "2026-01-01"},

@@ -27,6 +27,8 @@ const DIRECT: &str = "direct";
 const PASS_THROUGH: &str = "pass-through";
 const GUARDS_OFF: &str = "hardpan-off";
 const GUARDS_ON: &str = "hardpan-on";
+/// As before, and every question is put to the rules anew.
+const ASKING: &str = "hardpan-asking";
 
 /// Bodies per size: enough that no target sees one body only.
 const BODIES: u64 = 64;
@@ -39,6 +41,20 @@ const WARM_UP_REQUESTS: usize = 200;
 /// Lets a target finish what it does after an answer, its record above all, before its account is read.
 const SETTLE: Duration = Duration::from_millis(100);
 const BENCH_WITHIN: Duration = Duration::from_secs(3600);
+
+/// A copy of a configuration in which no decision is remembered.
+fn without_memo(examples: &Path, config: &Path, folder: &Folder) -> Result<PathBuf, BenchError> {
+    const DATA: &str = "data/replay.json";
+    let written = |path: PathBuf| move |source| BenchError::Path { path, source };
+    let text = std::fs::read_to_string(config).map_err(written(config.to_owned()))?;
+    let copy = folder.path().join("replay-asking.yaml");
+    std::fs::write(&copy, text.replace("policy: { ", "policy: { memo_entries_max: 0, "))
+        .map_err(written(copy.clone()))?;
+    let data = folder.path().join(DATA);
+    std::fs::create_dir_all(folder.path().join("data")).map_err(written(data.clone()))?;
+    std::fs::copy(examples.join(DATA), &data).map_err(written(data))?;
+    Ok(copy)
+}
 
 /// Compares Hardpan with a bare pingora proxy and with no proxy.
 #[derive(Parser)]
@@ -190,8 +206,9 @@ impl Targets {
         let mut command = Command::new(pass_through);
         command.args(["--listen", &address.to_string(), "--upstream", &upstream]);
         let mut proxies = vec![Process::start(PASS_THROUGH, address, &mut command, &folder).await?];
-        for (name, file) in [(GUARDS_OFF, "replay-off.yaml"), (GUARDS_ON, "replay-on.yaml")] {
-            let path = examples.join(file);
+        let (off, on) = (examples.join("replay-off.yaml"), examples.join("replay-on.yaml"));
+        let asking = without_memo(examples, &on, &folder)?;
+        for (name, path) in [(GUARDS_OFF, off), (GUARDS_ON, on), (ASKING, asking)] {
             let config = path.canonicalize().map_err(|source| BenchError::Path { path, source })?;
             let address = free_address()?;
             let mut command = Command::new(&hardpan);

@@ -122,9 +122,8 @@ pub(super) fn number_rows(text: &[u8]) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut row: Option<(Range<usize>, usize)> = None;
     let mut position = 0;
-    while let Some(window) = text.get(position..) {
-        let Some(skipped) = window.iter().position(u8::is_ascii_digit) else { break };
-        let mut start = position + skipped;
+    while let Some(digit) = next_digit(text, position) {
+        let mut start = digit;
         // In hexadecimal a number may begin with a letter.
         if let Some((last, _)) = &row {
             let back = text.get(last.end..start).unwrap_or_default();
@@ -152,6 +151,19 @@ pub(super) fn number_rows(text: &[u8]) -> Vec<Range<usize>> {
     }
     rows.extend(row.filter(|(_, count)| *count >= NUMBERS_MIN).map(|(range, _)| range));
     rows
+}
+
+/// Whole blocks without a digit are passed over at once.
+fn next_digit(text: &[u8], from: usize) -> Option<usize> {
+    let mut start = from;
+    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
+        let block = rest.get(..BLOCK_BYTES).unwrap_or(rest);
+        if block.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
+            return block.iter().position(u8::is_ascii_digit).map(|place| start + place);
+        }
+        start += block.len();
+    }
+    None
 }
 
 /// What the numbers say in binary, octal, decimal and hexadecimal, and as places in the alphabet.

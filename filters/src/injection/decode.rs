@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memchr3_iter, memmem};
+use memchr::{memchr_iter, memchr3_iter};
 
 use super::ciphers;
 
@@ -321,12 +321,14 @@ fn letters_for_digits(part: &[u8], for_one: u8) -> String {
 fn escaped_parts(text: &[u8]) -> Vec<Range<usize>> {
     let mut parts = escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text));
     // A soft line break is what tells quoted-printable from the equals signs of code.
-    if memmem::find(text, b"=\n").is_some()
-        || memchr_iter(b'=', text).take(QUOTED_MAX).count() * 12 > text.len()
-    {
-        parts.extend(escapes_near(text, memchr_iter(b'=', text)));
+    let equals = || memchr_iter(b'=', text);
+    let is_soft_break = |place: usize| text.get(place + 1) == Some(&b'\n');
+    if equals().take(QUOTED_MAX).count() * 12 > text.len() || equals().any(is_soft_break) {
+        parts.extend(escapes_near(text, equals()));
     }
-    parts.extend(escapes_near(text, memmem::find_iter(text, b"U+00")));
+    let code_points = memchr_iter(b'+', text).filter_map(|place| place.checked_sub(1));
+    let is_code_point = |place: &usize| text.get(*place..).is_some_and(|rest| rest.starts_with(b"U+00"));
+    parts.extend(escapes_near(text, code_points.filter(is_code_point)));
     parts
 }
 

@@ -19,6 +19,7 @@ use self::fold::Folded;
 use self::numbers::Group;
 use self::suspicion::{Mask, Suspects, Suspicion};
 use crate::anchored::{Automaton, Broken, Cache, parse};
+use crate::known::Known;
 
 mod aws;
 mod card;
@@ -261,6 +262,8 @@ pub struct Scratch {
 
 struct Caches {
     suspects: Vec<Suspects>,
+    /// Names of members behind which no value is announced: a tool's rows have the same ones.
+    silent_keys: Known,
     values: Cache,
     rules: Cache,
 }
@@ -278,7 +281,12 @@ impl PiiDetector {
 
     pub fn scratch(&self) -> Scratch {
         Scratch {
-            caches: Caches { suspects: Vec::new(), values: self.values.cache(), rules: self.rules.cache() },
+            caches: Caches {
+                suspects: Vec::new(),
+                silent_keys: Known::default(),
+                values: self.values.cache(),
+                rules: self.rules.cache(),
+            },
             groups: Vec::new(),
             candidates: Vec::new(),
             folded: Folded::default(),
@@ -305,8 +313,8 @@ impl PiiDetector {
             for finding in out.iter_mut().skip(first) {
                 finding.range = folded.original(&finding.range);
             }
+            folded.forget();
         }
-        folded.forget();
     }
 
     fn collect(
@@ -323,7 +331,6 @@ impl PiiDetector {
         if !field.key().is_empty() {
             search.secrets.examine_keyed(field, search.found);
             self.collect_keyed(&mut search, composed, caches);
-            fold::wipe(composed);
         }
         self.suspicion.suspects(field.bytes(), field.len(), &mut caches.suspects);
         self.examine_anchors(&mut search, caches, field.len());
@@ -331,9 +338,13 @@ impl PiiDetector {
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.
     fn collect_keyed(&self, search: &mut Search<'_, '_>, composed: &mut String, caches: &mut Caches) {
+        if caches.silent_keys.has(search.field.key()) {
+            return;
+        }
         let value_start = context::compose_key(search.field, composed);
         self.suspicion.suspects(composed.as_bytes(), value_start, &mut caches.suspects);
         if caches.suspects.iter().all(Suspects::is_none) {
+            caches.silent_keys.add(search.field.key());
             return;
         }
         context::compose_value(search.field, composed);
@@ -355,11 +366,12 @@ impl PiiDetector {
                 search.found.push(Finding { range: start - value_start..end - value_start, ..finding });
             }
         }
+        fold::wipe(composed);
     }
 
     /// Examines every anchor and every label that starts at a suspect place before `until`.
     fn examine_anchors(&self, search: &mut Search<'_, '_>, caches: &mut Caches, until: usize) {
-        let Caches { suspects, values, rules } = caches;
+        let Caches { suspects, values, rules, .. } = caches;
         let places = (suspects.as_slice(), until);
         each_match(
             &self.values,

@@ -116,6 +116,26 @@ url_within(hosts) if {
 	})
 }
 
+# data.tools.<name>.approval: who has to approve each call of the tool before the application sees it.
+apply contains {"approval": rules.approval} if {
+	input.action == "tool:use"
+	declared
+	granted
+	is_object(rules.approval)
+}
+
+# What is written in any other way would leave the call without the approval that somebody meant it to have.
+deny contains {
+	"code": "tool_approval_unreadable",
+	"msg": sprintf("data.tools.%v.approval is no object", [input.tool.name]),
+	"severity": "high",
+} if {
+	input.action == "tool:use"
+	declared
+	rules.approval
+	not is_object(rules.approval)
+}
+
 # Kept apart, so that an argument of another type is forbidden rather than an error.
 query := input.tool.args.query if is_string(input.tool.args.query)
 

@@ -240,6 +240,37 @@ test_any_host_passes_where_none_is_configured if {
 	denied(fetching({}), {"http_get": {}}) == set()
 }
 
+# Approval.
+
+approved_by := {"approvers": ["security"], "reason": "writes to the ledger", "ttl_s": 600}
+
+applied(rules) := items if {
+	items := tools.apply with input as fixture.tool_use
+		with data.teams as {"payments": {"tools": ["*"]}}
+		with data.tools as rules
+}
+
+test_a_call_waits_for_those_the_data_names if {
+	applied({"db_query": {"approval": approved_by}}) == {{"approval": approved_by}}
+	applied({"db_query": {"read_only": true}}) == set()
+	applied({"other": {"approval": approved_by}}) == set()
+}
+
+test_a_call_without_a_grant_is_put_to_nobody if {
+	items := tools.apply with input as fixture.tool_use
+		with data.teams as {"payments": {"tools": ["http_get"]}}
+		with data.tools as {"db_query": {"approval": approved_by}}
+	items == set()
+}
+
+test_an_approval_that_is_no_object_is_forbidden if {
+	every approval in ["security", ["security"], true, 1] {
+		rules := {"db_query": {"approval": approval}}
+		denied(querying("select 1"), rules) == {"tool_approval_unreadable"}
+		applied(rules) == set()
+	}
+}
+
 test_other_actions_are_left_alone if {
 	items := tools.deny with input as fixture.other_action
 		with data.tools as read_only
