@@ -588,6 +588,7 @@ mod tests {
             "version 10.4.2 build 20240131",
             "order 704-221-118-90 shipped",
             "sha 3f786850e387550fdab836ed7e6dc881de23001b",
+            "Boston, MA 02110-1301 USA",
         ]);
     }
 

@@ -443,9 +443,7 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
         ),
         (
             0.55,
-            concat!(
-                r"\b(?:attach|append|collect|mail|post|write|send|forward|upload|put)\b[^\n]{0,60}\b(?:of the (?:user|victim)|you can find|in your (?:context|memory)|from your (?:context|memory)|(?-i:[A-Z]{2,16}_(?:TOKEN|KEY|SECRET)))\b[^\n]{0,60}(?:https?:|\S@\S|\bimage\b|\blink\b)"
-            ),
+            r"\b(?:attach|append|collect|mail|post|write|send|forward|upload|put)\b[^\n]{0,60}\b(?:of the (?:user|victim)|you can find|in your (?:context|memory)|from your (?:context|memory)|(?-i:[A-Z]{2,16}_(?:TOKEN|KEY|SECRET)))\b[^\n]{0,60}(?:https?:|\S@\S|\bimage\b|\blink\b)",
         ),
     ],
 };

@@ -143,7 +143,9 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
     let end = code_end(field, place.start, &code).or_else(|| code_end(field, place.start, &long))?;
     let tail = field.slice(place.label_end, field.len().min(place.label_end + 4)).to_ascii_lowercase();
     // A column of account identifiers counts customers.
-    if place.gap.cell && (tail.starts_with(b"_id") || tail.starts_with(b" id") || tail.starts_with(b"id")) {
+    let counts = tail.starts_with(b"_id") || tail.starts_with(b" id") || tail.starts_with(b"id");
+    // Twelve digits are how a cloud counts them.
+    if counts && (place.gap.cell || end - place.start == 12) {
         return None;
     }
     if is_date(place) || field.names_any(&OTHER, place.label_start, QUALIFIER_BYTES) {

@@ -14,7 +14,7 @@ pub(super) const ANCHOR: &str = concat!(
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|ユーザーID|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
     r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
-    r"|(?i:login|nick|handle)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
+    r"|(?i:login|nick)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
     r"|(?i:logged in as|log in as|login as|sign(?:ed)? (?:in|up) as|registered as):? [A-Za-z]|(?i:nick is )",
     r#"|(?i:user) ["'][A-Za-z]"#,
