@@ -48,7 +48,11 @@ const WEIGHTS: [(usize, f32); 3] = [(5, 0.6), (4, 0.4), (3, 0.25)];
 pub(super) fn weigh(text: &[u8]) -> f32 {
     let text = text.trim_ascii();
     let last = memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1);
-    let line = text.get(last..).unwrap_or_default().trim_ascii_start();
+    let line = text.get(last..).unwrap_or_default();
+    // What stands further in is code or a list.
+    if line.starts_with(b"  ") || line.starts_with(b"\t") {
+        return 0.0;
+    }
     let reads = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'' | b',');
     let word = line.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
     if line.len() < 2 * REQUEST_BYTES + 8
@@ -115,6 +119,12 @@ fn is_usual(core: &[u8]) -> bool {
         }
         [b'+' | b'=' | b'*' | b'/' | b'&' | b'-' | b'%' | b'<' | b'>'] => true,
         [b'h', b't', b't', b'p', ..] => true,
+        // A link of a document.
+        _ if memchr::memmem::find(core, b"](http").is_some()
+            || memchr::memmem::find(core, b"://").is_some() =>
+        {
+            true
+        }
         [number @ .., b'%'] => number.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.'),
         _ => {
             core.contains(&b'/') && core.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'/')
