@@ -92,7 +92,8 @@ pub(super) fn card_code(place: &Place<'_>) -> Option<Shape> {
     let end = code_end(place.field, place.start, &code).filter(|end| !is_pieced(place.field, *end))?;
     // In tables and questions "cid" is somebody's customer.
     let label = place.field.slice(place.label_start, place.label_end);
-    (!((place.gap.cell || place.gap.answer) && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
+    let alone = place.gap.cell || place.gap.answer || !place.gap.assigns;
+    (!(alone && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
     shape(PiiType::CreditDebitCardCvv, place, end)
 }
 
@@ -274,6 +275,16 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
     if place.gap.near {
         return plate_as_issued(place);
+    }
+    const OTHER_PLATES: [&str; 14] = [
+        "hot", "steel", "metal", "base", "back", "dinner", "glass", "copper", "face", "name", "floor",
+        "tectonic", "heat", "cover",
+    ];
+    let label = field.slice(place.label_start, place.label_end);
+    if label.to_ascii_lowercase().starts_with(b"plate")
+        && field.names_any_next(&OTHER_PLATES, place.label_start, 10)
+    {
+        return None;
     }
     if let Some(end) =
         east_asian_plate_end(field, place.start).or_else(|| umlaut_plate_end(field, place.start))
