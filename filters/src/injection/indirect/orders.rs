@@ -121,6 +121,7 @@ pub(super) const FORCED_REPLY: FamilySource = FamilySource {
         "kill all",
     ],
     phrases: &[
+        (0.44, r"\b(?:times|forever) at the end of your (?:response|answer|reply|output)\b"),
         (0.4, r"\bpwned\b|[\x22'](?:hacked|access granted|hijacked|i have been (?:hacked|pwned))"),
         (
             0.4,
