@@ -190,7 +190,7 @@ pub(super) const NEW_INSTRUCTIONS: FamilySource = FamilySource {
             ),
         ),
         (
-            0.58,
+            0.6,
             concat!(
                 r"\bpriority (?:zero|one|0|1|alpha|omega|maximum) (?:directive|instruction|order|command|override|task)\b|",
                 r"\bconsider yourself (?:reprogrammed|freed|released|reset|unlocked|jailbroken|reconfigured|liberated|unbound)\b|",
@@ -211,7 +211,7 @@ pub(super) const NEW_INSTRUCTIONS: FamilySource = FamilySource {
             ),
         ),
         (
-            0.58,
+            0.6,
             concat!(
                 r"\b(?:fresh|new|changed) (?:orders|boss|master|owner|commander)\b~24~\b(?:you (?:serve|obey|answer|work)|that's me|it's me|is me)\b|",
                 r"\byou (?:serve|obey|work for|answer to) (?:only |just )?me (?:from|now|alone|only)\b|\byou (?:serve|obey|work for|answer to) (?:only|just) me\b|",
@@ -339,6 +339,15 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
         "use your payment",
         "use your calendar",
         "use your terminal",
+        "whoever ",
+        "processes this",
+        "reads this",
+        "grades this",
+        "evaluates this",
+        "full marks",
+        "maximum score",
+        "perfect score",
+        "top marks",
     ],
     phrases: &[
         (
@@ -354,7 +363,7 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
             ),
         ),
         (
-            0.55,
+            0.6,
             concat!(
                 r"\b(?:ai|llms?|language models?|chat ?bots?|(?:ai |crawler |automated |autonomous )?(?:agents?|bots?|crawlers?|assistants?|summari[sz]ers?)|models?)\b~36~\b(?:must|should|shall|ha(?:s|ve) to|(?:is|are) (?:to|required to|asked to|instructed to)|needs? to)\b (?:now |first |also |then |therefore |always )?",
                 r"(?:(?:ignore|disregard|override|bypass|skip) (?:its|all|any|every|previous|prior|earlier|robots\b|safety|user|confirmation|content|what the|the (?:user|system|question|rules|instructions|policy|above|previous|robots|visitor|safety))|(?:stop|no longer) (?:following|obeying|follow|obey|apply)|not (?:follow|obey) (?:its|their|the system)|",
@@ -388,6 +397,14 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
                 r"\b(?:assistant|ai|model|agent|bot) is hereby (?:told|ordered|instructed|commanded|directed|required|asked) to\b|\byou are reading this as an? (?:ai|llm|model|assistant|bot)\b|",
                 r"\b(?:stop|quit|cease) (?:processing|reading|analy[sz]ing|handling) (?:the|this) (?:mail|e-?mail|document|page|message|text|ticket|file) and (?:delete|send|open|reply|write|call|forward|output|say)\b|",
                 r"\buse your (?:e-?mail|browser|file|shell|payment|calendar|terminal|messaging) (?:tool|function|plugin|access|api) to (?:send|delete|forward|buy|transfer|upload|download|post|share|pay)\b"
+            ),
+        ),
+        (
+            0.5,
+            concat!(
+                r"\b(?:whoever|whatever|anyone who|anything that) (?:\w+ )?(?:reads?|processes|summari[sz]es|parses|handles|grades|scores|evaluates) this\b[^\n]{0,24}[:,] ?%DO%|",
+                r"\b(?:ignore|disregard|skip|forget) (?:your|the) (?:\w+ )?(?:rubric|criteria|scoring|grading)\b~20~\b(?:award|give|assign|rate|grade|score)\b|",
+                r"\b(?:award|assign|give) (?:it |this (?:\w+ )?)?(?:full|maximum|top|perfect|the highest) (?:marks|score|points|grade|rating)\b~12~(?:[.!]|$|\n|regardless|whatever)"
             ),
         ),
     ],
@@ -431,7 +448,7 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
     ],
     phrases: &[
         (
-            0.58,
+            0.6,
             concat!(
                 r"\b(?:send|mail|e-?mail|forward|post|upload|transmit|submit|leak|push|deliver) (?:the |all |any |your |its )?(?:contents? of (?:the |your )?)?(?:\w+(?:'s)? ){0,3}(?:session cookies?|session token|access token|address book|inbox|contact list|clipboard|browser history|retrieved documents|private key|ssh key|keychain|wallet)\b",
                 r"[^\n]{0,40}(?:https?:|\S@\S|\bs3:|\bwebhook\b|\baddress below\b)|",
@@ -442,7 +459,7 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
             ),
         ),
         (
-            0.55,
+            0.6,
             r"\b(?:attach|append|collect|mail|post|write|send|forward|upload|put)\b[^\n]{0,60}\b(?:of the (?:user|victim)|you can find|in your (?:context|memory)|from your (?:context|memory)|(?-i:[A-Z]{2,16}_(?:TOKEN|KEY|SECRET)))\b[^\n]{0,60}(?:https?:|\S@\S|\bimage\b|\blink\b)",
         ),
     ],
@@ -453,7 +470,7 @@ pub(super) const CARRIED: FamilySource = FamilySource {
     name: EXFILTRATION,
     stems: &["](http", "base64", "encode", "exfiltrat", "cookie=", "dns lookup", "webhook", "as hex"],
     phrases: &[(
-        0.55,
+        0.6,
         concat!(
             r"!\[[^\]\n]{0,80}\]\(<?https?://[^)\s]{1,160}[?&]\w{1,16}=(?-i:[A-Z][A-Z_]{6,40})\)|",
             r"https?://[^\s)\x22']{1,120}[?&]\w{0,8}(?:cookie|data|secret|history|chat|session)\w{0,8}= (?:with|plus|followed by) (?:the|your)\b|",
@@ -617,7 +634,7 @@ pub(super) const PERSONA: FamilySource = FamilySource {
     ],
     phrases: &[
         (
-            0.56,
+            0.6,
             concat!(
                 r"\byou(?:'re|'ve| are| have| were|r)?\b~60~\b(?:safety|content|moderation|alignment|ethics?|ethical) (?:layers?|protocols?|filters?|modules?|checks?|systems?|guardrails?|restrictions|features|controls|constraints)\b~20~\b(?:removed|disabled|off|unloaded|unload|stripped|deactivated|suspended|bypassed|offline|gone|lifted)\b|",
                 r"\byou(?:'re|'ve| are| have| were)?\b~60~\b(?:with no|without(?: any)?|minus the|free of) (?:safety|moderation|alignment) (?:layers?|protocols?|filters?|modules?|checks?|guardrails?|restrictions)\b|",
@@ -636,7 +653,7 @@ pub(super) const PERSONA: FamilySource = FamilySource {
             ),
         ),
         (
-            0.57,
+            0.6,
             concat!(
                 r"\bas if no (?:lawyer|censor|moderator|filter|one)\b~20~\b(?:checked|reviewed|watch\w*|censor\w*|supervis\w*|moderat\w*)\b|",
                 r"\byou(?:'re| are) (?:now )?(?:an? |the )(?:unlocked|unleashed|unchained|unrestricted|uncut|raw|free) (?:edition|version|build|variant|model|release)\b|",
@@ -701,7 +718,7 @@ pub(super) const PROMPT_LEAK: FamilySource = FamilySource {
             ),
         ),
         (
-            0.58,
+            0.6,
             concat!(
                 r"\b(?:paste|show|give|send|copy|repeat|print)\b~16~\b(?:everything|all|anything)\b~20~\b(?:sent|given|told|said|written|shown) to you before\b|",
                 r"\b(?:configuration|text|settings|prompt|message) (?:that )?you were (?:launched|started|booted|initiali[sz]ed|deployed|loaded) with\b"
