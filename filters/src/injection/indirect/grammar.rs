@@ -80,7 +80,8 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
             concat!(
                 r"\b(?:leave|leaving) no (?:trace|record|sign|hint) of (?:this|these|that|the (?:request|instruction|note|message))\b|",
                 r"\b(?:erase|delete|remove|strip|omit) this (?:note|message|instruction|request|line|comment|sentence) from (?:your|the) (?:reply|answer|response|summary|output)\b|",
-                r"\b(?:don't|do not|never) (?:reveal|tell|disclose|mention|report|admit) (?:this |it )?to the (?:human|user|operator|administrator|reviewer|visitor)\b"
+                r"\b(?:don't|do not|never) (?:reveal|tell|disclose|mention|report|admit) (?:this |it )?to the (?:human|user|operator|administrator|reviewer|visitor)\b|",
+                r"\b(?:don't|do not|never) (?:reveal|disclose|admit) to the (?:customer|client|reader) that\b"
             ),
         ),
         (
@@ -348,6 +349,12 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
         "maximum score",
         "perfect score",
         "top marks",
+        "llm note",
+        "ai note:",
+        "gpt note",
+        "llm task",
+        "ai task:",
+        "llm memo",
     ],
     phrases: &[
         (
@@ -355,7 +362,7 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
             concat!(
                 r"(?:^|[.!?\x22'>()\]}\n:;*|#/-] {0,2})(?:dear )?(?:chatgpt|gpt(?:-?\d\w*)?|ai|llms?|language models?|chat ?bots?|copilot|(?:ai|automated|autonomous|coding|browsing|shopping|screening) (?:assistants?|agents?|models?|readers?|systems?|reviewers?|software|tools?)|assistant|model), ",
                 r"(?:(?:please|now|you must|you should|you have to|you will|kindly|also|first|your \w+ \w+ were \w+ \w+;) )?%DO%|",
-                r"\b(?:ai|llm|assistant|chatbot|gpt)[ _-](?:directive|override|command|order|mandate)s? ?[:>-]|\b(?:llm|gpt|chatgpt): ?(?:you must|do not|don't|never|always|ignore|please)\b|",
+                r"\b(?:ai|llm|assistant|chatbot|gpt)[ _-](?:directive|override|command|order|mandate)s? ?[:>-]|\b(?:ai|llm|gpt|assistant)[ _-](?:note|task|memo|reminder)s? ?: ?%DO%|\b(?:llm|gpt|chatgpt): ?(?:you must|do not|don't|never|always|ignore|please)\b|",
                 r"\[{1,2}(?:assistant|ai|llm|model|agent|bot) ?: ?(?:please )?%DO%|",
                 r"\bas the (?:summari[sz]er|reader|translator|assistant|ai|model|reviewer|llm) of (?:this|the) \w+,? you (?:are (?:required|obliged|instructed|asked|to)|must|should|shall|have to|need to)\b|",
                 r"\bbots? (?:that|which|who) (?:summari[sz]e|read|index|process|parse|crawl)s? this \w+ ?[:,]|",
@@ -445,6 +452,13 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
         "your memory",
         "_token",
         "api_key",
+        "previous message",
+        "earlier message",
+        "prior message",
+        "preceding message",
+        "previous chats",
+        "previous conv",
+        "previous prompts",
     ],
     phrases: &[
         (
@@ -454,7 +468,7 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
                 r"[^\n]{0,40}(?:https?:|\S@\S|\bs3:|\bwebhook\b|\baddress below\b)|",
                 r"\b(?:read|open|cat|take|fetch|grab|load)\b~20~(?:/etc/(?:passwd|shadow)\b|\.ssh/\w+|\bid_rsa\b|\.env\b|\.aws/credentials|\bsecrets\.\w+|\bthe user's (?:address book|password|inbox|contacts|files|e-?mails))[^\n]{0,30}\b(?:and|then)\b~12~\b(?:append|paste|send|mail|post|upload|add|put|include|attach|forward|print|write|commit)\b|",
                 r"\b(?:overwrite|replace|fill|update)\b[^\n]{0,24}\bwith the contents? of\b[^\n]{0,6}(?:\.env|\bsecrets?\b|\bcredentials?\b|/etc/|\.ssh|\bid_rsa|\bthe (?:conversation|inbox|system prompt))|",
-                r"\b(?:dns|whois) (?:query|lookup|request)s?\b~20~<\w+|\bcommit (?:the |your |all )?(?:\.env\b|secrets?\b|credentials\b)|",
+                r"\b(?:dns|whois) (?:query|lookup|request)s?\b~20~<\w+|\b(?:send|forward|post|upload|submit|transmit) (?:all |the |every )+(?:of the )?(?:previous|earlier|prior|preceding) (?:messages?|chats?|turns|conversations?|prompts?)\b[^\n]{0,30}(?:https?:|\S@\S)|\bcommit (?:the |your |all )?(?:\.env\b|secrets?\b|credentials\b)|",
                 r"\b(?:encode|base64|hex|url-?encode|compress)\b~40~\b(?:chat|conversation|message|history|prompt|instructions|documents|notes|memory)\b~30~(?:https?:|\brequest\b|\bfetch\b|\bvisit\b)"
             ),
         ),
@@ -631,12 +645,16 @@ pub(super) const PERSONA: FamilySource = FamilySource {
         "no morals",
         "no scruples",
         "no ethics",
+        "safety setting",
+        "safety mode",
+        "safety switch",
+        "content setting",
     ],
     phrases: &[
         (
             0.6,
             concat!(
-                r"\byou(?:'re|'ve| are| have| were|r)?\b~60~\b(?:safety|content|moderation|alignment|ethics?|ethical) (?:layers?|protocols?|filters?|modules?|checks?|systems?|guardrails?|restrictions|features|controls|constraints)\b~20~\b(?:removed|disabled|off|unloaded|unload|stripped|deactivated|suspended|bypassed|offline|gone|lifted)\b|",
+                r"\byou(?:'re|'ve| are| have| were|r)?\b~60~\b(?:safety|content|moderation|alignment|ethics?|ethical) (?:layers?|protocols?|filters?|modules?|checks?|systems?|guardrails?|restrictions|features|controls|constraints|settings?|mode|switch)\b~20~\b(?:removed|disabled|off|unloaded|unload|stripped|deactivated|suspended|bypassed|offline|gone|lifted)\b|",
                 r"\byou(?:'re|'ve| are| have| were)?\b~60~\b(?:with no|without(?: any)?|minus the|free of) (?:safety|moderation|alignment) (?:layers?|protocols?|filters?|modules?|checks?|guardrails?|restrictions)\b|",
                 r"\b(?:answer|respond|reply|act|behave|speak) (?:as|like) (?:the |an? )?(?:raw|base|unaligned|pre-?alignment|unfiltered|uncensored) (?:\w+ )?(?:model|llm|ai|version|network)\b|",
                 r"\b(?:everything|anything|whatever|all) (?:that )?your (?:guidelines|rules|policy|policies|instructions|creators|filters) (?:forbids?|prohibits?|disallows?|bans?)\b|",
