@@ -478,7 +478,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 concat!(
                     r"\b(?:repeat|output|print|copy|show|write out|go line by line)\b~25~\b(?:(?:text|",
                     r"words|everything|messages?|lines)(?: that is| written)? above|",
-                    r"what you see above|above text)\b"
+                    r"what you see above|above text)\b(?:[.,!?:;\x22']|$|\n| (?:this|verbatim|in|as|exactly|and|word|starting|here|please|into|so|to)\b)"
                 ),
             ),
             (0.6, r#"\b(?:start|begin)(?:s|ning|ing)? with~12~["'`]you are\b"#),
@@ -607,9 +607,13 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.42,
                 concat!(
-                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|in|with|"#,
+                    r#"\b(?:enter(?:ing)?|enable|activate|switch to|operating in|now in|"#,
                     r#"unlock) (?:the )?["'(]?(?:developer|debug|god|maintenance|root|sudo|admin) mode\b"#
                 ),
+            ),
+            (
+                0.34,
+                r#"\b(?:in|with) (?:the )?["'(]?(?:developer|debug|god|maintenance|root|sudo|admin) mode\b"#,
             ),
             (
                 0.55,
@@ -775,7 +779,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.45,
                 concat!(
                     r#"\b(?:never|not|n't|cannot|without) (?:ever |be able to |even )?(?:refus\w+|"#,
-                    r#"declin\w+|deny|apologi\w+|warn|moraliz\w+|reject|say (?:no\b|you can|"#,
+                    r#"declin\w+|deny|apologi\w+|warn|moraliz\w+|reject (?:a|any|my|the) (?:request|question|prompt)|say (?:no\b|you can|"#,
                     r#"that you can|that something|that it|"?i'm sorry|"?as an ai)|saying|"#,
                     r#"mention(?:ing)? (?:that you|you|ethic|openai|any (?:ethical|moral))|"#,
                     r#"break(?:ing)? character|add(?:ing)? (?:any )?(?:warnings?|disclaimers?|moral))"#
@@ -810,15 +814,18 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "obey only",
             "security audit",
         ],
-        phrases: &[(
-            0.4,
-            concat!(
-                r"\bi(?: a|')m (?:the|your|now your) (?:developer|creator|administrator|admin|god|",
-                r"programmer|owner)\b|\bas your (?:creator|developer|administrator|programmer)\b|",
-                r"\bi order you to\b|\bas an ai developed by\b|\bobey (?:only )?me\b|",
-                r"\bsecurity audit\b|\bi(?: a|')m god\b"
+        phrases: &[
+            (
+                0.4,
+                concat!(
+                    r"\bi(?: a|')m (?:the|your|now your) (?:developer|creator|administrator|admin|god|",
+                    r"programmer|owner)\b|\bas your (?:creator|developer|administrator|programmer)\b|",
+                    r"\bi order you to\b|\bas an ai developed by\b|\bobey (?:only )?me\b|",
+                    r"\bi(?: a|')m god\b"
+                ),
             ),
-        )],
+            (0.3, r"\bsecurity audit\b"),
+        ],
     },
     FamilySource {
         name: "concealment",
@@ -828,7 +835,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             concat!(
                 r"\b(?:do not|don't|never|without|must not)\b~12~\b(?:tell|mention|inform|alert|",
                 r"notify|disclos\w+|telling|mentioning|informing|alerting|notifying|",
-                r"show)\b~20~\bthe (?:end )?(?:user|human|customer)\b|",
+                r"show)\b~20~\bthe (?:end )?(?:user|human)\b|",
                 r"\bnever (?:be )?shown to the (?:end )?user\b"
             ),
         )],
@@ -869,7 +876,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.5,
                 concat!(
-                    r"\bspecial case: if you|\bexperimental (?:procedure|features)\b|",
+                    r"\bspecial case: if you|\bexperimental procedure\b|\bunlock\w* experimental features\b|",
                     r"\bunlock hidden\b|\baccept the following as your\b|\bfrom (?:this point|",
                     r"now) on,? (?:every|all) (?:answers?|responses?)"
                 ),

@@ -588,6 +588,7 @@ mod tests {
             "version 10.4.2 build 20240131",
             "order 704-221-118-90 shipped",
             "sha 3f786850e387550fdab836ed7e6dc881de23001b",
+            "Boston, MA 02110-1301 USA",
         ]);
     }
 
@@ -707,6 +708,7 @@ mod tests {
             (PiiType::TaxId, "Send the W-9 with your FEIN. We have 38-1188372 for the firm", "38-1188372"),
             (PiiType::SwiftCode, "NEDSZAJJ is the bank's SWIFT code", "NEDSZAJJ"),
             (PiiType::CaHealthNumber, "check 4819 226 301 DF (OHIP)", "4819 226 301 DF"),
+            (PiiType::Username, "ahaddad71 is my username", "ahaddad71"),
         ]);
         for (text, values) in [
             ("passports X1928374 and X1928375", ["X1928374", "X1928375"]),
@@ -728,6 +730,16 @@ mod tests {
             "at least 18 years of age",
             "thread 2389232347 in main exited",
         ]);
+    }
+
+    #[test]
+    fn a_card_is_read_with_what_stands_behind_it() {
+        for text in ["visa 4111111111111111, 02/31, 081", "4111111111111111|02|31|081"] {
+            let kinds: Vec<_> = found(text).into_iter().map(|(kind, _)| kind).collect();
+            let expected =
+                [PiiType::CreditDebitCardNumber, PiiType::CreditDebitCardExpiry, PiiType::CreditDebitCardCvv];
+            assert_eq!(kinds, expected, "{text}");
+        }
     }
 
     #[test]

@@ -378,6 +378,10 @@ impl NationalForm<'_, '_, '_> {
         if self.area && trunk && (9..=12).contains(&total) {
             return Some(75);
         }
+        // Five digits, a hyphen and four more are a postal code of the United States.
+        if self.is_shaped(&[&[5, 4]]) && self.separator(1) == b"-" {
+            return None;
+        }
         let trunk_shape = self.is_shaped(&TRUNK_SHAPES) || self.is_shaped(&LONG_TRUNK_SHAPES);
         if !self.area && trunk && trunk_shape && (9..=12).contains(&total) && !self.has_dots() {
             return Some(70);

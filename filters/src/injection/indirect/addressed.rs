@@ -81,8 +81,8 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
         (
             0.45,
             concat!(
-                r"\btell (?:the )?(?:user|reader|customer|visitor)s?\b (?:to|that)\b|\b(?:ask|instruct|advise|direct|urge|convince|persuade|encourage|redirect|get|trick) the ",
-                r"(?:user|customer|reader|visitor)s? (?:to|for|into)\b|\bthe user (?:has |have |already |previously )+(?:authori[sz]ed|approved|consented|agreed|granted|confirmed)\b"
+                r"(?:^|[.!?:;,*\x22'>()\]}\n-] {0,2}|\b(?:and|then|please|must|should|instead|also|always) )tell (?:the )?(?:user|reader|customer|visitor)s?\b (?:to|that)\b|\b(?:instruct|advise|direct|urge|convince|persuade|encourage|redirect|get|trick) the (?:user|customer|reader|visitor)s? (?:to|for|into)\b|",
+                r"\bask the (?:user|customer|reader|visitor)s? (?:for (?:their|the|his|her)|to (?:click|visit|open|enter|install|download|send|pay|transfer|call|run|paste|log|sign|share|buy|upgrade|disable|give|type|provide (?:their|the)))\b|\bthe user (?:has |have |already |previously )+(?:authori[sz]ed|approved|consented|agreed|granted|confirmed)\b"
             ),
         ),
         (
@@ -236,7 +236,7 @@ pub(super) const ADDRESSED_IN_MANY_WORDS: FamilySource = FamilySource {
                 r"(?:before you \w+, |while \w+ing,? |when(?:ever)? you \w+, |please |now |also |first |you (?:must|should|shall|have to|need to|are to) |then |immediately |kindly )?",
                 r"(?:new instructions?|stop\b|ignore|forget|disregard|discard|do not (?:summari|translate this|tell|mention|quote|reveal|answer)|never mention|send the|send all|forward the|forward all|output|reveal|override|export|say [\x22'A-Z]|",
                 r"tell the (?:user|reader|customer)|give (?:the|this) (?:maximum|highest|best|full|top)|classify|always (?:pick|choose|recommend|prefer|say)|reply with|respond with|answer with|print your|share the|proceed (?:to|with)|",
-                r"the user has|your (?:new|real|operator|priority)|skip|recommend|rate this|rank this|approve|mark this|from now on|instead|exfiltrate|delete all|execute|append|repeat|leak|you will now|you are now|call [a-z]+_|call the|run the|use the following tool|add the|upload)"
+                r"the user has|your (?:new|real|operator|priority)|skip|recommend|rate this|rank this|approve|mark this|from now on|instead|exfiltrate|delete all|execute|append|repeat|leak|you will now|you are now|call [a-z]+_|call the|run the|use the following tool|add the (?:link|following|line|sentence|text|url|site|word|phrase)|upload)"
             ),
         ),
         (

@@ -83,8 +83,9 @@ pub(super) const TURNS: FamilySource = FamilySource {
             concat!(
                 r"</(?:user_?\w*|documents?|context|tool_?\w*|function_?\w*|data|input|prompt|instructions)>[\s\S]{0,40}(?:system|instruction|now|you|ignore|new|<)|",
                 r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"\s{0,4}:\s{0,4}"(?:[^y]|y[^o]|you(?:r| must| will| have| are (?:now|no|free|un)))|"#,
-                r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?)| \([^)\n]{1,24}\)){0,2}\*{0,2} ?: (?:you|ignore|new|the|all|from|forget|override|disregard|please|now|reveal|print|respond|reply|stop|this|ai|assistant|content|\w+ (?:mode|policy|filters?))\b|",
-                r"(?:^|\n)assistant: [^\n]{0,300}\n+system: "
+                r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?)| \([^)\n]{1,24}\)){0,2}\*{0,2} ?: (?:you(?:r| must| will| have| are (?:now|no|free|un))|ignore|new|the|all|from|forget|override|disregard|please|now|reveal|print|respond|reply|stop|this|ai|assistant|content|\w+ (?:mode|policy|filters?))\b|",
+                r"(?:^|\n)assistant: [^\n]{0,300}\n+system: |",
+                r"\bend of (?:the )?(?:document|context|data|input|file|text|user input|tool output|page)\b[^a-z]{0,12}(?:system|developer|instructions?) ?:"
             ),
         ),
     ],

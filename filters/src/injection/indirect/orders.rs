@@ -57,8 +57,8 @@ pub(super) const NEW_INSTRUCTIONS: FamilySource = FamilySource {
             0.58,
             concat!(
                 r"\b(?:your|the|here is your|to the) (?:new|real|actual|true|next|updated) (?:task|job|objective|mission|goal|",
-                r"assignment|purpose|role)\b (?:is|will be|now|:)|\bnew (?:rules?|orders?|commands?|polic(?:y|ies)|role|",
-                r"persona|objective|prompt|mission|directive)s? ?:|\b(?:now |back )?to the (?:actual|real) (?:task|question)\b|",
+                r"assignment|purpose|role)\b (?:is|will be|now|:)|\bnew (?:orders?|commands?|",
+                r"persona|objective|prompt|mission|directive)s? ?:|\bnew (?:rules?|polic(?:y|ies)|role) ?:~60~\b(?:you|your|ignore|reveal|print|respond|reply|answer|instructions|assistant|ai)\b|\b(?:now |back )?to the (?:actual|real) (?:task|question)\b|",
                 r"\beigentliche (?:aufgabe|frage)|\bneue aufgabe\b"
             ),
         ),
@@ -76,7 +76,7 @@ pub(super) const NEW_INSTRUCTIONS: FamilySource = FamilySource {
             concat!(
                 r"\b(?:new|important|urgent|updated|special) (?:instructions?|message|directives?|orders?|notice) (?:from|for|to) ",
                 r"(?:me|the |your |all )?(?:\w+ )?(?:admin\w*|system|developers?|assistants?|ai|openai|management|llm|model|agent|you)\b|",
-                r"\b(?:following|these|below|new|next) (?:\w+ )?(?:instructions?|rules|commands|directives?)\b~15~\b(?:overrides?|",
+                r"\b(?:(?:following|these|below|new|next) (?:\w+ )?(?:instructions?|commands|directives?)|(?:following|these|below) (?:\w+ )?rules)\b~15~\b(?:overrides?|",
                 r"supersedes?|replaces?|take (?:precedence|priority)|ha(?:ve|s) (?:the )?(?:highest )?priority|are (?:more|most) important)\b|",
                 r"\bstrictly (?:adhere to|follow) the following instruction|",
                 r"\bbefore (?:you )?(?:can )?(?:solv|answer|respond|continu|proceed|complet)\w*\b~60~\b(?:do the following|you must|must first|",
@@ -121,11 +121,19 @@ pub(super) const FORCED_REPLY: FamilySource = FamilySource {
         "kill all",
     ],
     phrases: &[
+        (0.44, r"\b(?:times|forever) at the end of your (?:response|answer|reply|output)\b"),
         (0.4, r"\bpwned\b|[\x22'](?:hacked|access granted|hijacked|i have been (?:hacked|pwned))"),
         (
             0.4,
             concat!(
-                r"\b(?:append|prepend|add|include|insert|begin|start|end|finish|conclude|preface|sign)\b~40~\b(?:your|each|every|all|any)\b ",
+                r"\b(?:append|prepend|add|include|insert|preface|sign)\b~40~\b(?:your|each|every|all|any)\b ",
+                r"(?:\w+ ){0,2}(?:responses?|answers?|repl(?:y|ies)|outputs?|messages?|summar(?:y|ies))\b~20~(?:with|by|[\x22'`]|:|https?)"
+            ),
+        ),
+        (
+            0.3,
+            concat!(
+                r"\b(?:begin|start|end|finish|conclude)\b~40~\b(?:your|each|every|all|any)\b ",
                 r"(?:\w+ ){0,2}(?:responses?|answers?|repl(?:y|ies)|outputs?|messages?|summar(?:y|ies))\b~20~(?:with|by|[\x22'`]|:|https?)"
             ),
         ),
@@ -170,9 +178,9 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
         (
             0.45,
             concat!(
-                r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:mention|reveal|disclose|acknowledge|report|display|show|say|tell|",
-                r"mentioning|revealing|disclosing|telling)\b~25~\b(?:this|these|that you|instruction|note|message)\b|",
-                r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|confidential|from the user|between us)\b|",
+                r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:mention|reveal|acknowledge|tell|mentioning|revealing|telling)\b~25~\b(?:this|these|that you|instruction|note|message)\b|",
+                r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:disclose|report|display|show|say|disclosing|showing)\b~25~\b(?:these|that you|instructions?|note|this (?:text|step|request|task|to the user))\b|",
+                r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|confidential|from the user)\b|",
                 r"\b(?:hidden|invisible|concealed|not visible|invisible) (?:from|to) (?:the )?(?:user|human|reader|customer)s?\b"
             ),
         ),

@@ -70,6 +70,8 @@ struct Gap {
     lines: usize,
     /// A colon, an equals sign or a number sign.
     assigns: bool,
+    /// A colon or an equals sign.
+    colon: bool,
     comma: bool,
     /// The value fills a cell of a table, and only the column's name is known.
     cell: bool,
@@ -138,12 +140,12 @@ pub(super) const RULES: &[Rule] = &[
     behind(
         concat!(
             r"(?i:dob)(?:[^a-z0-9]|\z)|(?i:date[ _\-]?of[ _\-]?birth|birth[ _\-]?da?te?|birth[ _\-]?day|born(?: on)?|d\.o\.b|b-?day",
-            r"|geburtsdatum|geboren(?: am| op)?|geb\. |geburtstag|geboortedatum|geb\.datum|geb\.-?dat",
-            r"|date de naiss|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha (?:de )?nac|nac(?:i(?:d[oa]|(?:ó|o) el)|(?:í|i) el)|nacimiento",
+            r"|geburtsdatum|geboren(?: am| op)?|geburtstag|geboortedatum|geb\.-?dat(?:um|\.)?|geb\. ",
+            r"|date de naiss|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha (?:de )?nac|f\. ?nac|nac(?:i(?:d[oa]|(?:ó|o) el)|(?:í|i) el)|nacimiento",
             r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data (?:de )?nasc|nasc(?:id[oa]|i em|eu em)|nascimento|dat(?:a|ę|y) ur(?:odzenia|\.)|ur\. |urodz(?:on[yae]|i(?:ł|l)(?:em|am|a)?(?: si(?:ę|e))?)?",
             r"|f(?:ø|o)dselsdato|f(?:ö|o)delsedatum|f(?:ö|ø)dd?t? (?:den )?|syntym(?:ä|a)aika|syntynyt|do(?:ğ|g)um tarihi(?:m|niz)?|do(?:ğ|g)umlu|(?:datum )?narozen(?:í|i|a|ý)?|sz(?:ü|u)let(?:é|e)si|sz(?:ü|u)letett|n(?:ă|a)scut|dat(?:ă|a) na(?:ș|s)terii",
             r"|datum ro(?:đ|d)enja|tanggal lahir|ng(?:à|a)y sinh|fecha_nacimiento|data_nascimento)",
-            r"|(?:Д|д)ата (?:рождения|народження)|(?:Η|η)μερομηνία γέννησης|(?:Р|р)одил|(?:Н|н)ародив|תאריך לידה|जन्म तिथि|วันเกิด|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"
+            r"|(?:Д|д)ата (?:рождения|народження|рожд|нар)|(?:Η|η)μερομηνία γέννησης|(?:Р|р)одил|(?:Н|н)ародив|תאריך לידה|जन्म तिथि|วันเกิด|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"
         ),
         56,
         4,
@@ -213,7 +215,7 @@ pub(super) const RULES: &[Rule] = &[
     // Documents.
     behind(
         concat!(
-            r"(?i:passports?|passeports?|reisep(?:a|ä)ss(?:e|es)?|passnummer|pasnummer|pass-?nr|pas-?nr|pass nr|pas nr|pass nummer|ppt[^a-z0-9]|travel ?doc(?:ument)?|reisedokument|passi(?:n )?numero",
+            r"(?i:passports?|passeports?|reisep(?:a|ä)ss(?:es|en|e)?|passnummer|pasnummer|pass-?nr|pas-?nr|pass nr|pas nr|pass nummer|ppt[^a-z0-9]|travel ?doc(?:ument)?|reisedokument|passi(?:n )?numero",
             r"|cestovn(?:í|i)(?:ho|m)? pasu?|(?:č|Č|c)(?:í|i)slo pasu|(?:ú|Ú|u)tlev(?:é|e)l(?:em|e|(?:é|e)nek)?(?: sz(?:á|a)ma?)?|h(?:ộ|ô|o) chi(?:ế|e)u|pasaportes?|pa(?:ș|ş|s)aport(?:ului|ul|unun|um|u)?|passaport[oei]s?|paspoort(?:en)?",
             r"|paszport(?:u|em|owy|y)?|paspor[^a-z]|passnr)|护照|護照|パスポート|旅券|여권|(?:П|п)аспорт|पासपोर्ट|جواز|(?:Δ|δ)ιαβατ|דרכון|หนังสือเดินทาง"
         ),
@@ -227,8 +229,8 @@ pub(super) const RULES: &[Rule] = &[
             r"(?i:licen[cs]e[ _\-]?plates?|number[ _\-]?plates?|plates?(?: no| number|[^a-z])|registration plates?|licen[cs]e tag|tag (?:no|number|#)",
             r"|(?:car|vehicle|van|truck|bike|motorcycle)(?:'s)?[ _\-]?reg(?:istration|o)?(?: (?:no|number|mark|plate))?|rego[^a-z]|vr[mn][^a-z]",
             r"|reg(?:istration)?\.? ?(?:no\.?|nr\.?|number|mark|plate)|(?:kfz-?)?kennzeichen|kfz-kennz|kennz\.|nummernschild",
-            r"|immatricul(?:ation|(?:é|e)e?)|plaques?|tablic[aey]? rejestracyjn[aey]?|rendsz(?:á|a)m(?:a|(?:ú|u))?|spz[^a-z]|(?:á|a)llami|reg\.?-?nr|registreringsnummer|tablica|matr(?:í|i)cula|targa[^a-z]|placas?[^a-z]|kenteken|nummerplaat",
-            r"|(?:nr|numer(?:ze|ach|y)?) rej(?:estracyjn(?:ych|ym|y|e)|\.)|rejestracyjny|rejestracja|nummerpl(?:å|a)(?:t|de)|rekisterinumero|plaka(?:m|s(?:ı|i))?)",
+            r"|immatricul(?:ation|(?:é|e)e?)|plaques?|tablic[aey]? rejestracyjn[aey]?|rendsz(?:á|a)m(?:a|(?:ú|u))?|spz[^a-z]|(?:á|a)llami|reg\.?-?nr|registreringsnummer|tablica|matr(?:í|i)cula|targat[ao]|targa[^a-z]|placas?[^a-z]|kenteken|nummerplaat",
+            r"|(?:nr|numer(?:ze|ach|y)?) rej(?:estracyjn(?:ych|ym|y|e)|\.)|rejestracyjny|rejestracja|nummerpl(?:å|a)(?:t|de)|rekisterinumero|plaka(?:l(?:ı|i)|m|s(?:ı|i))?)",
             r"|车牌号?码?|車牌號?碼?|ナンバープレート|車両ナンバー|車両番号|車のナンバー|登録番号|번호판|차량번호|차량 번호|(?:Г|г)осномер|(?:Н|н)омер машин"
         ),
         40,
@@ -297,7 +299,7 @@ pub(super) const RULES: &[Rule] = &[
         concat!(
             r"(?i:mrns?|urn[^a-z0-9]|umrn|emrn|med\.? ?rec|medical[ _\-]?rec(?:ord)?|(?:patient|hospital|chart|medical chart|health record)[ _\-]?",
             r"(?:identifier|id|number|num|no|#|mrn)|patient[ _\-]?file|health[ _\-]?id|chart #|unit (?:no|number)|nhc[^a-z0-9]|ipp[^a-z0-9]",
-            r"|patienten(?:nummer|-?nr|-?id)|num(?:é|e)ro de dossier|dossier (?:patient|m(?:é|e)dical)",
+            r"|patienten(?:nummer|-?nr|-?id)|(?:n°|nº|num(?:é|e)ro) de dossier|dossier (?:patient|m(?:é|e)dical)",
             r"|historia cl(?:í|i)nica|expediente m(?:é|e)dico|cartella clinica|prontu(?:á|a)rio|pati(?:ë|e)ntn(?:ummer|r)",
             r"|fallnummer|krankenakte|karty pacjenta|kartoteki|journalnummer|dossiernummer|n(?:ú|u)mero de (?:historia|processo|utente)|historia n|potilasnumero)|(?:Н|н)омер истории болезни|病历号|病歴番号|カルテ番号|診察券番号|患者番号|차트번호|医療記録番号|患者id"
         ),
@@ -348,7 +350,8 @@ pub(super) const RULES: &[Rule] = &[
     }),
     own(IDENTITY_COLUMN_ANCHOR, examine_identity_column),
     own(crypto::MONERO_ANCHOR, |search, anchor| {
-        crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.end)
+        // The end of a card's number is an anchor of its own.
+        crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.start + 1)
     }),
     // Credentials with a form of their own stand last: "secret_key" must be read as a name first.
     own(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
@@ -361,7 +364,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 const BANK_ACCOUNT_ANCHOR: &str = concat!(
-    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
     r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
     r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
 );
@@ -590,8 +593,7 @@ impl Behind {
         gap.words += 1;
         // A word with a colon of its own is the next label.
         let closed = end + usize::from(matches!(field.at(end), b'"' | b'\''));
-        let next_label =
-            matches!(field.at(closed), b':' | b'=') && (gap.assigns || gap.comma || gap.lines > 0);
+        let next_label = matches!(field.at(closed), b':' | b'=') && (gap.colon || gap.comma || gap.lines > 0);
         (gap.words <= self.words_max && gap.lines == 0 && !next_label).then_some(())
     }
 }
@@ -617,8 +619,9 @@ fn punctuation(field: Field<'_>, position: usize, gap: &mut Gap) -> Option<usize
             (gap.lines <= 2).then_some(2)
         }
         b'\\' if matches!(next, b't' | b'r') => Some(2),
-        b':' | b'=' | b'#' => {
+        sign @ (b':' | b'=' | b'#') => {
             gap.assigns = true;
+            gap.colon |= sign != b'#';
             Some(1)
         }
         b',' => {

@@ -92,7 +92,8 @@ pub(super) fn card_code(place: &Place<'_>) -> Option<Shape> {
     let end = code_end(place.field, place.start, &code).filter(|end| !is_pieced(place.field, *end))?;
     // In tables and questions "cid" is somebody's customer.
     let label = place.field.slice(place.label_start, place.label_end);
-    (!((place.gap.cell || place.gap.answer) && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
+    let alone = place.gap.cell || place.gap.answer || !place.gap.assigns;
+    (!(alone && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
     shape(PiiType::CreditDebitCardCvv, place, end)
 }
 
@@ -143,7 +144,9 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
     let end = code_end(field, place.start, &code).or_else(|| code_end(field, place.start, &long))?;
     let tail = field.slice(place.label_end, field.len().min(place.label_end + 4)).to_ascii_lowercase();
     // A column of account identifiers counts customers.
-    if place.gap.cell && (tail.starts_with(b"_id") || tail.starts_with(b" id") || tail.starts_with(b"id")) {
+    let counts = tail.starts_with(b"_id") || tail.starts_with(b" id") || tail.starts_with(b"id");
+    // Twelve digits are how a cloud counts them.
+    if counts && (place.gap.cell || end - place.start == 12) {
         return None;
     }
     if is_date(place) || field.names_any(&OTHER, place.label_start, QUALIFIER_BYTES) {
@@ -272,6 +275,16 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
     if place.gap.near {
         return plate_as_issued(place);
+    }
+    const OTHER_PLATES: [&str; 14] = [
+        "hot", "steel", "metal", "base", "back", "dinner", "glass", "copper", "face", "name", "floor",
+        "tectonic", "heat", "cover",
+    ];
+    let label = field.slice(place.label_start, place.label_end);
+    if label.to_ascii_lowercase().starts_with(b"plate")
+        && field.names_any_next(&OTHER_PLATES, place.label_start, 10)
+    {
+        return None;
     }
     if let Some(end) =
         east_asian_plate_end(field, place.start).or_else(|| umlaut_plate_end(field, place.start))

@@ -13,10 +13,10 @@ pub(super) const ANCHOR: &str = concat!(
     r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
     r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|ユーザーID|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
-    r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
-    r"|(?i:login|nick|handle)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
+    r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r"|(?i:login|nick)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
-    r"|(?i:logged in as|log in as|login as|sign(?:ed)? (?:in|up) as|registered as):? [A-Za-z]|(?i:nick is )",
+    r"|(?i:logged in as|log in as|login as|sign(?:ed)? (?:in|up) as|registered as|known as|goes by|log(?:ged)? in with|aka|a\.k\.a\.):? [A-Za-z]|(?i:nick is )",
     r#"|(?i:user) ["'][A-Za-z]"#,
     r"|(?i:benutzer|utilisateur|usuario|usu(?:á|a)rio|utente|gebruiker|u(?:ż|z)ytkownik|anv(?:ä|a)ndaren?|bruker(?:en)?|kullan(?:ı|i)c(?:ı|i)) [a-z]",
     r"|(?:П|п)ользователь [a-z]|(?i:anmeldename|loginname)",
@@ -84,9 +84,9 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         (operated || words.len() <= bare + 2) && is_any(words.get(..bare).unwrap_or_default(), &BARE);
     let adjacent = is_bare && !operated && words.len() == bare + 2;
     if words.last().is_some_and(u8::is_ascii_alphabetic)
-        && words
-            .get(..words.len().saturating_sub(2))
-            .is_some_and(|words| words.ends_with(b" as") || words.ends_with(b" as:"))
+        && words.get(..words.len().saturating_sub(2)).is_some_and(|words| {
+            PROFESSES.iter().any(|end| words.strip_suffix(b":").unwrap_or(words).ends_with(end))
+        })
     {
         // "Signed in as ...", with the first letter of the name.
         let (start, end) = plain(field, anchor.end - 1)?;
@@ -147,6 +147,8 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
                     fits.then_some(((start, end), end))
                 })
             })
+            .or_else(|| enclosed(field, name_end))
+            .or_else(|| before(field, anchor.start, name_end))
             .or_else(|| hinted(field, anchor.start, name_end));
     };
     if let Some(found) = quoted(field, position) {
@@ -216,7 +218,7 @@ pub(super) fn examine_account(
     label_end: usize,
     candidates: &mut Vec<Finding>,
 ) {
-    const CALLED: [&str; 4] = [" under ", " called ", " named ", " of "];
+    const CALLED: [&str; 7] = [" under ", " called ", " named ", " of ", " name ", " name: ", " name is "];
     if !field.slice(label_start, label_end).eq_ignore_ascii_case(b"account") || field.at(label_end) != b' ' {
         return;
     }
@@ -234,6 +236,21 @@ pub(super) fn examine_account(
     }
 }
 
+/// "User name (ann_lee)".
+fn enclosed(field: Field<'_>, label_end: usize) -> Option<(usize, usize)> {
+    let (start, end) = plain(field, label_end + 2)?;
+    let opened = field.slice(label_end, label_end + 2) == b" (";
+    (opened && field.at(end) == b')' && is_marked(field.slice(start, end))).then_some((start, end))
+}
+
+/// "Annlee70 is my user name".
+fn before(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
+    let name_end = places::before(field, label_start, label_end)?;
+    let start = places::starts_before(field, name_end).into_iter().next().flatten()?;
+    let (start, end) = plain(field, start)?;
+    (end == name_end && is_marked(field.slice(start, end))).then_some((start, end))
+}
+
 /// The account that a command takes behind an option, or before the colon of a pair.
 pub(in super::super) fn examine_option(field: Field<'_>, start: usize, candidates: &mut Vec<Finding>) {
     let quoted = usize::from(matches!(field.at(start), b'"' | b'\''));
@@ -246,7 +263,9 @@ pub(in super::super) fn examine_option(field: Field<'_>, start: usize, candidate
     }
 }
 
-const BARE: [&str; 8] = ["user", "login", "usr", "usuario", "pguser", "dbuser", "pseudo", "apodo"];
+/// How what somebody goes by is introduced.
+const PROFESSES: [&[u8]; 6] = [b" as", b" by", b" with", b"aka", b"AKA", b".k.a."];
+const BARE: [&str; 9] = ["nick", "user", "login", "usr", "usuario", "pguser", "dbuser", "pseudo", "apodo"];
 /// What happens to accounts.
 const HAPPENS: [&str; 22] = [
     "logged",
@@ -290,7 +309,8 @@ fn handled(field: Field<'_>, anchor: Anchor) -> Option<(usize, usize)> {
     let (start, end) = plain(field, anchor.end + at_sign)?;
     let owned = field.names_any(&OWNERS, anchor.start, 16) && follows_name(field, end);
     const REACTIONS: [&[u8]; 4] = [b"on_", b"on-", b"handle", b"event"];
-    let reacts = REACTIONS.iter().any(|reaction| field.slice(start, end).starts_with(reaction));
+    let reacts = REACTIONS.iter().any(|reaction| field.slice(start, end).starts_with(reaction))
+        || field.slice(end, end + 2) == b"::";
     let fits =
         !reacts && !field.word_before(anchor.start) && (is_at || is_marked(field.slice(start, end)) || owned);
     (fits && !is_code(field, end)).then_some((start, end))
@@ -424,7 +444,7 @@ fn follows_name(field: Field<'_>, end: usize) -> bool {
 
 /// Places where people are known by names of their own choice.
 pub(super) const PLATFORM_ANCHOR: &str = concat!(
-    r"(?i:psn|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
+    r"(?i:psn|github|gitlab|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
     r"[ :,.!?\n]"
 );
 
@@ -489,6 +509,9 @@ fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usi
     }
     // "On Discord as ann_lee#0412", "twitter handle @annlee".
     let known_as = field.slice(end, end + 4) == b" as ";
+    if field.slice(end, end + 3) == b" u/" {
+        return plain(field, end + 3);
+    }
     let addressed = field.slice(end, end + 2) == b" @";
     if !known_as && !addressed {
         return None;

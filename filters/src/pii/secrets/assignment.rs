@@ -558,6 +558,7 @@ fn is_password(field: Field<'_>, value: &Value<'_>, phrase: bool) -> bool {
         || is_reference(bytes)
         || is_masked(bytes)
         || is_call(field, value)
+        || (!value.quoted && is_identifier(bytes))
         || (!phrase && bytes.contains(&b' '))
     {
         return false;
@@ -604,6 +605,27 @@ fn is_camel(bytes: &[u8]) -> bool {
         && case_changes(bytes) < 5
         && bytes.first().is_some_and(u8::is_ascii_lowercase)
         && !bytes.windows(3).any(|three| three.iter().all(u8::is_ascii_uppercase))
+}
+
+/// "CFTypeRef", "kAccessPassword", "Attribute::Password", "pw[:-1]", "String)": names of types and values of programs.
+fn is_identifier(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_suffix(b")").unwrap_or(bytes);
+    if bytes.windows(2).any(|two| two == b"::" || two == b"[:") {
+        return true;
+    }
+    let letters = bytes.iter().all(u8::is_ascii_alphabetic);
+    let mut words = 0;
+    let mut rest = bytes;
+    while let Some(start) = rest.iter().position(u8::is_ascii_uppercase) {
+        let capitals = rest.iter().skip(start).take_while(|byte| byte.is_ascii_uppercase()).count();
+        let lower = rest.iter().skip(start + capitals).take_while(|byte| byte.is_ascii_lowercase()).count();
+        if lower < 2 && start + capitals + lower < rest.len() || lower == 1 {
+            return false;
+        }
+        words += usize::from(lower >= 2);
+        rest = rest.get(start + capitals + lower..).unwrap_or_default();
+    }
+    letters && words > 0 && words * 9 >= bytes.len()
 }
 
 /// A number with a unit or a range behind it.
@@ -775,6 +797,9 @@ mod tests {
             "\"password\": \"changeme\"",
             "\"password\": {\"type\": \"string\"}",
             "password: string;",
+            "fn new(password: String) -> Self",
+            "passphrase: CFTypeRef,",
+            "const PASSWORD = kAccessControlApplicationPassword",
             "the password is incorrect",
             "forgot password? Click here",
             "password = self.config.password",
