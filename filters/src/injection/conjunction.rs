@@ -26,6 +26,8 @@ const COST_MAX: usize = 1600;
 pub(super) struct Conjunctions {
     /// By family, the lists that one way of matching needs, the rarest first.
     ways: Vec<Vec<Vec<List>>>,
+    /// By family, whether a phrase of it may hold none of its stems.
+    holds_no_stem: Vec<bool>,
     lists: Vec<Words>,
     /// Those with words that are only found between bytes of ASCII.
     short: Lists,
@@ -44,28 +46,36 @@ impl Conjunctions {
             }
             numbers.get(&words).copied()
         };
-        let ways = families.map(|(phrases, stems)| {
-            let ways = phrases.iter().flat_map(|phrase| required(phrase, FOUR));
-            let mut ways: Vec<Vec<List>> =
-                ways.map(|sets| telling(sets, stems).into_iter().filter_map(&mut number).collect()).collect();
-            ways.sort_unstable();
-            ways.dedup();
-            ways
-        });
-        let ways = ways.collect();
+        let (mut ways, mut holds_no_stem) = (Vec::new(), Vec::new());
+        for (phrases, stems) in families {
+            let needed: Vec<Vec<Words>> = phrases.iter().flat_map(|phrase| required(phrase, FOUR)).collect();
+            holds_no_stem.push(!needed.iter().all(|sets| sets.iter().any(|words| is_told(words, stems))));
+            let mut of_family: Vec<Vec<List>> = needed
+                .into_iter()
+                .map(|sets| telling(sets, stems).into_iter().filter_map(&mut number).collect())
+                .collect();
+            of_family.sort_unstable();
+            of_family.dedup();
+            ways.push(of_family);
+        }
         let mut short = Lists::default();
         for (number, words) in (0..).zip(&lists) {
             if words.iter().any(|word| inside(word).len() < FOUR) {
                 short.add(number);
             }
         }
-        Self { ways, lists, short }
+        Self { ways, holds_no_stem, lists, short }
     }
 
     /// All words, each with the lists it stands on.
     pub(super) fn words(&self) -> impl Iterator<Item = (&[u8], List)> {
         let numbered = (0..).zip(&self.lists);
         numbered.flat_map(|(number, list)| list.iter().map(move |word| (&**word, number)))
+    }
+
+    /// Whether a phrase of the family may begin behind the stem it is tried for.
+    pub(super) fn may_begin_behind(&self, family: usize) -> bool {
+        self.holds_no_stem.get(family).copied().unwrap_or(true)
     }
 
     /// Whether a phrase of the family has all its words in this part.
@@ -84,7 +94,7 @@ impl Conjunctions {
 fn telling(sets: Vec<Words>, stems: &[&str]) -> Vec<Words> {
     let mut sets: Vec<Words> =
         sets.iter().map(shortened).filter(|words| !words.iter().any(|word| is_everywhere(word))).collect();
-    let is_told = |words: &Words| words.iter().all(|word| stems.iter().any(|stem| contains(word, stem)));
+    let is_told = |words: &Words| is_told(words, stems);
     sets.sort_by_cached_key(|words| (is_told(words), cost(words)));
     sets.dedup();
     let telling = sets
@@ -113,6 +123,11 @@ fn shortened(words: &Words) -> Words {
 fn is_everywhere(word: &[u8]) -> bool {
     let inside = word.get(inside(word)).unwrap_or_default();
     EVERYWHERE.iter().any(|known| known.as_bytes() == inside)
+}
+
+/// Whether each word holds a stem.
+fn is_told(words: &Words, stems: &[&str]) -> bool {
+    words.iter().all(|word| stems.iter().any(|stem| contains(word, stem)))
 }
 
 fn contains(word: &[u8], stem: &str) -> bool {

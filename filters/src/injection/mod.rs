@@ -312,7 +312,8 @@ impl InjectionScorer {
                     parts.resize_with(FAMILY_COUNT, Parts::default);
                     tried |= set(index);
                     if let Some(parts) = parts.get_mut(index) {
-                        parts.add(around.start..stem + 1);
+                        let behind = self.conjunctions.may_begin_behind(index);
+                        parts.add(around.start..if behind { around.end } else { stem + 1 });
                     }
                 }
             }

@@ -800,6 +800,18 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_read_to_their_end() {
+        assert_found(&[
+            (PiiType::DateOfBirth, "Data de nascimento: 12/05/1970", "12/05/1970"),
+            (PiiType::DateOfBirth, "Fecha de nacimiento: 9 de marzo de 1979.", "9 de marzo de 1979"),
+            (PiiType::DateOfBirth, "Date de naissance : 19 juin 1948", "19 juin 1948"),
+            (PiiType::DateOfBirth, "F. nac. 12/05/1970", "12/05/1970"),
+            (PiiType::CreditDebitCardCvv, "The Amex has a four-digit CID, 1391, right?", "1391"),
+        ]);
+        assert_nothing(&["for cid 1391 of the sales team"]);
+    }
+
+    #[test]
     fn disguises_do_not_hide_a_value() {
         assert_found(&[
             (

@@ -141,8 +141,8 @@ pub(super) const RULES: &[Rule] = &[
         concat!(
             r"(?i:dob)(?:[^a-z0-9]|\z)|(?i:date[ _\-]?of[ _\-]?birth|birth[ _\-]?da?te?|birth[ _\-]?day|born(?: on)?|d\.o\.b|b-?day",
             r"|geburtsdatum|geboren(?: am| op)?|geburtstag|geboortedatum|geb\.-?dat(?:um|\.)?|geb\. ",
-            r"|date de naiss|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha (?:de )?nac|f\. ?nac|nac(?:i(?:d[oa]|(?:ó|o) el)|(?:í|i) el)|nacimiento",
-            r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data (?:de )?nasc|nasc(?:id[oa]|i em|eu em)|nascimento|dat(?:a|ę|y) ur(?:odzenia|\.)|ur\. |urodz(?:on[yae]|i(?:ł|l)(?:em|am|a)?(?: si(?:ę|e))?)?",
+            r"|date de naiss(?:ance|\.)?|naissance|n(?:é|e)e? le |née? (?:à|a) |né\(e\) le|ddn[^a-z]|date_naissance|fecha (?:de )?nac(?:imiento)?|f\. ?nac|nac(?:i(?:d[oa]|(?:ó|o) el)|(?:í|i) el)|nacimiento",
+            r"|data(?: |_)?(?:di)?(?: |_)?nascita|nat[oa] (?:il|a)|data (?:de )?nasc(?:imento)?|nasc(?:id[oa]|i em|eu em)|nascimento|dat(?:a|ę|y) ur(?:odzenia|\.)|ur\. |urodz(?:on[yae]|i(?:ł|l)(?:em|am|a)?(?: si(?:ę|e))?)?",
             r"|f(?:ø|o)dselsdato|f(?:ö|o)delsedatum|f(?:ö|ø)dd?t? (?:den )?|syntym(?:ä|a)aika|syntynyt|do(?:ğ|g)um tarihi(?:m|niz)?|do(?:ğ|g)umlu|(?:datum )?narozen(?:í|i|a|ý)?|sz(?:ü|u)let(?:é|e)si|sz(?:ü|u)letett|n(?:ă|a)scut|dat(?:ă|a) na(?:ș|s)terii",
             r"|datum ro(?:đ|d)enja|tanggal lahir|ng(?:à|a)y sinh|fecha_nacimiento|data_nascimento)",
             r"|(?:Д|д)ата (?:рождения|народження|рожд|нар)|(?:Η|η)μερομηνία γέννησης|(?:Р|р)одил|(?:Н|н)ародив|תאריך לידה|जन्म तिथि|วันเกิด|生年月日|出生日期|出生|생년월일|تاريخ الميلاد"

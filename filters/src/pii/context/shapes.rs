@@ -93,7 +93,12 @@ pub(super) fn card_code(place: &Place<'_>) -> Option<Shape> {
     // In tables and questions "cid" is somebody's customer.
     let label = place.field.slice(place.label_start, place.label_end);
     let alone = place.gap.cell || place.gap.answer || !place.gap.assigns;
-    (!(alone && label.eq_ignore_ascii_case(b"cid"))).then_some(())?;
+    const CARDS: [&str; 5] = ["amex", "express", "card", "visa", "mastercard"];
+    let of_card = || {
+        place.field.names_any(&CARDS, place.label_start, KIND_BYTES)
+            || place.field.names_any_after(&CARDS, place.start, KIND_BYTES / 2)
+    };
+    (!(alone && label.eq_ignore_ascii_case(b"cid")) || of_card()).then_some(())?;
     shape(PiiType::CreditDebitCardCvv, place, end)
 }
 
