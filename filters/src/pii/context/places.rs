@@ -73,6 +73,11 @@ fn table(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
     if !ends_row && !is_delimiter(field.at(name_end)) {
         return None;
     }
+    // In prose names have no end: seen before a whole row is read.
+    let near = field.slice(start.saturating_sub(NAME_BYTES_MAX + 2), start);
+    if near.len() > NAME_BYTES_MAX + 1 && near.iter().all(|byte| is_name(*byte)) {
+        return None;
+    }
     let row = line_start(field, start);
     let before = field.slice(row, start);
     let name = before.iter().rev().take_while(|byte| is_name(**byte)).count();
@@ -205,8 +210,11 @@ fn statement(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
             || matches!(byte, b'_' | b',' | b' ' | b'`' | b'"' | b'[' | b']' | b'\n' | b'\t')
     };
     let before = field.slice(start.saturating_sub(HEADER_BYTES_MAX), start);
-    let listed = before.iter().rev().take_while(|byte| is_list(**byte)).count();
-    let opening = (start - listed).checked_sub(1).filter(|opening| field.at(*opening) == b'(')?;
+    let listed = before.get(memchr::memrchr(b'(', before)? + 1..).unwrap_or_default();
+    let opening = start - listed.len() - 1;
+    if !listed.iter().all(|byte| is_list(*byte)) {
+        return None;
+    }
     let after = field.slice(end, field.len().min(end + HEADER_BYTES_MAX));
     let closing = end + after.iter().take_while(|byte| is_list(**byte)).count();
     let index = field.slice(opening, start).iter().filter(|byte| **byte == b',').count();
