@@ -9,10 +9,12 @@ use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hardpan_filters::holdback::{Holdback, PieceEdit};
+use hardpan_filters::holdback::{Holdback, Lookout, PieceEdit};
 use hardpan_filters::injection::InjectionScorer;
-use hardpan_filters::inspection::{Inspector, mask};
+use hardpan_filters::inspection::{Inspector, redact};
+use hardpan_filters::masking::Tally;
 use hardpan_filters::pii::PiiDetector;
+use hardpan_filters::replacement::Treatment;
 use hardpan_filters::vault::{PLACEHOLDER_BYTES_MAX, Vault};
 use hardpan_inference::codec::{Parsing, Request};
 use hardpan_inference::edit;
@@ -199,8 +201,10 @@ pub fn masking_is_undone(data: &[u8]) {
     );
     let Some(request) = request(&body) else { panic!("the body is no request") };
     let inspection = INSPECTOR.inspect(&request, None);
-    let (edits, vault) = mask(&request, &inspection, |_| true);
-    let masked = edit::apply(body.as_bytes(), edits).expect("the changes lie apart");
+    let mut vault = Vault::default();
+    let redacted = redact(&mut vault, &request, &inspection, |_, _| Some(Treatment::MASK));
+    let Ok(redacted) = redacted else { panic!("a text of a message takes no placeholder") };
+    let masked = edit::apply(body.as_bytes(), redacted.edits).expect("the changes lie apart");
     let masked = String::from_utf8(masked).expect("a masked body is text");
     let Some(again) = self::request(&masked) else { panic!("masking breaks the body") };
     assert_eq!(again.texts.len(), request.texts.len(), "masking changes the number of texts");
@@ -263,11 +267,12 @@ fn pieces(text: &str, longest: usize, seed: u64) -> Vec<&str> {
 }
 
 fn restored_in_pieces(vault: &Vault, pieces: &[&str]) -> String {
-    let mut lane = Holdback::default();
+    let lookout = Lookout { vault, masker: None };
+    let (mut lane, mut tally) = (Holdback::default(), Tally::default());
     let mut edits: Vec<PieceEdit> = Vec::new();
     for (number, piece) in (0..).zip(pieces) {
         let settled = lane.first_unsettled().unwrap_or(number);
-        let certain = lane.push(vault, number, piece);
+        let certain = lane.push(lookout, number, piece, &mut tally);
         assert!(certain.iter().all(|edit| edit.piece >= settled), "a settled piece changes");
         edits.extend(certain);
         // All but the first held piece are held whole.
@@ -276,7 +281,7 @@ fn restored_in_pieces(vault: &Vault, pieces: &[&str]) -> String {
             pieces[first.min(number as usize + 1)..=number as usize].iter().map(|piece| piece.len()).sum();
         assert!(held <= PLACEHOLDER_BYTES_MAX, "{held} bytes are held");
     }
-    lane.settle();
+    edits.extend(lane.settle(lookout, &mut tally));
     assert!(lane.first_unsettled().is_none(), "a lane that ended holds nothing");
     let mut out = String::new();
     for (number, piece) in (0..).zip(pieces) {
