@@ -144,15 +144,15 @@ impl Inspector {
         bench: &mut Workbench,
     ) -> Option<Arc<Seen>> {
         if text.len() < REMEMBERED_BYTES_MIN {
-            let place = (channel as u8, key, text);
-            if self.remembers && bench.silent.has(&place) {
+            let hash = self.remembers.then(|| bench.silent.hash(&(channel as u8, key, text)));
+            if hash.is_some_and(|hash| bench.silent.has(hash)) {
                 return None;
             }
             let seen = self.examine(text, key, channel, bench);
             if !seen.findings.is_empty() || seen.injection.score > 0.0 {
                 return Some(Arc::new(seen));
             }
-            bench.silent.add(&place);
+            hash.into_iter().for_each(|hash| bench.silent.add(hash));
             return None;
         }
         let mut hash = Sha256::new_with_prefix(self.secret);

@@ -338,13 +338,14 @@ impl PiiDetector {
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.
     fn collect_keyed(&self, search: &mut Search<'_, '_>, composed: &mut String, caches: &mut Caches) {
-        if caches.silent_keys.has(search.field.key()) {
+        let key = caches.silent_keys.hash(search.field.key());
+        if caches.silent_keys.has(key) {
             return;
         }
         let value_start = context::compose_key(search.field, composed);
         self.suspicion.suspects(composed.as_bytes(), value_start, &mut caches.suspects);
         if caches.suspects.iter().all(Suspects::is_none) {
-            caches.silent_keys.add(search.field.key());
+            caches.silent_keys.add(key);
             return;
         }
         context::compose_value(search.field, composed);
