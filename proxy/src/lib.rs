@@ -32,6 +32,7 @@ pub mod service;
 pub mod sessions;
 pub mod settlement;
 pub mod snapshot;
+pub mod stack;
 pub mod tools;
 pub mod trace;
 pub mod upstream;
