@@ -6,6 +6,7 @@
 //! the scope's own and a fresh nonce. Where values are kept, and for how long, is not decided here, and a store that
 //! keeps an old state, or nothing, is not noticed.
 
+use hardpan_inference::finding::PiiType;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{self, HKDF_SHA256, Prk, Salt};
 use ring::hmac;
@@ -47,6 +48,7 @@ pub struct Sealed {
 
 /// A value as it was before. No `Debug`.
 pub struct Opened {
+    pub kind: PiiType,
     pub token: Zeroizing<String>,
     pub value: Zeroizing<String>,
 }
@@ -142,7 +144,8 @@ impl SharedScope {
         let (token, rest) = rest.split_at_checked(usize::from(*token_bytes))?;
         let value = rest.get(..usize::from(u16::from_be_bytes(*value)))?;
         let text = |bytes: &[u8]| Some(Zeroizing::new(std::str::from_utf8(bytes).ok()?.to_owned()));
-        let opened = Opened { token: text(token)?, value: text(value)? };
+        let token = text(token)?;
+        let opened = Opened { kind: token_kind(&token)?, token, value: text(value)? };
         (self.field(&opened.token) == field).then_some(opened)
     }
 
