@@ -33,6 +33,7 @@ pub mod sessions;
 pub mod settlement;
 pub mod sharing;
 pub mod snapshot;
+pub mod stack;
 pub mod tools;
 pub mod trace;
 pub mod upstream;
