@@ -457,6 +457,19 @@ fn a_scope_holds_no_more_than_configured() {
 }
 
 #[test]
+fn many_values_come_back_as_few_do() {
+    let Some(store) = Store::start() else { return did_not_run() };
+    let replica = Replica { more: ", values_max: 1000", ..Replica::of(&store) }.start();
+    let mails: Vec<String> = (0..600).map(|number| format!("person{number}@mail.test")).collect();
+    assert_eq!(replica.agent("session-one", &mails.join(" and ")).status, 200);
+    assert_eq!(replica.last_note(1)["kept"], 600);
+    let last = replica.agent_hears("session-one", &mails[599]);
+    assert_eq!(replica.last_note(2)["loaded"], 600);
+    let words = format!("It was {last} then");
+    assert_eq!(replica.agent_says("session-one", &words), words.replace(&last, &mails[599]));
+}
+
+#[test]
 fn a_former_key_reads_what_it_sealed_and_the_present_one_takes_it_over() {
     let Some(store) = Store::start() else { return did_not_run() };
     let next = "another key for the tests of shared values";
