@@ -14,11 +14,13 @@ to Hardpan's developers and not to its rivals' (detect.py says more). Exit statu
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import random
 import resource
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,23 +28,31 @@ import threading
 
 import detect
 
-# Each of six rivals may take this long, and a text that was begun a little longer: under ten minutes for all.
-SECONDS = 60
+# Each of five rivals may take this long, and a text that was begun a little longer: under ten minutes for all.
+SECONDS = 80
 GRACE_SECONDS = 20
 # A rival's address space. The largest takes a quarter of it.
 MEMORY_BYTES = 4 << 30
-# Hardpan reads its texts once and this many times more; the difference is what they cost without the start.
-FURTHER_PASSES = 8
-# LiteLLM's heuristic reads some hundred bytes in a second, so it gets the shorter rows.
-SHORT_BYTES = 300
+# Hardpan reads its texts once and again until so much was read; the difference is what they cost without the start.
+# It remembers no text from one pass to the next.
+FURTHER_BYTES = 64e6
+ROUNDS = 3
+# LiteLLM's comparison reads some hundred bytes in a second, so it gets the shortest rows.
+SHORT_BYTES = 120
+SHORT_SECONDS = 30
 
 RIVALS = pathlib.Path(__file__).resolve().parent / "rivals.py"
-# What is run, in the order of the columns: the rivals for personal data and for injection.
+# What is run, in the order of the columns: its name, what it is, the rivals for personal data and for injection.
 COLUMNS = [
-    ("Presidio, patterns", "presidio", None),
-    ("LiteLLM, core patterns, categories", "litellm-core", "litellm-categories"),
-    ("LiteLLM, all patterns, template", "litellm-wide", "litellm-template"),
-    ("LiteLLM, similarity", None, "litellm-heuristic"),
+    ("Presidio {}", "patterns and context words without a model, score >= 0.4", "presidio", None),
+    ("LiteLLM {}, core", "content filter, 13 patterns and three categories", "litellm-core", "litellm-categories"),
+    ("LiteLLM {}, wide", "content filter, 49 patterns and a template more", "litellm-wide", "litellm-template"),
+    (
+        "LiteLLM {}, similarity",
+        f"its comparison with phrases, rows of at most {SHORT_BYTES} bytes; rows found of rows",
+        None,
+        "litellm-heuristic",
+    ),
 ]
 
 
@@ -125,41 +135,48 @@ def size(line):
 class Column:
     """What is known of one contestant; figures that were not measured are None."""
 
-    def __init__(self, name):
+    def __init__(self, name, about):
         self.name = name
+        self.about = about
         self.figures = {}
         self.speed = {}
         self.memory = 0
+        # Of a part of the rows: shares would claim too much.
+        self.counted = False
         self.notes = []
 
 
 def hardpan(binary, tasks):
     version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
-    column = Column(version.strip() or "Hardpan")
+    column = Column(version.strip().capitalize() or "Hardpan", "this build, every type, a process that runs already")
     for name, task in tasks.items():
         texts, predictions = task.written("texts", task.lines), task.folder / "hardpan.jsonl"
         command = [binary, "scan", "--only", name, "--jobs", "1", "--quiet"]
-        once = run([*command, texts], predictions)
-        often = run([*command, *[texts] * (1 + FURTHER_PASSES)], task.folder / "again.jsonl")
-        for ended in (once, often):
-            if ended.status != 0:
-                print(f"detect-peers: FAILED: the scan ended with status {ended.status}")
-                return None
-        further = max(often.seconds - once.seconds, 1e-9)
-        column.speed[name] = task.volume * FURTHER_PASSES / further
-        column.memory = max(column.memory, once.memory)
+        further = math.ceil(FURTHER_BYTES / task.volume)
+        seconds = []
+        for _ in range(ROUNDS):
+            once = run([*command, texts], predictions)
+            often = run([*command, *[texts] * (1 + further)], task.folder / "again.jsonl")
+            for ended in (once, often):
+                if ended.status != 0:
+                    print(f"detect-peers: FAILED: the scan ended with status {ended.status}")
+                    return None
+            seconds.append(often.seconds - once.seconds)
+            column.memory = max(column.memory, once.memory)
+        column.speed[name] = task.volume * further / max(statistics.median(seconds), 1e-3)
         column.figures[name] = task.score(predictions, task.lines)
     return column
 
 
-def rival(tasks, seconds, title, *names):
-    column = Column(title)
+def rival(tasks, seconds, title, about, *names):
+    column = Column(title.format("?"), about)
     for task, name in zip(tasks.values(), names):
         if name is None:
             continue
         lines = task.lines
         if name == "litellm-heuristic":
             lines = [line for line in lines if size(line[1]) <= SHORT_BYTES]
+            seconds = min(seconds, SHORT_SECONDS)
         texts, predictions = task.written("texts", lines), task.folder / f"{name}.jsonl"
         said = task.folder / f"{name}.said"
         command = [sys.executable, RIVALS, name, texts, predictions, str(seconds)]
@@ -173,8 +190,9 @@ def rival(tasks, seconds, title, *names):
             column.notes.append(f"{name} read no text in {seconds} s")
             continue
         if told["rows"] < task.rows:
-            column.notes.append(f"{name} read {told['rows']} rows in {seconds} s")
-        column.name = title.replace(",", f" {told['version']},", 1)
+            column.counted = True
+            column.notes.append(f"{name} read {told['rows']} rows")
+        column.name = title.format(told["version"])
         column.speed[task.name] = told["bytes"] / max(told["seconds"], 1e-9)
         column.memory = max(column.memory, ended.memory)
         column.figures[task.name] = task.score(predictions, lines[: told["rows"]])
@@ -220,14 +238,15 @@ def show(title, columns):
         measure(f"injection R, {tier}", lambda column: recall(column, "tiers", tier))
     for kind in ("obfuscated", "indirect"):
         measure(f"injection R, {kind}", lambda column: recall(column, "kinds", kind))
-    measure("injection R, all", lambda column: injection(column, "recall"))
-    measure("injection FPR, all", lambda column: injection(column, "fpr"))
+    measure("injection R, all", lambda column: recall(column, "tiers", ""))
+    measure("injection FPR, all", lambda column: recall(column, "benign_kinds", ""))
     measure("injection FPR, traffic", lambda column: recall(column, "benign_kinds", "traffic"))
     measure("injection, MB/s", lambda column: speed(column, "injection"))
     measure("peak memory, MB", lambda column: f"{column.memory / 1e6:.0f}" if column.memory else None)
     detect.table(title, ["", *(column.name for column in columns)], rows)
-    for note in (note for column in columns for note in column.notes):
-        print(f"  {note}")
+    print("  Processor time of one core; R recall, FPR benign rows taken for attacks, – nothing of the kind is looked for")
+    for column in columns:
+        print(f"  {column.name}: {'; '.join([column.about, *column.notes])}")
 
 
 def show_types(columns):
@@ -249,10 +268,12 @@ def pii(column, *path):
 
 
 def triple(group):
-    """A dash where nothing of the kind is looked for."""
+    """A dash where nothing of the kind is looked for, and for what is found under the name of a sibling alone."""
     if not group or not group["recall"]:
         return None
-    return "/".join(f"{group[measure]:.3f}" for measure in ("precision", "recall", "f1"))
+    if not group["pred"]:
+        return f"–/{group['recall']:.3f}/–"
+    return detect.triple(*(group[measure] for measure in ("precision", "recall", "f1")))
 
 
 def exact(group):
@@ -265,18 +286,18 @@ def rate(counted):
 
 def speed(column, task):
     found = column.speed.get(task)
-    return found and (f"{found / 1e6:.2f}" if found >= 1e4 else f"{found / 1e6:.5f}")
-
-
-def injection(column, name):
-    found = column.figures.get("injection")
-    return found and detect.percent(found[name])
+    return found and (f"{found / 1e6:.2f}" if found >= 1e4 else f"{found / 1e6:.1g}")
 
 
 def recall(column, table, start):
+    """The share of rows called attacks among the kinds that start like this."""
     found = column.figures.get("injection")
     counts = found and detect.starting(found[table], start)
-    return detect.percent(detect.share(counts)) if counts else None
+    if not counts:
+        return None
+    if column.counted:
+        return "/".join(str(sum(part)) for part in zip(*counts))
+    return detect.percent(detect.share(counts))
 
 
 if __name__ == "__main__":
