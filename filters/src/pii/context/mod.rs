@@ -364,7 +364,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 const BANK_ACCOUNT_ANCHOR: &str = concat!(
-    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+    r"(?i:(?:bank[ _\-])?accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
     r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
     r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
 );
