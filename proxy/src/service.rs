@@ -31,7 +31,7 @@ use crate::record::Draft;
 use crate::refusal::Refusal;
 use crate::respond::add_own_headers;
 use crate::snapshot::{Parts, Snapshot};
-use crate::trace;
+use crate::{stack, trace};
 
 /// How long an idle connection waits for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
@@ -80,6 +80,21 @@ struct Service {
 impl HttpServerApp for Service {
     async fn process_new_http(
         self: &Arc<Self>,
+        session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        stack::wiped(self.take_turn(session, shutdown)).await
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+}
+
+impl Service {
+    /// Waits for the next request of a connection and serves it. None when the connection must not be used again.
+    async fn take_turn(
+        &self,
         mut session: ServerSession,
         shutdown: &ShutdownWatch,
     ) -> Option<ReusedHttpStream> {
@@ -118,12 +133,6 @@ impl HttpServerApp for Service {
         Some(ReusedHttpStream::from_reusable_stream(reused, settings))
     }
 
-    fn server_options(&self) -> Option<&HttpServerOptions> {
-        Some(&self.options)
-    }
-}
-
-impl Service {
     /// Runs one exchange and writes its record. False when the connection must not be used again.
     async fn serve(&self, session: &mut ServerSession) -> bool {
         metrics::request_started();
