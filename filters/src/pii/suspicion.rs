@@ -84,7 +84,9 @@ impl Suspicion {
         let mut found = classes.suspects(&Classes::default(), [&bytes, &NOTHING], 0);
         let words = classes.beginnings(&Classes::default());
         let mut codes = [code(0); 2 * LANE_BYTES];
-        codes.first_chunk_mut().map(|codes| *codes = lane);
+        if let Some(codes) = codes.first_chunk_mut() {
+            *codes = lane;
+        }
         self.add_beginnings::<1, _>(&codes, [words, first(text.len())], &mut found);
         found
     }
