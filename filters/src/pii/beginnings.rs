@@ -36,7 +36,7 @@ pub(super) type Sets = u8;
 struct TooMany;
 
 /// The code of one byte. Blocks of bytes are turned into codes by [`classes`](super::classes) in the same way.
-pub(super) fn code(byte: u8) -> u8 {
+pub(super) const fn code(byte: u8) -> u8 {
     match byte {
         b'0'..=b'9' => DIGIT,
         _ if byte.is_ascii_alphabetic() => byte & 0x1F,

@@ -52,6 +52,19 @@ impl Suspects {
 }
 
 impl Classes {
+    pub(super) const NOTHING: Self = Self {
+        digit: 0,
+        letter: 0,
+        // Noughts do not have the bit.
+        not_lower: Mask::MAX,
+        backslash: 0,
+        dot: 0,
+        at_sign: 0,
+        colon: 0,
+        dash: 0,
+        slash: 0,
+    };
+
     /// The classes of the first lanes of a block, and the codes of their bytes.
     #[inline(always)]
     pub(super) fn of<const COUNT: usize>(

@@ -335,7 +335,9 @@ impl PiiDetector {
             self.collect_keyed(&mut search, composed, caches);
         }
         self.suspicion.suspects(field.bytes(), field.len(), &mut caches.suspects);
-        self.examine_anchors(&mut search, caches, field.len());
+        if !caches.suspects.iter().all(Suspects::is_none) {
+            self.examine_anchors(&mut search, caches, field.len());
+        }
     }
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.

@@ -63,7 +63,10 @@ impl Suspicion {
         let (mut previous, mut before) = (Classes::default(), 0);
         let mut here = Block::of(text, 0);
         for start in (0..text.len().min(until)).step_by(BLOCK_BYTES) {
-            let next = Block::of(text, start + BLOCK_BYTES);
+            let next = match text.len() - start {
+                0..=BLOCK_BYTES => Block::NOTHING,
+                _ => Block::of(text, start + BLOCK_BYTES),
+            };
             let mut found = here.classes.suspects(&next.classes, [&here.bytes, &next.bytes], before);
             let words = here.classes.beginnings(&previous);
             let length = text.len() - start;
@@ -77,15 +80,14 @@ impl Suspicion {
 
     /// As above, in a text of one lane.
     fn of_short(&self, text: &[u8]) -> Suspects {
-        let mut bytes = NOTHING;
-        let padded = bytes.as_flattened_mut().get_mut(..text.len());
-        padded.unwrap_or_default().copy_from_slice(text);
-        let (classes, [lane]) = Classes::of::<1>(bytes.first_chunk().unwrap_or(&[[0; _]; _]));
+        let lane = [short_lane(text)];
+        let (classes, [codes_of_lane]) = Classes::of(&lane);
+        let bytes = [lane[0], [0; _], [0; _], [0; _]];
         let mut found = classes.suspects(&Classes::default(), [&bytes, &NOTHING], 0);
         let words = classes.beginnings(&Classes::default());
         let mut codes = [code(0); 2 * LANE_BYTES];
         if let Some(codes) = codes.first_chunk_mut() {
-            *codes = lane;
+            *codes = codes_of_lane;
         }
         self.add_beginnings::<1, _>(&codes, [words, first(text.len())], &mut found);
         found
@@ -121,6 +123,9 @@ impl Suspicion {
 }
 
 impl Block {
+    const NOTHING: Self =
+        Self { bytes: NOTHING, codes: [[code(0); LANE_BYTES]; LANES], classes: Classes::NOTHING };
+
     #[inline(always)]
     fn of(text: &[u8], start: usize) -> Self {
         let rest = text.get(start..).unwrap_or_default();
@@ -135,6 +140,25 @@ impl Block {
         let (classes, codes) = Classes::of(&bytes);
         Self { bytes, codes, classes }
     }
+}
+
+/// A text of one lane, noughts behind it. Read in two halves that may overlap: a copy of any length would have to be
+/// waited for.
+#[inline(always)]
+fn short_lane(text: &[u8]) -> [u8; LANE_BYTES] {
+    const HALF: usize = LANE_BYTES / 2;
+    const QUARTER: usize = HALF / 2;
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<HALF>(), text.last_chunk::<HALF>()) {
+        let (first, last) = (u128::from(u64::from_le_bytes(*first)), u128::from(u64::from_le_bytes(*last)));
+        return (first | last << (8 * (length - HALF))).to_le_bytes();
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<QUARTER>(), text.last_chunk::<QUARTER>()) {
+        let (first, last) = (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+        return u128::from(first | last << (8 * (length - QUARTER))).to_le_bytes();
+    }
+    let bytes = text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u32::from(*byte));
+    u128::from(bytes).to_le_bytes()
 }
 
 /// The first so many places of a block.
@@ -291,6 +315,16 @@ mod tests {
             .flat_map(|before| PIECES.iter().map(move |piece| format!("{}{piece} 12", " ".repeat(before))))
             .collect();
         assert_suspected(&texts);
+    }
+
+    #[test]
+    fn a_short_text_is_a_lane_with_noughts_behind() {
+        for length in 0..=LANE_BYTES {
+            let text: Vec<u8> = (1..).take(length).collect();
+            let mut expected = [0; LANE_BYTES];
+            expected[..length].copy_from_slice(&text);
+            assert_eq!(short_lane(&text), expected);
+        }
     }
 
     proptest! {
