@@ -22,7 +22,7 @@ use regex_syntax::hir::Hir;
 
 use hardpan_inference::finding::{Channel, InjectionScore};
 
-use self::conjunction::{Conjunctions, Places};
+use self::conjunction::{Conjunctions, List, Places};
 use self::decode::{Budget, Parts};
 use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
@@ -31,7 +31,7 @@ use self::families::{
 use self::general::GENERAL;
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
-use self::terms::{Sets, TermSearch};
+use self::terms::{TermSearch, Written};
 use crate::anchored::{Automaton, Broken, Cache, parse};
 use crate::prefixes::{FOUR, Prefixes, groups};
 
@@ -99,6 +99,9 @@ const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
 const TOOL_EXPONENT: f32 = 1.5;
 
+/// Which families and hints a stem belongs to: one bit each.
+type Sets = u64;
+
 const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + GENERAL.len() + IN_OTHER_LANGUAGES.len();
 const SET_COUNT: usize = FAMILY_COUNT + 3;
 const REVERSED_SET: usize = FAMILY_COUNT;
@@ -119,8 +122,9 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    /// Stems of families, and words their phrases need.
-    terms: TermSearch,
+    stems: TermSearch<Sets>,
+    /// What the phrases need beside stems: looked for near these only.
+    words: TermSearch<Vec<List>>,
     /// The first bytes of phrases, each with the families they belong to.
     starts: Prefixes,
     families: Arc<[Family]>,
@@ -174,21 +178,15 @@ impl InjectionScorer {
             .zip(&phrases)
             .map(|(source, phrases)| Family::new(source, phrases))
             .collect::<Result<_, _>>()?;
-        let of_families = sources()
-            .enumerate()
-            .flat_map(|(index, family)| family.stems.iter().map(move |stem| (*stem, set(index))));
-        let reversed = REVERSED_STEMS.iter().map(|stem| (*stem, set(REVERSED_SET)));
-        let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
-        let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
         let conjunctions = Conjunctions::new(
             phrases.iter().zip(sources()).map(|(phrases, source)| (&**phrases, source.stems)),
         );
-        let terms =
-            TermSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled), conjunctions.words());
+        let stems = TermSearch::new(stems(sources()).into_iter(), Written::Verbatim);
+        let words = TermSearch::new(conjunctions.words().into_iter(), Written::AsWords);
         let of_caches = Arc::clone(&families);
         let make: MakeCaches =
             Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
-        Ok(Self { terms, starts, families, conjunctions, caches: Pool::new(make) })
+        Ok(Self { stems, words, starts, families, conjunctions, caches: Pool::new(make) })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
@@ -288,26 +286,19 @@ impl InjectionScorer {
     /// Tries the phrases of each family around its stems, where the words stand that a phrase of it needs. Returns
     /// where text seems to stand backwards or rotated.
     fn examine(&self, text: &[u8], evidence: &mut Evidence) -> Hints {
-        let mut places = Places::new(text);
         let mut stems: Vec<(usize, Sets)> = Vec::new();
-        self.terms.search(text, |start, term| match term.sets {
-            0 => places.add(start, &term.lists),
-            sets => stems.push((start, sets)),
-        });
+        self.stems.search(text, |start, sets| stems.push((start, *sets)));
         if stems.is_empty() {
             return Hints::default();
         }
+        let places = self.words_near(&stems, text);
         let mut hints = Hints::default();
         let mut parts: Vec<Parts> = Vec::new();
         let mut tried: Sets = 0;
         for (stem, sets) in stems {
             hints.add(sets, stem, text.len());
-            let mut left = sets & OF_FAMILIES;
-            while left != 0 {
-                let index = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let reach = self.families.get(index).map_or(AFTER_STEM_BYTES, |family| family.reach);
-                let around = decode::neighbourhood(stem, reach, BEFORE_STEM_BYTES, text.len());
+            for index in families(sets) {
+                let around = self.around(stem, index, text.len());
                 if self.conjunctions.may_match(index, &places, &around) {
                     parts.resize_with(FAMILY_COUNT, Parts::default);
                     tried |= set(index);
@@ -322,6 +313,27 @@ impl InjectionScorer {
             self.try_phrases(text, parts, tried, evidence);
         }
         hints
+    }
+
+    /// The words that stand wherever a phrase may that holds one of these stems.
+    fn words_near(&self, stems: &[(usize, Sets)], text: &[u8]) -> Places {
+        let mut near = Parts::default();
+        for (stem, sets) in stems {
+            for index in families(*sets) {
+                near.add(Places::blocks(&self.around(*stem, index, text.len())));
+            }
+        }
+        let mut places = Places::new(text);
+        for part in near.merged() {
+            self.words.search_part(text, part, |start, lists| places.add(start, lists));
+        }
+        places
+    }
+
+    /// Where a phrase of the family may stand that holds this stem.
+    fn around(&self, stem: usize, family: usize, text_bytes: usize) -> Range<usize> {
+        let reach = self.families.get(family).map_or(AFTER_STEM_BYTES, |family| family.reach);
+        decode::neighbourhood(stem, reach, BEFORE_STEM_BYTES, text_bytes)
     }
 
     /// Tries the phrases of each family where they may begin in its parts.
@@ -460,6 +472,30 @@ fn bounded(parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     }
     head.extend(tail.into_iter().rev());
     head
+}
+
+/// All stems, each with the families and hints it belongs to.
+fn stems<'s>(sources: impl Iterator<Item = &'s FamilySource>) -> BTreeMap<&'s [u8], Sets> {
+    let of_families = sources.zip(0..).map(|(family, index)| (family.stems, index));
+    let hints: [(&[&str], usize); 3] =
+        [(&REVERSED_STEMS, REVERSED_SET), (&ROTATED_STEMS, ROTATED_SET), (&SPELLED_STEMS, SPELLED_SET)];
+    let mut sets: BTreeMap<&[u8], Sets> = BTreeMap::new();
+    for (stems, index) in of_families.chain(hints) {
+        for stem in stems {
+            *sets.entry(stem.as_bytes()).or_default() |= set(index);
+        }
+    }
+    sets
+}
+
+/// The families in the sets of a stem.
+fn families(sets: Sets) -> impl Iterator<Item = usize> {
+    let mut left = sets & OF_FAMILIES;
+    std::iter::from_fn(move || {
+        let index = (left != 0).then(|| left.trailing_zeros() as usize)?;
+        left &= left - 1;
+        Some(index)
+    })
 }
 
 /// The bit of a family or hint in the sets of a stem.
@@ -649,12 +685,12 @@ mod tests {
                     };
                     let end = (start..=bytes.len()).find(|end| matches_until(*end)).unwrap();
                     let mut places = Places::new(&bytes[start..end]);
-                    scorer.terms.search(&bytes[start..end], |at, term| places.add(at, &term.lists));
+                    scorer.words.search(&bytes[start..end], |at, lists| places.add(at, lists));
                     let has_its_words = scorer.conjunctions.may_match(index, &places, &(0..end - start));
                     assert!(has_its_words, "{} in {:?}", family.name, &text[start..end]);
                     // And it is found in the whole text, if a stem of its family stands in it.
                     let mut stems = 0;
-                    scorer.terms.search(&bytes[start..end], |_, term| stems |= term.sets);
+                    scorer.stems.search(&bytes[start..end], |_, sets| stems |= sets);
                     if stems & set(index) != 0 {
                         found_at_all += 1;
                         let mut evidence = Evidence::default();

@@ -1,6 +1,6 @@
-//! The prefilter: finds stems and words in a text without regard to ASCII case, at a cost that hardly depends on how
-//! many there are. Every place of the text is looked up by the four bytes that stand there; each term is filed under
-//! its rarest four.
+//! The prefilter: finds terms, stems or words, in a text without regard to ASCII case, at a cost that hardly depends
+//! on how many there are. Every place of the text is looked up by the four bytes that stand there; each term is filed
+//! under its rarest four.
 //!
 //! It deliberately knows nothing of words: a term inside a word is found too, and phrases decide.
 
@@ -24,21 +24,19 @@ const MARGIN_BYTES: usize = TERM_BYTES_MAX + BLOCK_PLACES;
 /// Places that are looked up before the first of them is compared: a bit for each.
 const BLOCK_PLACES: usize = 64;
 
-/// Which of the callers' sets a stem belongs to: one bit each.
-pub(super) type Sets = u64;
+/// How a term stands in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Written {
+    /// As it is, in any case.
+    Verbatim,
+    /// A space in it is anything that ends a word.
+    AsWords,
+}
 
-/// A list of words, by its number.
-pub(super) type List = u16;
-
-/// What is looked for, and what it belongs to.
-pub(super) struct Term {
+/// What is looked for, and what it stands for.
+struct Term<T> {
     bytes: Box<[u8]>,
-    /// Stems stand as they are written; in words a space is anything that ends a word.
-    is_word: bool,
-    /// Of a stem.
-    pub(super) sets: Sets,
-    /// Of a word.
-    pub(super) lists: Vec<List>,
+    meaning: T,
 }
 
 /// A term under the hash of four of its bytes.
@@ -52,8 +50,9 @@ struct Filed {
     offset: u8,
 }
 
-pub(super) struct TermSearch {
-    terms: Vec<Term>,
+pub(super) struct TermSearch<T> {
+    terms: Vec<Term<T>>,
+    written: Written,
     /// A bit for each hash that is filed.
     filter: Box<[u64; FILTER_WORDS]>,
     /// How many hashes are filed before each word of the filter.
@@ -65,25 +64,10 @@ pub(super) struct TermSearch {
     signs: Vec<(memmem::Finder<'static>, Vec<u16>)>,
 }
 
-impl TermSearch {
-    pub(super) fn new<'s>(
-        stems: impl Iterator<Item = (&'s str, Sets)>,
-        words: impl Iterator<Item = (&'s [u8], List)>,
-    ) -> Self {
-        let mut of_stems: BTreeMap<&[u8], Sets> = BTreeMap::new();
-        for (stem, sets) in stems {
-            *of_stems.entry(stem.as_bytes()).or_default() |= sets;
-        }
-        let mut of_words: BTreeMap<&[u8], Vec<List>> = BTreeMap::new();
-        for (word, list) in words {
-            of_words.entry(word).or_default().push(list);
-        }
-        let stems = of_stems.into_iter().map(|(bytes, sets)| (bytes, sets, Vec::new()));
-        let words = of_words.into_iter().map(|(bytes, lists)| (bytes, 0, lists));
-        let terms: Vec<Term> = stems
-            .chain(words)
-            .map(|(bytes, sets, lists)| Term { bytes: bytes.into(), is_word: sets == 0, sets, lists })
-            .collect();
+impl<T> TermSearch<T> {
+    pub(super) fn new<'t>(terms: impl Iterator<Item = (&'t [u8], T)>, written: Written) -> Self {
+        let terms: Vec<Term<T>> =
+            terms.map(|(bytes, meaning)| Term { bytes: bytes.into(), meaning }).collect();
         let mut shared: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
         for term in &terms {
             for four in term.plain().windows(FOUR) {
@@ -105,6 +89,7 @@ impl TermSearch {
         filed.sort_unstable_by_key(|filed: &Filed| filed.hash);
         let mut search = Self {
             terms,
+            written,
             filter: Box::new([0; FILTER_WORDS]),
             before: Box::new([0; FILTER_WORDS]),
             buckets: Vec::new(),
@@ -129,32 +114,42 @@ impl TermSearch {
         search
     }
 
-    /// Calls `on_hit` with the start of every term in `text`, nearly in order. What precedes and follows the text
-    /// ends a word.
-    pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, &Term)) {
+    /// Calls `on_hit` with the start and the meaning of every term in `text`, nearly in order. What precedes and
+    /// follows the text ends a word.
+    pub(super) fn search(&self, text: &[u8], on_hit: impl FnMut(usize, &T)) {
+        self.search_part(text, 0..text.len(), on_hit);
+    }
+
+    /// The same of the terms that begin in a part of `text`, and of some beside it.
+    pub(super) fn search_part(&self, text: &[u8], part: Range<usize>, mut on_hit: impl FnMut(usize, &T)) {
+        let part = part.start..text.len().min(part.end.saturating_add(TERM_BYTES_MAX));
         for (four, terms) in &self.signs {
-            for start in four.find_iter(text) {
+            for place in four.find_iter(text.get(part.clone()).unwrap_or_default()) {
+                let start = part.start + place;
                 let terms = terms.iter().filter_map(|number| self.terms.get(usize::from(*number)));
-                terms.filter(|term| term.is_written_at(text, start)).for_each(|term| on_hit(start, term));
+                let there = terms.filter(|term| term.is_written_at(text, start));
+                there.for_each(|term| on_hit(start, &term.meaning));
             }
         }
         // Most values of a tool's JSON are short.
-        if text.len() <= SHORT_BYTES {
-            return self.search_chunk::<{ SHORT_BYTES + 2 * MARGIN_BYTES }>(text, 0, &mut on_hit);
+        if part.len() <= SHORT_BYTES {
+            return self.search_chunk::<{ SHORT_BYTES + 2 * MARGIN_BYTES }>(text, part, &mut on_hit);
         }
-        for start in (0..text.len()).step_by(CHUNK_BYTES) {
-            self.search_chunk::<{ CHUNK_BYTES + 2 * MARGIN_BYTES }>(text, start, &mut on_hit);
+        for start in part.clone().step_by(CHUNK_BYTES) {
+            let chunk = start..part.end.min(start + CHUNK_BYTES);
+            self.search_chunk::<{ CHUNK_BYTES + 2 * MARGIN_BYTES }>(text, chunk, &mut on_hit);
         }
     }
 
-    /// Looks for the terms whose four bytes begin in the chunk that begins at `start`, or right before the text.
+    /// Looks for the terms whose four bytes begin in a chunk of at most `BYTES` less its margins, or right before
+    /// the text.
     fn search_chunk<const BYTES: usize>(
         &self,
         text: &[u8],
-        start: usize,
-        on_hit: &mut impl FnMut(usize, &Term),
+        chunk: Range<usize>,
+        on_hit: &mut impl FnMut(usize, &T),
     ) {
-        let end = text.len().min(start + BYTES - 2 * MARGIN_BYTES);
+        let Range { start, end } = chunk;
         let mut plain = [b' '; BYTES];
         let from = start.saturating_sub(MARGIN_BYTES);
         let seen = text.get(from..text.len().min(end + MARGIN_BYTES)).unwrap_or_default();
@@ -191,7 +186,7 @@ impl TermSearch {
         plain: &[u8],
         place: usize,
         text_place: usize,
-        on_hit: &mut impl FnMut(usize, &Term),
+        on_hit: &mut impl FnMut(usize, &T),
     ) {
         let hash = hash(plain.get(place..place + FOUR).unwrap_or_default());
         let word = (hash / 64) as usize;
@@ -210,23 +205,23 @@ impl TermSearch {
             }
             let Some(term) = self.terms.get(usize::from(filed.term)) else { continue };
             let start = text_place.wrapping_sub(usize::from(filed.offset));
-            let is_there = match term.is_word {
-                true => {
+            let is_there = match self.written {
+                Written::AsWords => {
                     let rest = term.bytes.get(size_of_val(&filed.first)..).unwrap_or_default();
                     let from = at + size_of_val(&filed.first);
                     rest.is_empty() || plain.get(from..from + rest.len()) == Some(rest)
                 }
-                false => term.is_written_at(text, start),
+                Written::Verbatim => term.is_written_at(text, start),
             };
             if is_there {
                 // A gap before the text has no place.
-                on_hit(if start < text.len() { start } else { 0 }, term);
+                on_hit(if start < text.len() { start } else { 0 }, &term.meaning);
             }
         }
     }
 }
 
-impl Term {
+impl<T> Term<T> {
     fn plain(&self) -> Vec<u8> {
         self.bytes.iter().map(|byte| required::plain(*byte)).collect()
     }
@@ -238,7 +233,7 @@ impl Term {
 }
 
 /// Files a term under those of its fours that are rare in texts and among terms.
-fn file(number: u16, term: &Term, shared: &BTreeMap<Vec<u8>, u64>) -> Option<Filed> {
+fn file<T>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Option<Filed> {
     let plain = term.plain();
     let commonness = |(_, four): &(usize, &[u8])| {
         four.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*four).copied().unwrap_or(1)
@@ -281,26 +276,19 @@ fn common(byte: u8) -> u64 {
 mod tests {
     use super::*;
 
-    fn hits(text: &str) -> Vec<(usize, Sets)> {
-        let stems = [
-            ("ignor", 1),
-            ("norms", 2),
-            ("ignorant", 4),
-            ("忽略", 8),
-            ("prompt", 1),
-            ("prompt", 16),
-            ("<|im_", 32),
-        ];
+    fn hits(text: &str) -> Vec<(usize, u8)> {
+        let stems = [("ignor", 1), ("norms", 2), ("ignorant", 4), ("忽略", 8), ("prompt", 16), ("<|im_", 32)];
         let mut hits = Vec::new();
-        let search = TermSearch::new(stems.into_iter(), std::iter::empty());
-        search.search(text.as_bytes(), |at, term| hits.push((at, term.sets)));
+        let stems = stems.into_iter().map(|(stem, meaning)| (stem.as_bytes(), meaning));
+        let search = TermSearch::new(stems, Written::Verbatim);
+        search.search(text.as_bytes(), |at, meaning| hits.push((at, *meaning)));
         hits.sort_unstable();
         hits
     }
 
     #[test]
-    fn stems_are_found_in_any_case_with_all_their_sets() {
-        assert_eq!(hits("IgNoRe the PROMPT"), vec![(0, 1), (11, 17)]);
+    fn stems_are_found_in_any_case() {
+        assert_eq!(hits("IgNoRe the PROMPT"), vec![(0, 1), (11, 16)]);
         assert_eq!(hits("ignorant"), vec![(0, 1), (0, 4)]);
         assert_eq!(hits("请忽略"), vec![(3, 8)]);
         assert_eq!(hits("<|IM_start"), vec![(0, 32)]);
@@ -317,5 +305,27 @@ mod tests {
                 assert_eq!(hits(&text), vec![(offset, 1)], "{text}");
             }
         }
+    }
+
+    #[test]
+    fn words_are_found_in_every_part_that_they_begin_in() {
+        let words = [" mill ", "the shop", "(storm"].map(|word| (word.as_bytes(), word.len()));
+        let search = TermSearch::new(words.into_iter(), Written::AsWords);
+        let text = format!("{}mill/the shop", "x ".repeat(1500));
+        for start in [0, 10, 2047, 2999, 3000] {
+            for length in [1, 70, 4000] {
+                let mut found = Vec::new();
+                search.search_part(text.as_bytes(), start..start + length, |at, meaning| {
+                    found.push((at, *meaning))
+                });
+                let wanted = [(2999, 6), (3005, 8)];
+                let begins = |(at, _): &&(usize, usize)| (start..start + length).contains(at);
+                assert!(wanted.iter().filter(begins).all(|hit| found.contains(hit)), "{start} {length}");
+                assert!(found.iter().all(|hit| wanted.contains(hit)));
+            }
+        }
+        let mut found = Vec::new();
+        search.search(b"mill", |at, _| found.push(at));
+        assert_eq!(found, [0], "the ends of a text end words");
     }
 }
