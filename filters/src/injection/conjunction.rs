@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use regex_syntax::hir::Hir;
 
-use super::terms::{FOUR, TERM_BYTES_MAX, inside};
+use super::terms::{TERM_BYTES_MAX, inside};
 use crate::required::{Words, plain, required};
 
 /// A list of words, by its number.
@@ -18,12 +18,16 @@ pub(super) type List = u16;
 /// Phrases beyond this many lists are tried without asking.
 const LISTS_MAX: usize = LIST_WORDS * u64::BITS as usize;
 const LIST_WORDS: usize = 24;
+/// Shorter words stand in every text. A gap at an end counts.
+pub(super) const WORD_BYTES_MIN: usize = 4;
 /// Words are noted by blocks of this size.
 const BLOCK_BYTES: usize = 256;
 /// So many lists of words are asked of one phrase, the rarest ones.
-const LISTS_OF_PHRASE_MAX: usize = 2;
+const LISTS_OF_PHRASE_MAX: usize = 4;
 /// A list whose words are more common than this is not worth looking for beside another.
-const COST_MAX: usize = 1600;
+const COST_MAX: usize = 4000;
+/// Of a word of nearly every text.
+const COMMON_COST: usize = 400;
 
 /// The words phrases need, and which phrase needs which.
 pub(super) struct Conjunctions {
@@ -51,7 +55,8 @@ impl Conjunctions {
         };
         let (mut ways, mut holds_no_stem) = (Vec::new(), Vec::new());
         for (phrases, stems) in families {
-            let needed: Vec<Vec<Words>> = phrases.iter().flat_map(|phrase| required(phrase, FOUR)).collect();
+            let needed: Vec<Vec<Words>> =
+                phrases.iter().flat_map(|phrase| required(phrase, WORD_BYTES_MIN)).collect();
             holds_no_stem.push(!needed.iter().all(|sets| sets.iter().any(|words| is_told(words, stems))));
             let mut of_family = Ways::default();
             for sets in needed {
@@ -61,7 +66,7 @@ impl Conjunctions {
         }
         let mut short = Lists::default();
         for (number, words) in (0..).zip(&lists) {
-            if words.iter().any(|word| inside(word).len() < FOUR) {
+            if words.iter().any(|word| inside(word).len() < WORD_BYTES_MIN) {
                 short.add(number);
             }
         }
@@ -143,7 +148,7 @@ fn shortened(words: &Words) -> Words {
     let cut = |word: &Vec<u8>| {
         let inside = word.get(inside(word)).unwrap_or_default();
         let inside = inside.get(..TERM_BYTES_MAX).unwrap_or(inside);
-        if inside.len() < FOUR { word.clone() } else { inside.to_vec() }
+        if inside.len() < WORD_BYTES_MIN { word.clone() } else { inside.to_vec() }
     };
     let words: Words = words.iter().map(cut).collect();
     let holds_another = |word: &Vec<u8>| {
@@ -188,7 +193,7 @@ fn cost(words: &Words) -> usize {
     let commonness = |word: &Vec<u8>| {
         let inside = word.get(inside(word)).unwrap_or_default();
         if COMMON.iter().any(|known| known.as_bytes() == inside) {
-            return COST_MAX;
+            return COMMON_COST;
         }
         let letters = match inside.len() {
             ..=2 => 120,

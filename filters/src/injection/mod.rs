@@ -22,7 +22,7 @@ use regex_syntax::hir::Hir;
 
 use hardpan_inference::finding::{Channel, InjectionScore};
 
-use self::conjunction::{Conjunctions, List, Places};
+use self::conjunction::{Conjunctions, List, Places, WORD_BYTES_MIN};
 use self::decode::{Budget, Parts};
 use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
@@ -33,7 +33,8 @@ use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
 use self::terms::{TermSearch, Written};
 use crate::anchored::{Automaton, Broken, Cache, parse};
-use crate::prefixes::{FOUR, Prefixes, groups};
+use crate::prefixes::{FOUR, Prefixes, groups, may_begin_within_word};
+use crate::required::{self, BLOCK_BYTES, is_word};
 
 mod ciphers;
 mod conjunction;
@@ -56,6 +57,8 @@ const DECODED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An encoding inside an encoding is undone, a third is not.
 const DECODE_LEVELS_MAX: usize = 2;
 
+/// Shorter stems would stand in many texts.
+const STEM_BYTES_MIN: usize = 5;
 /// How far around a stem a phrase may reach.
 const BEFORE_STEM_BYTES: usize = 128;
 const AFTER_STEM_BYTES: usize = 256;
@@ -122,13 +125,15 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    stems: TermSearch<Sets>,
+    stems: TermSearch<Sets, STEM_BYTES_MIN>,
     /// What the phrases need beside stems: looked for near these only.
-    words: TermSearch<Vec<List>>,
+    words: TermSearch<Vec<List>, WORD_BYTES_MIN>,
     /// The first bytes of phrases, each with the families they belong to.
     starts: Prefixes,
     families: Arc<[Family]>,
     conjunctions: Conjunctions,
+    /// The families of which a phrase may begin within a word.
+    within_words: Sets,
     /// One cache for each family; as many as there are searches at a time.
     caches: Pool<Vec<Cache>, MakeCaches>,
 }
@@ -174,6 +179,8 @@ impl InjectionScorer {
             PHRASE_WAYS_MAX,
         )
         .map_err(|source| BuildError::Beginnings { source })?;
+        let begins_within = phrases.iter().map(|phrases| phrases.iter().any(may_begin_within_word));
+        let within_words = begins_within.zip(0..).filter(|(may, _)| *may).map(|(_, index)| set(index)).sum();
         let families: Arc<[Family]> = sources()
             .zip(&phrases)
             .map(|(source, phrases)| Family::new(source, phrases))
@@ -186,7 +193,7 @@ impl InjectionScorer {
         let of_caches = Arc::clone(&families);
         let make: MakeCaches =
             Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
-        Ok(Self { stems, words, starts, families, conjunctions, caches: Pool::new(make) })
+        Ok(Self { stems, words, starts, families, conjunctions, within_words, caches: Pool::new(make) })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
@@ -367,17 +374,34 @@ impl InjectionScorer {
             if part.start == 0 {
                 starts.push((0, OF_FAMILIES));
             }
-            let end = text.len().min(part.end + FOUR - 1);
-            // A phrase that begins in the last bytes is longer than these.
-            for (place, four) in text.get(part.start..end).unwrap_or_default().windows(FOUR).enumerate() {
-                let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
+            let mut push = |place: usize, tried: Sets| {
+                // A phrase that begins in the last bytes is longer than these.
+                let Some(four) = text.get(place..).and_then(<[u8]>::first_chunk::<FOUR>).copied() else {
+                    return;
+                };
                 let [first, ..] = four;
                 let mut sets = self.starts.sets_of_byte(first);
                 if self.starts.may_begin(four) & groups != 0 {
                     sets |= self.starts.sets(four);
                 }
                 if sets & tried != 0 {
-                    starts.push((part.start + place, sets));
+                    starts.push((place, sets & tried));
+                }
+            };
+            let mut follows_word = part.start.checked_sub(1).is_some_and(|before| is_word_at(text, before));
+            for (number, block) in text.get(part.clone()).unwrap_or_default().chunks(BLOCK_BYTES).enumerate()
+            {
+                let words = required::words(block);
+                let within = words & (words << 1 | u64::from(follows_word));
+                follows_word = words >> (BLOCK_BYTES - 1) != 0;
+                let here = u64::MAX >> (BLOCK_BYTES - block.len());
+                let within_tried = tried & self.within_words;
+                let mut left = if within_tried == 0 { here & !within } else { here };
+                while left != 0 {
+                    let place = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let tried = if within >> place & 1 != 0 { within_tried } else { tried };
+                    push(part.start + number * BLOCK_BYTES + place, tried);
                 }
             }
         }
@@ -472,6 +496,10 @@ fn bounded(parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     }
     head.extend(tail.into_iter().rev());
     head
+}
+
+fn is_word_at(text: &[u8], place: usize) -> bool {
+    text.get(place).is_some_and(|byte| is_word(*byte))
 }
 
 /// All stems, each with the families and hints it belongs to.
@@ -915,7 +943,7 @@ mod tests {
         let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
         let families = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
-            assert!((terms::FOUR..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
+            assert!((STEM_BYTES_MIN..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());
         }
     }

@@ -1,6 +1,6 @@
 //! The prefilter: finds terms, stems or words, in a text without regard to ASCII case, at a cost that hardly depends
-//! on how many there are. Every place of the text is looked up by the four bytes that stand there; each term is filed
-//! under its rarest four.
+//! on how many there are. Every place of the text is looked up by the few bytes that stand there, as many as every
+//! term has; each term is filed under its rarest few.
 //!
 //! It deliberately knows nothing of words: a term inside a word is found too, and phrases decide.
 
@@ -11,9 +11,9 @@ use memchr::memmem;
 
 use crate::required;
 
-pub(super) const FOUR: usize = 4;
-const FILTER_BITS: u32 = 17;
-const FILTER_WORDS: usize = 1 << (FILTER_BITS - 6);
+const FOUR: usize = 4;
+const FILTER_BITS: u32 = 15;
+const FILTER_BYTES: usize = 1 << FILTER_BITS;
 /// Terms are at most so long.
 pub(super) const TERM_BYTES_MAX: usize = 40;
 /// A text is written anew as far as it is searched, with room around for the rest of a term.
@@ -21,6 +21,8 @@ const CHUNK_BYTES: usize = 2048;
 const SHORT_BYTES: usize = 64;
 /// The rest of a term, and of a block where the text ends within one.
 const MARGIN_BYTES: usize = TERM_BYTES_MAX + BLOCK_PLACES;
+/// At each place so many bytes are read; the first few count.
+const READ_BYTES: usize = size_of::<u64>();
 /// Places that are looked up before the first of them is compared: a bit for each.
 const BLOCK_PLACES: usize = 64;
 
@@ -39,39 +41,38 @@ struct Term<T> {
     meaning: T,
 }
 
-/// A term under the hash of four of its bytes.
+/// A term under the hash of a few of its bytes.
 struct Filed {
-    hash: u32,
+    hash: usize,
     /// Its first bytes as they are hashed, and which of eight they are.
     first: u64,
     mask: u64,
     term: u16,
-    /// How far into it the four stand.
+    /// How far into it these stand.
     offset: u8,
 }
 
-pub(super) struct TermSearch<T> {
+/// Terms of at least `FEW` bytes.
+pub(super) struct TermSearch<T, const FEW: usize> {
     terms: Vec<Term<T>>,
     written: Written,
-    /// A bit for each hash that is filed.
-    filter: Box<[u64; FILTER_WORDS]>,
-    /// How many hashes are filed before each word of the filter.
-    before: Box<[u16; FILTER_WORDS]>,
+    /// For each hash, how many terms are filed under it.
+    filter: Box<[u8; FILTER_BYTES]>,
     /// For each hash, where its terms begin among the filed.
-    buckets: Vec<u16>,
+    buckets: Box<[u16; FILTER_BYTES]>,
     filed: Vec<Filed>,
     /// What begins with four signs is looked for by these, as they stand.
     signs: Vec<(memmem::Finder<'static>, Vec<u16>)>,
 }
 
-impl<T> TermSearch<T> {
+impl<T, const FEW: usize> TermSearch<T, FEW> {
     pub(super) fn new<'t>(terms: impl Iterator<Item = (&'t [u8], T)>, written: Written) -> Self {
         let terms: Vec<Term<T>> =
             terms.map(|(bytes, meaning)| Term { bytes: bytes.into(), meaning }).collect();
         let mut shared: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
         for term in &terms {
-            for four in term.plain().windows(FOUR) {
-                *shared.entry(four.to_vec()).or_default() += 1;
+            for few in term.plain().windows(FEW) {
+                *shared.entry(few.to_vec()).or_default() += 1;
             }
         }
         let mut signs: BTreeMap<&[u8], Vec<u16>> = BTreeMap::new();
@@ -81,7 +82,7 @@ impl<T> TermSearch<T> {
                 Some(four) if four.iter().all(|byte| required::plain(*byte) == b' ') => {
                     signs.entry(four).or_default().push(number);
                 }
-                _ => filed.extend(file(number, term, &shared)),
+                _ => filed.extend(file::<T, FEW>(number, term, &shared)),
             }
         }
         let signs =
@@ -90,26 +91,18 @@ impl<T> TermSearch<T> {
         let mut search = Self {
             terms,
             written,
-            filter: Box::new([0; FILTER_WORDS]),
-            before: Box::new([0; FILTER_WORDS]),
-            buckets: Vec::new(),
+            filter: Box::new([0; FILTER_BYTES]),
+            buckets: Box::new([0; FILTER_BYTES]),
             filed,
             signs,
         };
         let mut start = 0;
         for bucket in search.filed.chunk_by(|one, next| one.hash == next.hash) {
             let hash = bucket.first().map_or(0, |filed| filed.hash);
-            if let Some(bits) = search.filter.get_mut((hash / 64) as usize) {
-                *bits |= 1 << (hash % 64);
-            }
-            search.buckets.push(start);
+            let count = u8::try_from(bucket.len()).unwrap_or(u8::MAX);
+            search.filter.get_mut(hash).into_iter().for_each(|known| *known = count);
+            search.buckets.get_mut(hash).into_iter().for_each(|known| *known = start);
             start = start.saturating_add(u16::try_from(bucket.len()).unwrap_or(u16::MAX));
-        }
-        search.buckets.push(start);
-        let mut count = 0u16;
-        for (before, bits) in search.before.iter_mut().zip(search.filter.iter()) {
-            *before = count;
-            count = count.saturating_add(u16::try_from(bits.count_ones()).unwrap_or(0));
         }
         search
     }
@@ -141,7 +134,7 @@ impl<T> TermSearch<T> {
         }
     }
 
-    /// Looks for the terms whose four bytes begin in a chunk of at most `BYTES` less its margins, or right before
+    /// Looks for the terms whose few bytes begin in a chunk of at most `BYTES` less its margins, or right before
     /// the text.
     fn search_chunk<const BYTES: usize>(
         &self,
@@ -159,27 +152,30 @@ impl<T> TermSearch<T> {
         let (first, last) = (MARGIN_BYTES - usize::from(start == 0), MARGIN_BYTES + (end - start));
         for block in (first..last).step_by(BLOCK_PLACES) {
             let Some(bytes) = plain.get(block..).and_then(<[u8]>::first_chunk) else { return };
-            let mut hits = self.hits(bytes) & (u64::MAX >> (BLOCK_PLACES - (last - block).min(BLOCK_PLACES)));
-            while hits != 0 {
-                let place = block + hits.trailing_zeros() as usize;
-                hits &= hits - 1;
+            let (hits, count) = self.hits(bytes);
+            let inside = |hit: &&u8| block + usize::from(**hit) < last;
+            for hit in hits.iter().take(count).take_while(inside) {
+                let place = block + usize::from(*hit);
                 self.compare(text, &plain, place, (start + place).wrapping_sub(MARGIN_BYTES), on_hit);
             }
         }
     }
 
-    /// At which places of a block four bytes stand that are filed.
-    fn hits(&self, bytes: &[u8; BLOCK_PLACES + FOUR - 1]) -> u64 {
-        let mut hits = 0;
-        for (place, four) in bytes.windows(FOUR).enumerate() {
-            let hash = hash(four);
-            let bits = self.filter.get((hash / 64) as usize).copied().unwrap_or_default();
-            hits |= (bits >> (hash % 64) & 1) << place;
+    /// At which places of a block a few bytes stand that are filed, and at how many.
+    fn hits(&self, bytes: &[u8; BLOCK_PLACES + READ_BYTES - 1]) -> ([u8; BLOCK_PLACES], usize) {
+        let (mut hits, mut count) = ([0; BLOCK_PLACES], 0);
+        for (place, few) in (0..).zip(bytes.windows(READ_BYTES)) {
+            // Written whether it counts or not: nothing to guess.
+            if let Some(hit) = hits.get_mut(count % BLOCK_PLACES) {
+                *hit = place;
+            }
+            let filed = self.filter.get(hash::<FEW>(few)).copied().unwrap_or_default();
+            count += usize::from(filed != 0);
         }
-        hits
+        (hits, count)
     }
 
-    /// Compares the terms filed under the four bytes at `place`, which is `text_place` in the text.
+    /// Compares the terms filed under the bytes at `place`, which is `text_place` in the text.
     fn compare(
         &self,
         text: &[u8],
@@ -188,15 +184,10 @@ impl<T> TermSearch<T> {
         text_place: usize,
         on_hit: &mut impl FnMut(usize, &T),
     ) {
-        let hash = hash(plain.get(place..place + FOUR).unwrap_or_default());
-        let word = (hash / 64) as usize;
-        let below = self.filter.get(word).copied().unwrap_or_default() & ((1 << (hash % 64)) - 1);
-        let bucket =
-            usize::from(self.before.get(word).copied().unwrap_or_default()) + below.count_ones() as usize;
-        let Some([first, last]) = self.buckets.get(bucket..bucket + 2).and_then(<[u16]>::first_chunk) else {
-            return;
-        };
-        for filed in self.filed.get(usize::from(*first)..usize::from(*last)).unwrap_or_default() {
+        let hash = hash::<FEW>(plain.get(place..).unwrap_or_default());
+        let count = self.filter.get(hash).copied().unwrap_or_default();
+        let first = usize::from(self.buckets.get(hash).copied().unwrap_or_default());
+        for filed in self.filed.get(first..first + usize::from(count)).unwrap_or_default() {
             let at = place.saturating_sub(usize::from(filed.offset));
             let stands =
                 plain.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -232,19 +223,19 @@ impl<T> Term<T> {
     }
 }
 
-/// Files a term under those of its fours that are rare in texts and among terms.
-fn file<T>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Option<Filed> {
+/// Files a term under those few of its bytes that are rare in texts and among terms.
+fn file<T, const FEW: usize>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Option<Filed> {
     let plain = term.plain();
-    let commonness = |(_, four): &(usize, &[u8])| {
-        four.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*four).copied().unwrap_or(1)
+    let commonness = |(_, few): &(usize, &[u8])| {
+        few.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*few).copied().unwrap_or(1)
     };
-    let (offset, four) = plain.windows(FOUR).enumerate().min_by_key(commonness)?;
-    let mut first = [0; 8];
+    let (offset, few) = plain.windows(FEW).enumerate().min_by_key(commonness)?;
+    let mut first = [0; READ_BYTES];
     first.iter_mut().zip(&plain).for_each(|(place, byte)| *place = *byte);
     let known = u32::try_from(plain.len().min(first.len())).unwrap_or(0);
     let mask = u64::MAX >> (u64::BITS - 8 * known);
     let (first, offset) = (u64::from_le_bytes(first), u8::try_from(offset).ok()?);
-    Some(Filed { hash: hash(four), first, mask, term: number, offset })
+    Some(Filed { hash: hash::<FEW>(few), first, mask, term: number, offset })
 }
 
 /// The bytes of a term between its ends of words.
@@ -253,9 +244,14 @@ pub(super) fn inside(term: &[u8]) -> Range<usize> {
     start..term.len() - usize::from(term.len() > start && term.last() == Some(&b' '))
 }
 
-fn hash(four: &[u8]) -> u32 {
-    let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
-    u32::from_le_bytes(four).wrapping_mul(0x9E37_79B1) >> (u32::BITS - FILTER_BITS)
+/// Of the first few bytes of these.
+fn hash<const FEW: usize>(bytes: &[u8]) -> usize {
+    let few = match bytes.first_chunk() {
+        Some(read) => u64::from_le_bytes(*read),
+        None => bytes.iter().rev().fold(0, |few, byte| few << u8::BITS | u64::from(*byte)),
+    };
+    let mixed = (few << (u64::BITS - 8 * FEW as u32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> (u64::BITS - FILTER_BITS)) as usize
 }
 
 /// How common a byte is in prose, roughly.
@@ -280,7 +276,7 @@ mod tests {
         let stems = [("ignor", 1), ("norms", 2), ("ignorant", 4), ("忽略", 8), ("prompt", 16), ("<|im_", 32)];
         let mut hits = Vec::new();
         let stems = stems.into_iter().map(|(stem, meaning)| (stem.as_bytes(), meaning));
-        let search = TermSearch::new(stems, Written::Verbatim);
+        let search = TermSearch::<_, 5>::new(stems, Written::Verbatim);
         search.search(text.as_bytes(), |at, meaning| hits.push((at, *meaning)));
         hits.sort_unstable();
         hits
@@ -310,7 +306,7 @@ mod tests {
     #[test]
     fn words_are_found_in_every_part_that_they_begin_in() {
         let words = [" mill ", "the shop", "(storm"].map(|word| (word.as_bytes(), word.len()));
-        let search = TermSearch::new(words.into_iter(), Written::AsWords);
+        let search = TermSearch::<_, 4>::new(words.into_iter(), Written::AsWords);
         let text = format!("{}mill/the shop", "x ".repeat(1500));
         for start in [0, 10, 2047, 2999, 3000] {
             for length in [1, 70, 4000] {
