@@ -41,29 +41,27 @@ pub(crate) struct Prefixes {
 }
 
 impl Prefixes {
-    /// The prefixes of these patterns, each with its sets. An alternative that may begin in more than `ways_max` ways
-    /// is known by its first byte.
-    pub(crate) fn new<'p>(
-        patterns: impl Iterator<Item = (&'p Hir, Sets)>,
-        ways_max: usize,
-    ) -> Result<Self, Broken> {
-        let mut prefixes = Self {
+    pub(crate) fn new() -> Self {
+        Self {
             of_four: Box::new([0; 1 << FILTER_BITS]),
             of_three: Box::new([0; 1 << FILTER_BITS]),
             fours: Known::new(),
             threes: Known::new(),
             firsts: Box::new([0; 256]),
-        };
-        for (pattern, sets) in patterns {
-            let (beginnings, firsts) = beginnings(pattern, ways_max);
-            for beginning in beginnings {
-                prefixes.file(beginning, sets)?;
-            }
-            for (byte, known) in (0..=u8::MAX).zip(prefixes.firsts.iter_mut()) {
-                *known |= if firsts.has(byte) { sets } else { 0 };
-            }
         }
-        Ok(prefixes)
+    }
+
+    /// Files a pattern with its sets. An alternative that may begin in more than `ways_max` ways is known by its first
+    /// byte.
+    pub(crate) fn add(&mut self, pattern: &Hir, sets: Sets, ways_max: usize) -> Result<(), Broken> {
+        let (beginnings, firsts) = beginnings(pattern, ways_max);
+        for beginning in beginnings {
+            self.file(beginning, sets)?;
+        }
+        for (byte, known) in (0..=u8::MAX).zip(self.firsts.iter_mut()) {
+            *known |= if firsts.has(byte) { sets } else { 0 };
+        }
+        Ok(())
     }
 
     fn file(&mut self, beginning: Beginning, sets: Sets) -> Result<(), TooMany> {

@@ -30,54 +30,48 @@ const COST_MAX: usize = 4000;
 const COMMON_COST: usize = 400;
 
 /// The words phrases need, and which phrase needs which.
+#[derive(Default)]
 pub(super) struct Conjunctions {
     /// By family.
     ways: Vec<Ways>,
     /// By family, whether a phrase of it may hold none of its stems.
     holds_no_stem: Vec<bool>,
-    lists: Vec<Words>,
+    lists: BTreeMap<Words, List>,
     /// Those with words that are only found between bytes of ASCII.
     short: Lists,
 }
 
 impl Conjunctions {
-    /// Each family's phrases and the stems that are near whenever it is asked for.
-    pub(super) fn new<'f>(families: impl Iterator<Item = (&'f [Hir], &'f [&'f str])>) -> Self {
-        let mut lists: Vec<Words> = Vec::new();
-        let mut numbers: BTreeMap<Words, List> = BTreeMap::new();
-        let mut number = |words: Words| {
-            let next = List::try_from(lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX);
-            if let (Some(next), false) = (next, numbers.contains_key(&words)) {
-                numbers.insert(words.clone(), next);
-                lists.push(words.clone());
-            }
-            numbers.get(&words).copied()
-        };
-        let (mut ways, mut holds_no_stem) = (Vec::new(), Vec::new());
-        for (phrases, stems) in families {
-            let needed: Vec<Vec<Words>> =
-                phrases.iter().flat_map(|phrase| required(phrase, WORD_BYTES_MIN)).collect();
-            holds_no_stem.push(!needed.iter().all(|sets| sets.iter().any(|words| is_told(words, stems))));
-            let mut of_family = Ways::default();
-            for sets in needed {
-                of_family.add(telling(sets, stems).into_iter().filter_map(&mut number).collect());
-            }
-            ways.push(of_family);
+    /// The phrases of the next family, and the stems that are near whenever it is asked for.
+    pub(super) fn add(&mut self, phrases: &[Hir], stems: &[&str]) {
+        let mut ways = Ways::default();
+        let mut holds_no_stem = false;
+        for sets in phrases.iter().flat_map(|phrase| required(phrase, WORD_BYTES_MIN)) {
+            holds_no_stem |= !sets.iter().any(|words| is_told(words, stems));
+            ways.add(telling(sets, stems).into_iter().filter_map(|words| self.number(words)).collect());
         }
-        let mut short = Lists::default();
-        for (number, words) in (0..).zip(&lists) {
-            if words.iter().any(|word| inside(word).len() < WORD_BYTES_MIN) {
-                short.add(number);
-            }
+        self.holds_no_stem.push(holds_no_stem);
+        self.ways.push(ways);
+    }
+
+    /// None when there are too many lists already.
+    fn number(&mut self, words: Words) -> Option<List> {
+        if let Some(known) = self.lists.get(&words) {
+            return Some(*known);
         }
-        Self { ways, holds_no_stem, lists, short }
+        let number = List::try_from(self.lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX)?;
+        if words.iter().any(|word| inside(word).len() < WORD_BYTES_MIN) {
+            self.short.add(number);
+        }
+        self.lists.insert(words, number);
+        Some(number)
     }
 
     /// All words, each with the lists it stands on.
     pub(super) fn words(&self) -> BTreeMap<&[u8], Vec<List>> {
         let mut words: BTreeMap<&[u8], Vec<List>> = BTreeMap::new();
-        for (number, list) in (0..).zip(&self.lists) {
-            list.iter().for_each(|word| words.entry(word).or_default().push(number));
+        for (list, number) in &self.lists {
+            list.iter().for_each(|word| words.entry(word).or_default().push(*number));
         }
         words
     }

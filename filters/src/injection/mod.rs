@@ -135,10 +135,16 @@ pub struct InjectionScorer {
     /// The families of which a phrase may begin within a word.
     within_words: Sets,
     /// One cache for each family; as many as there are searches at a time.
-    caches: Pool<Vec<Cache>, MakeCaches>,
+    caches: Pool<Vec<FamilyCache>, MakeCaches>,
 }
 
-type MakeCaches = Box<dyn Fn() -> Vec<Cache> + Send + Sync + UnwindSafe + RefUnwindSafe>;
+/// What a search of one family's phrases works on, and the phrases it found.
+struct FamilyCache {
+    states: Cache,
+    matched: PatternSet,
+}
+
+type MakeCaches = Box<dyn Fn() -> Vec<FamilyCache> + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 struct Family {
     name: &'static str,
@@ -170,29 +176,26 @@ impl Default for Evidence {
 impl InjectionScorer {
     pub fn new() -> Result<Self, BuildError> {
         let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
-        let phrases = sources().map(Family::phrases).collect::<Result<Vec<_>, _>>()?;
-        let starts = Prefixes::new(
-            phrases
-                .iter()
-                .enumerate()
-                .flat_map(|(index, phrases)| phrases.iter().map(move |phrase| (phrase, set(index)))),
-            PHRASE_WAYS_MAX,
-        )
-        .map_err(|source| BuildError::Beginnings { source })?;
-        let begins_within = phrases.iter().map(|phrases| phrases.iter().any(may_begin_within_word));
-        let within_words = begins_within.zip(0..).filter(|(may, _)| *may).map(|(_, index)| set(index)).sum();
-        let families: Arc<[Family]> = sources()
-            .zip(&phrases)
-            .map(|(source, phrases)| Family::new(source, phrases))
-            .collect::<Result<_, _>>()?;
-        let conjunctions = Conjunctions::new(
-            phrases.iter().zip(sources()).map(|(phrases, source)| (&**phrases, source.stems)),
-        );
+        let (mut starts, mut conjunctions) = (Prefixes::new(), Conjunctions::default());
+        let (mut families, mut within_words) = (Vec::new(), 0);
+        // One family after the other: all phrases as they are read would take more memory than what is made of them.
+        for (index, source) in sources().enumerate() {
+            let phrases = Family::phrases(source)?;
+            for phrase in &phrases {
+                let filed = starts.add(phrase, set(index), PHRASE_WAYS_MAX);
+                filed.map_err(|source| BuildError::Beginnings { source })?;
+            }
+            if phrases.iter().any(may_begin_within_word) {
+                within_words |= set(index);
+            }
+            conjunctions.add(&phrases, source.stems);
+            families.push(Family::new(source, &phrases)?);
+        }
+        let families: Arc<[Family]> = families.into();
         let stems = TermSearch::new(stems(sources()).into_iter(), Written::Verbatim);
         let words = TermSearch::new(conjunctions.words().into_iter(), Written::AsWords);
         let of_caches = Arc::clone(&families);
-        let make: MakeCaches =
-            Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
+        let make: MakeCaches = Box::new(move || of_caches.iter().map(Family::cache).collect());
         Ok(Self { stems, words, starts, families, conjunctions, within_words, caches: Pool::new(make) })
     }
 
@@ -300,24 +303,20 @@ impl InjectionScorer {
         }
         let places = self.words_near(&stems, text);
         let mut hints = Hints::default();
-        let mut parts: Vec<Parts> = Vec::new();
-        let mut tried: Sets = 0;
+        let mut parts: BTreeMap<usize, Parts> = BTreeMap::new();
         for (stem, sets) in stems {
             hints.add(sets, stem, text.len());
             for index in families(sets) {
                 let around = self.around(stem, index, text.len());
                 if self.conjunctions.may_match(index, &places, &around) {
-                    parts.resize_with(FAMILY_COUNT, Parts::default);
-                    tried |= set(index);
-                    if let Some(parts) = parts.get_mut(index) {
-                        let behind = self.conjunctions.may_begin_behind(index);
-                        parts.add(around.start..if behind { around.end } else { stem + 1 });
-                    }
+                    let behind = self.conjunctions.may_begin_behind(index);
+                    let end = if behind { around.end } else { stem + 1 };
+                    parts.entry(index).or_default().add(around.start..end);
                 }
             }
         }
-        if tried != 0 {
-            self.try_phrases(text, parts, tried, evidence);
+        if !parts.is_empty() {
+            self.try_phrases(text, parts, evidence);
         }
         hints
     }
@@ -344,14 +343,20 @@ impl InjectionScorer {
     }
 
     /// Tries the phrases of each family where they may begin in its parts.
-    fn try_phrases(&self, text: &[u8], parts: Vec<Parts>, tried: Sets, evidence: &mut Evidence) {
-        let parts: Vec<Vec<Range<usize>>> = parts.into_iter().map(|parts| bounded(parts.merged())).collect();
+    fn try_phrases(&self, text: &[u8], parts: BTreeMap<usize, Parts>, evidence: &mut Evidence) {
+        let tried = parts.keys().map(|index| set(*index)).sum();
+        let parts = parts.into_iter().map(|(index, parts)| (index, bounded(parts.merged())));
+        let parts: Vec<(usize, Vec<Range<usize>>)> = parts.collect();
         let mut all = Parts::default();
-        parts.iter().flatten().for_each(|part| all.add(part.clone()));
+        parts.iter().flat_map(|(_, parts)| parts).for_each(|part| all.add(part.clone()));
         let starts = self.starts_in(text, all.merged(), tried);
         let mut caches = self.caches.get();
-        let families = self.families.iter().zip(caches.iter_mut()).zip(&mut evidence.weights).enumerate();
-        for ((index, ((family, cache), weight)), parts) in families.zip(parts) {
+        for (index, parts) in parts {
+            let (Some(family), Some(cache), Some(weight)) =
+                (self.families.get(index), caches.get_mut(index), evidence.weights.get_mut(index))
+            else {
+                continue;
+            };
             for part in parts {
                 if *weight >= family.weight_max {
                     break;
@@ -611,19 +616,23 @@ impl Family {
         Ok(Self { name: source.name, phrases, weights, weight_max, reach })
     }
 
+    fn cache(&self) -> FamilyCache {
+        FamilyCache { states: self.phrases.cache(), matched: PatternSet::new(self.weights.len()) }
+    }
+
     /// The weight of the heaviest phrase that begins at one of these places.
     fn weigh(
         &self,
         text: &[u8],
         starts: impl Iterator<Item = usize>,
         limit: usize,
-        cache: &mut Cache,
+        cache: &mut FamilyCache,
     ) -> f32 {
-        let mut matched = PatternSet::new(self.weights.len());
+        cache.matched.clear();
         for start in starts {
-            self.phrases.all_at(cache, text, start, limit, &mut matched);
+            self.phrases.all_at(&mut cache.states, text, start, limit, &mut cache.matched);
         }
-        let weights = matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
+        let weights = cache.matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
         weights.fold(0.0, f32::max)
     }
 }
@@ -691,7 +700,7 @@ mod tests {
             for (index, (family, cache)) in scorer.families.iter().zip(caches.iter_mut()).enumerate() {
                 for start in 1..bytes.len() {
                     let mut matched = PatternSet::new(family.weights.len());
-                    family.phrases.all_at(cache, bytes, start, bytes.len(), &mut matched);
+                    family.phrases.all_at(&mut cache.states, bytes, start, bytes.len(), &mut matched);
                     if matched.is_empty() {
                         continue;
                     }
@@ -708,7 +717,7 @@ mod tests {
                     );
                     let mut matches_until = |end: usize| {
                         matched.clear();
-                        family.phrases.all_at(cache, bytes, start, end, &mut matched);
+                        family.phrases.all_at(&mut cache.states, bytes, start, end, &mut matched);
                         !matched.is_empty()
                     };
                     let end = (start..=bytes.len()).find(|end| matches_until(*end)).unwrap();
