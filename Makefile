@@ -147,10 +147,11 @@ detect: build ## the detectors on labelled texts, against their floors (WRITE=1 
 	python3 tests/detection/detect.py $(if $(WRITE),--write) 2>&1 | tee $(LOGS)/detect.log
 
 .PHONY: detect-peers
-detect-peers: $(VENV_PEERS)/.stamp ## rivals of the detectors on the same texts, for a look
+detect-peers: $(VENV_PEERS)/.stamp ## rivals of the detectors on the same texts, in one table (TYPES=1 by type)
+	@mkdir -p $(LOGS)
 	cargo build --release --locked -p hardpan
 	HARDPAN_BIN=$(abspath $(TARGET)/release/hardpan) $(VENV_PEERS)/bin/python tests/detection/peers.py \
-		$(if $(ROWS),--rows $(ROWS))
+		$(if $(ROWS),--rows $(ROWS)) $(if $(TYPES),--types) 2>&1 | tee $(LOGS)/detect-peers.log
 
 # The runners' own words, once more and together.
 .PHONY: totals

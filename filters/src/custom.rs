@@ -255,6 +255,20 @@ impl Customisation {
         &self.recognisers
     }
 
+    /// The recogniser, and its place in the configuration, that reports this value; the first where several do. None
+    /// where Hardpan's own detectors found it.
+    pub fn found_by(&self, text: &str, finding: &Finding) -> Option<(usize, &Recogniser)> {
+        let patterns = self.patterns.as_ref()?;
+        let value = text.get(finding.range.clone())?;
+        self.recognisers.iter().enumerate().find(|(index, recogniser)| {
+            let described = (recogniser.kind, recogniser.confidence) == (finding.kind, finding.confidence);
+            let Some(pattern) = PatternID::new(*index).ok().filter(|_| described) else { return false };
+            let input = Input::new(text).range(finding.range.clone()).anchored(Anchored::Pattern(pattern));
+            patterns.search(&input).is_some_and(|found| found.end() == finding.range.end)
+                && recogniser.accepts("", text, finding.range.start, value)
+        })
+    }
+
     /// Turns the findings of Hardpan's own detectors in `text` into all that shall be reported: sorted, and never
     /// overlapping. `key` is the name of the JSON member the text came from, or empty.
     pub fn refine(&self, key: &str, text: &str, findings: &mut Vec<Finding>) {

@@ -16,7 +16,7 @@ use hardpan_inference::finding::{PiiType, RedactMode};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::replacement::{self, ScopedKeys, Treatment, braced};
+use crate::replacement::{self, ScopedKeys, Treatment, braced, token_kind};
 
 /// Longest replacement that is put back: the longest type name, a ten-digit number, braces and an underscore, or a
 /// made-up value, which is never longer.
@@ -31,6 +31,8 @@ struct Entry {
     /// What it became, which is a mask where the wanted mode has no form for it.
     mode: RedactMode,
     is_reversible: bool,
+    /// A former request replaced it, and others know its form.
+    is_remembered: bool,
     attempt: u32,
     replacement: Zeroizing<String>,
     value: Zeroizing<String>,
@@ -43,6 +45,13 @@ struct Key {
     mode: RedactMode,
     is_reversible: bool,
     value_sha256: [u8; 32],
+}
+
+/// Whether a remembered value counts among the request's own all the same: others know it in a way that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renews {
+    Yes,
+    No,
 }
 
 /// No `Debug`: it holds what was replaced.
@@ -128,8 +137,15 @@ impl Vault {
         let index = self.entries.len();
         let value = Zeroizing::new(value.to_owned());
         let mode = treatment.mode;
-        let mut entry =
-            Entry { kind, mode, is_reversible, attempt: 0, replacement: Zeroizing::default(), value };
+        let mut entry = Entry {
+            kind,
+            mode,
+            is_reversible,
+            is_remembered: false,
+            attempt: 0,
+            replacement: Zeroizing::default(),
+            value,
+        };
         self.give(&mut entry);
         if entry.mode == RedactMode::Fake {
             self.fakes += 1;
@@ -138,6 +154,42 @@ impl Vault {
         self.entries.push(entry);
         self.by_value.insert(key, index);
         index
+    }
+
+    /// Takes in what a former request of the conversation replaced by a token: the value is put back wherever the token
+    /// stands in an answer, and gets the same token again. False where the token stands for a value already, or is none.
+    pub fn remember(&mut self, token: &str, value: Zeroizing<String>, renews: Renews) -> bool {
+        let Some(kind) = token_kind(token) else { return false };
+        if self.by_replacement.0.contains_key(token) {
+            return false;
+        }
+        let mode = RedactMode::Token;
+        let value_sha256 = Sha256::digest(value.as_bytes()).into();
+        let index = self.entries.len();
+        // Of two tokens of one value the first is given out.
+        self.by_value.entry(Key { kind, mode, is_reversible: true, value_sha256 }).or_insert(index);
+        let replacement = Zeroizing::new(token.to_owned());
+        let entry = Entry {
+            kind,
+            mode,
+            is_reversible: true,
+            is_remembered: renews == Renews::No,
+            attempt: 0,
+            replacement,
+            value,
+        };
+        self.note(&entry, index);
+        self.entries.push(entry);
+        true
+    }
+
+    /// Tokens that can be put back and that others do not know yet, and what they stand for.
+    pub fn own_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self
+            .entries
+            .iter()
+            .filter(|entry| entry.mode == RedactMode::Token && entry.is_reversible && !entry.is_remembered);
+        own.map(|entry| (entry.replacement.as_str(), entry.value.as_str()))
     }
 
     /// What stands in the place of an entry's value.
@@ -204,6 +256,7 @@ impl Vault {
             kind: slot.kind,
             mode: slot.mode,
             is_reversible: slot.is_reversible,
+            is_remembered: slot.is_remembered,
             attempt: 0,
             replacement: Zeroizing::default(),
             value: Zeroizing::default(),
@@ -405,6 +458,38 @@ mod tests {
         assert_eq!(vault.placeholder(PiiType::Email, "a@x.org"), "{EMAIL_2}");
         assert_eq!(vault.placeholder(PiiType::Email, "b@x.org"), "{EMAIL_5}");
         assert_eq!(vault.restore("{EMAIL_1} {EMAIL_3} {EMAIL_9} {PHONE_1}"), None);
+    }
+
+    #[test]
+    fn a_remembered_token_is_put_back_and_given_to_its_value_again() {
+        let token = Treatment { mode: RedactMode::Token, restore: true };
+        let mut first = Vault::new(keys());
+        let entry = first.enter(PiiType::Email, "a@x.org", token);
+        let given = first.replacement(entry).to_owned();
+        assert_eq!(first.own_tokens().collect::<Vec<_>>(), [(given.as_str(), "a@x.org")]);
+
+        let mut second = Vault::new(ScopedKeys::random());
+        assert!(second.remember(&given, Zeroizing::new("a@x.org".to_owned()), Renews::No));
+        assert!(!second.remember(&given, Zeroizing::new("another".to_owned()), Renews::No));
+        for none in
+            ["{EMAIL_1}", "{EMAIL:k3x9q2v}", "{NOPE:k3x9q2vd}", "a{EMAIL:k3x9q2vd}", "{EMAIL:k3x9q2vd}b", ""]
+        {
+            assert!(!second.remember(none, Zeroizing::new("value".to_owned()), Renews::No), "{none}");
+        }
+        // Also where the caller's own texts hold the token.
+        second.keep_clear_of(&format!("once more {given}"));
+        let again = second.enter(PiiType::Email, "a@x.org", token);
+        assert_eq!(second.replacement(again), given);
+        assert_eq!(second.restore(&format!("to {given}!")).unwrap(), "to a@x.org!");
+        assert_eq!(second.open_at(&given[..given.len() - 1]), Some(0));
+        assert_eq!(second.own_tokens().count(), 0);
+        // What is not put back is no token of the request's own, and neither is another form.
+        for treatment in [Treatment { restore: false, ..token }, Treatment::MASK] {
+            second.enter(PiiType::Email, "b@x.org", treatment);
+        }
+        assert_eq!(second.own_tokens().count(), 0);
+        assert!(second.remember("{PHONE:k3x9q2vd}", Zeroizing::new("555".to_owned()), Renews::Yes));
+        assert_eq!(second.own_tokens().collect::<Vec<_>>(), [("{PHONE:k3x9q2vd}", "555")]);
     }
 
     #[test]

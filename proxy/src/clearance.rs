@@ -499,8 +499,13 @@ impl Asker<'_> {
 
     /// What tokens, hashes and made-up values of this caller's conversation are made with.
     pub fn redaction_keys(&self, conversation: &str) -> ScopedKeys {
+        self.snapshot.redaction.scoped(&self.redaction_scope(conversation))
+    }
+
+    /// Where they mean something.
+    pub fn redaction_scope<'s>(&'s self, conversation: &'s str) -> Scope<'s> {
         let Principal { team, app, user, .. } = self.principal;
-        self.snapshot.redaction.scoped(&Scope { team, app, user: user.as_deref(), conversation })
+        Scope { team, app, user: user.as_deref(), conversation }
     }
 
     fn common<'s>(&'s self, signals: &'s Signals, labels: &'s [String]) -> Common<'s> {
@@ -570,20 +575,17 @@ pub fn drop_tools(
     payload.with_json(edit::apply(payload.json(), edits)?).map(Some)
 }
 
-/// Carries the obligations out on the body.
+/// Carries the obligations out on the body. The vault is told what stands for what.
 pub fn carry_out(
     asker: &Asker<'_>,
     clearance: &Clearance,
     request: &Request<'_>,
     inspection: &Inspection,
     payload: Payload,
-) -> Result<(ClearedRequest, Vault), Refusal> {
+    vault: &mut Vault,
+) -> Result<ClearedRequest, Refusal> {
     let obligations = &clearance.obligations;
-    let mut vault = match &obligations.redact {
-        Some(_) => Vault::new(asker.redaction_keys(&first_message(request))),
-        None => Vault::default(),
-    };
-    let Redacted { mut edits, count: redactions } = clearance.redacted(&mut vault, request, inspection)?;
+    let Redacted { mut edits, count: redactions } = clearance.redacted(vault, request, inspection)?;
     let (max_tokens, changes) = output_limit(asker, obligations, request)?;
     edits.extend(changes);
     edits.extend(parameters(asker, obligations, request)?);
@@ -605,7 +607,7 @@ pub fn carry_out(
     let beside = request.beside_text();
     let tier_header = asker.headers.get("x-amzn-bedrock-service-tier");
     let tier_header = tier_header.and_then(|tier| tier.to_str().ok()).map(str::to_owned);
-    let cleared = ClearedRequest {
+    Ok(ClearedRequest {
         shaping: shaping_ranges(asker, clearance, &payload)?,
         payload,
         guardrail_header,
@@ -622,8 +624,7 @@ pub fn carry_out(
         beside,
         pictures_asked: beside.picture.map_or(0, |_| request.facts.choices.max(1)),
         service_tier: tier_header.or_else(|| request.service_tier()),
-    };
-    Ok((cleared, vault))
+    })
 }
 
 /// Whether no text comes of the request, so that nothing about it can be bounded.
@@ -739,7 +740,7 @@ fn hides_label(redact: &Redact, kind: PiiType) -> bool {
 }
 
 /// What tells a conversation from others: a history that grows holds its first message still.
-fn first_message(request: &Request<'_>) -> String {
+pub fn first_message(request: &Request<'_>) -> String {
     let first = request.texts.iter().find(|text| text.channel == Channel::User);
     first.and_then(|text| text.read(&request.document)).map(Cow::into_owned).unwrap_or_default()
 }

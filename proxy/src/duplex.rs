@@ -92,7 +92,8 @@ pub async fn exchange(
     if let Some(obligation) = clearance.beyond_streams_both_ways() {
         return Err(Refusal::Unenforceable { obligation });
     }
-    let (cleared, _) = carry_out(&asker, &clearance, &request, &inspection, payload.clone())?;
+    let cleared =
+        carry_out(&asker, &clearance, &request, &inspection, payload.clone(), &mut Vault::default())?;
     draft.stage("policy");
     let reservation = reserve(&asker, &clearance, &cleared, draft).await?;
     let mut session = Session {

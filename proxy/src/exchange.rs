@@ -31,7 +31,7 @@ use crate::refusal::Refusal;
 use crate::respond::{self, Outcome};
 use crate::snapshot::Snapshot;
 use crate::upstream::{UpstreamAnswer, UpstreamError};
-use crate::{allowance, counting, duplex, forward, models, route, settlement};
+use crate::{allowance, counting, duplex, forward, models, route, settlement, sharing};
 
 /// What a model says that does not answer: another one may.
 const PASSED_ON: [u16; 7] = [408, 424, 429, 500, 502, 503, 504];
@@ -219,16 +219,19 @@ async fn attempt(
     let mut tools = declared_tools(request);
     tools.retain(|tool| !clearance.drops(&tool.name));
     let trimmed = drop_tools(clearance, request, payload)?;
-    let (mut cleared, vault) = match trimmed {
-        None => carry_out(asker, clearance, request, inspection, payload.clone())?,
+    let mut mapping = sharing::begin(asker, clearance, request, draft).await;
+    let vault = &mut mapping.vault;
+    let mut cleared = match trimmed {
+        None => carry_out(asker, clearance, request, inspection, payload.clone(), vault)?,
         Some(trimmed) => {
             let request = asker.parse(&trimmed)?;
             let inspection = inspect(snapshot, &request, labels, trimmed.raw.len());
-            carry_out(asker, clearance, &request, &inspection, trimmed.clone())?
+            carry_out(asker, clearance, &request, &inspection, trimmed.clone(), vault)?
         }
     };
     draft.redactions = cleared.redactions;
     draft.stage("redaction");
+    sharing::keep(asker, &mapping, draft).await?;
     counting::count(asker, clearance, &mut cleared, draft).await?;
 
     let reservation = reserve(asker, clearance, &cleared, draft).await?;
@@ -238,7 +241,7 @@ async fn attempt(
     let context = AnswerContext {
         asker,
         dialect,
-        vault: &vault,
+        vault: &mapping.vault,
         redaction: &redaction,
         tools: &tools,
         unreadable_tools,

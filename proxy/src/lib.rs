@@ -31,6 +31,7 @@ pub mod server;
 pub mod service;
 pub mod sessions;
 pub mod settlement;
+pub mod sharing;
 pub mod snapshot;
 pub mod stack;
 pub mod tools;

@@ -18,7 +18,7 @@ use hardpan_policies::{Decision, Verdict};
 use hardpan_pricing::NanoUsd;
 use hardpan_telemetry::audit::{
     AuditApproval, AuditAttempt, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal,
-    AuditRecord,
+    AuditRecord, AuditSharedValues,
 };
 use hardpan_telemetry::metrics;
 use hardpan_telemetry::otlp::{FinishedRequest, Measured, Otlp};
@@ -74,6 +74,8 @@ pub struct Draft {
     pub injection_score: Option<f32>,
     pub answer_injection_score: Option<f32>,
     pub redactions: u64,
+    /// None where nothing is shared.
+    pub shared_values: Option<AuditSharedValues>,
     pub guardrail_action: Option<&'static str>,
     /// None where no guardrail said what it counted.
     pub guardrail_units: Option<u64>,
@@ -157,6 +159,7 @@ impl Draft {
             injection_score: None,
             answer_injection_score: None,
             redactions: 0,
+            shared_values: None,
             guardrail_action: None,
             guardrail_units: None,
             tools_called: Vec::new(),
@@ -460,6 +463,7 @@ impl Draft {
             findings: self.findings,
             answer_findings: self.answer_findings,
             redactions: self.redactions,
+            shared_values: self.shared_values,
             injection_score: self.injection_score,
             answer_injection_score: self.answer_injection_score,
             guardrail_action: self.guardrail_action,

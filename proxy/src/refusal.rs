@@ -109,6 +109,8 @@ pub enum Refusal {
     CallerLeft,
     #[error("quota {} is used up", .0.name_told())]
     Quota(QuotaExceeded),
+    #[error("what the request replaced by tokens could not be shared")]
+    SharedValuesUnavailable,
     #[error("AWS would not count the input's tokens")]
     InputUncountable,
     #[error("the input's tokens could not be counted")]
@@ -305,6 +307,12 @@ impl Refusal {
                 &format!("The limit {} is reached for this {}.", exceeded.limit, exceeded.window.name()),
                 exceeded.retry_after_ms.unwrap_or(1000),
             ),
+            Refusal::SharedValuesUnavailable => later(
+                E::ServiceUnavailable,
+                "Hardpan cannot share the values it masked at the moment, and by its configuration a request whose values \
+                 are not shared is not forwarded.",
+                1000,
+            ),
             Refusal::InputUncountable => says(
                 E::Validation,
                 "The tokens of this input cannot be counted, and by this Hardpan's configuration a request has to be \
@@ -419,6 +427,7 @@ impl Refusal {
             Refusal::Quota(exceeded) if exceeded.gone => "quotas_unavailable",
             Refusal::Quota(exceeded) if exceeded.hard => "budget_spent",
             Refusal::Quota(_) => "rate_limited",
+            Refusal::SharedValuesUnavailable => "shared_values_unavailable",
             Refusal::InputUncountable => "input_uncountable",
             Refusal::InputUncounted => "input_uncounted",
             Refusal::HiddenModel => "hidden_model",
@@ -495,6 +504,7 @@ impl Refusal {
             | Refusal::ReplaysUnknown
             | Refusal::PolicyUnavailable { .. }
             | Refusal::ApprovalsUnavailable
+            | Refusal::SharedValuesUnavailable
             | Refusal::Edits(_)
             | Refusal::Credentials
             | Refusal::Signing

@@ -27,6 +27,7 @@ use crate::identity::{Identity, IdentityError};
 use crate::models::ModelDirectory;
 use crate::refusal::Refusal;
 use crate::reload::{Policies, ReloadError};
+use crate::sharing::Sharing;
 use crate::tools::SchemaCache;
 use crate::upstream::Upstream;
 
@@ -52,6 +53,8 @@ pub struct Parts {
     pub inspector: Inspector,
     /// What tokens, hashes and made-up values follow from.
     pub redaction: RedactionKey,
+    /// None: what tokens stand for is shared by nobody.
+    pub sharing: Option<Sharing>,
     pub policies: Arc<Policies>,
     pub ledger: Ledger,
     /// None: input is estimated, never counted.
@@ -87,6 +90,8 @@ pub enum StartError {
     Decisions(#[from] LineError),
     #[error("approvals cannot be kept: {0}")]
     Approvals(#[from] StoreError),
+    #[error("values cannot be shared: {0}")]
+    Sharing(std::io::Error),
     #[error("traces cannot be sent: {0}")]
     Otlp(std::io::Error),
     #[error(transparent)]
@@ -190,6 +195,7 @@ impl Parts {
                 Some(key) => RedactionKey::new(key),
                 None => RedactionKey::random(),
             },
+            sharing: config.sharing.clone().map(Sharing::open).transpose().map_err(StartError::Sharing)?,
             policies,
             ledger,
             counter: config.quota.counting.map(InputCounter::new),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn check(file: &Path, environment: &[(&str, &str)]) -> Output {
+pub fn check(file: &Path, environment: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hardpan"))
         .args(["check", "-c"])
         .arg(file)

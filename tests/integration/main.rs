@@ -35,6 +35,7 @@ mod records;
 mod redaction;
 mod reload;
 mod scan;
+mod shared_values;
 mod smuggling;
 mod streams;
 mod support;

@@ -526,7 +526,7 @@ impl Store {
         Self { port, process: None, folder: Folder::make("store") }
     }
 
-    fn run(&mut self, more: &[&str]) -> bool {
+    pub fn run(&mut self, more: &[&str]) -> bool {
         let spawned = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--repl-diskless-sync-delay", "0"])
@@ -560,16 +560,22 @@ impl Store {
         }
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
         }
     }
 
-    fn signal(&self, signal: &str) {
+    pub fn signal(&self, signal: &str) {
         let process = self.process.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
+    }
+
+    /// A connection of the test's own.
+    pub fn connection(&self) -> redis::Connection {
+        let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
+        client.get_connection_with_timeout(Duration::from_secs(10)).unwrap()
     }
 
     pub fn url(&self) -> String {

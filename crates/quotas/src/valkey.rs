@@ -128,6 +128,13 @@ impl Store for ValkeyStore {
 
 /// A connection to a primary that knows the script, and the script's name.
 fn open(url: &str, timeout: Duration) -> Result<(Connection, String), Gone> {
+    let mut connection = connect(url, timeout)?;
+    let script = load(&mut connection)?;
+    Ok((connection, script))
+}
+
+/// A connection to a primary. Connecting, writing and each answer may take so long.
+pub fn connect(url: &str, timeout: Duration) -> Result<Connection, Gone> {
     let client = redis::Client::open(url).map_err(unreachable)?;
     let mut connection = client.get_connection_with_timeout(timeout).map_err(unreachable)?;
     connection.set_read_timeout(Some(timeout)).map_err(unreachable)?;
@@ -140,8 +147,7 @@ fn open(url: &str, timeout: Duration) -> Result<(Connection, String), Gone> {
     {
         return Err(Gone::Unreachable("it is a replica".to_owned()));
     }
-    let script = load(&mut connection)?;
-    Ok((connection, script))
+    Ok(connection)
 }
 
 fn load(connection: &mut Connection) -> Result<String, Gone> {

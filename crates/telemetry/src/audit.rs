@@ -24,7 +24,7 @@ pub use log::{AuditError, AuditLog, AuditSettings, AuditSink, Full, LineForm, On
 pub use output::Rotation;
 pub use record::{
     AuditApproval, AuditAttempt, AuditCache, AuditCacheWrites, AuditCost, AuditDecision, AuditPrincipal,
-    AuditRecord, FeedbackKind, FeedbackRecord, user_id_hash,
+    AuditRecord, AuditSharedValues, FeedbackKind, FeedbackRecord, user_id_hash,
 };
 pub use salt::UserSalt;
 pub use ship::{Destination, ShipSettings};

@@ -31,6 +31,8 @@ const APPROVAL_CALLS: &str = "hardpan_approval_calls_total";
 const DECISION_LOG_LINES: &str = "hardpan_decision_log_lines_total";
 const PII_FINDINGS: &str = "hardpan_pii_findings_total";
 const REDACTIONS: &str = "hardpan_redactions_total";
+const SHARED_VALUES: &str = "hardpan_shared_values_total";
+const SHARED_VALUES_CALLS: &str = "hardpan_shared_values_calls_total";
 const INJECTION_SCORE: &str = "hardpan_injection_score_ratio";
 const GUARDRAIL_ACTIONS: &str = "hardpan_guardrail_actions_total";
 const CACHE_EVENTS: &str = "hardpan_cache_events_total";
@@ -80,6 +82,7 @@ const STATUS: &str = "status";
 const CODE: &str = "code";
 const BLAME: &str = "blame";
 const ACTION: &str = "action";
+const CALL: &str = "call";
 const MODE: &str = "mode";
 const KIND: &str = "kind";
 const PLACE: &str = "place";
@@ -188,6 +191,18 @@ pub const ALL: &[Metric] = &[
         help: "Personal and secret values found, by kind and by where.",
     },
     Metric { name: REDACTIONS, kind: MetricKind::Counter, labels: &[], help: "Values replaced in a text." },
+    Metric {
+        name: SHARED_VALUES,
+        kind: MetricKind::Counter,
+        labels: &[RESULT],
+        help: "Values behind tokens that requests of a conversation share, by what became of them.",
+    },
+    Metric {
+        name: SHARED_VALUES_CALLS,
+        kind: MetricKind::Counter,
+        labels: &[CALL, RESULT],
+        help: "Times the store of shared values was asked, by what came of it.",
+    },
     Metric {
         name: INJECTION_SCORE,
         kind: MetricKind::Histogram(TENTHS),
@@ -618,6 +633,18 @@ pub fn quota_input_counted(result: &'static str, basis: &'static str) {
     counter!(QUOTA_INPUT_COUNTS, RESULT => result, BASIS => basis).increment(1);
 }
 
+/// `loaded`, `unopened`, `kept`, `full`, `too_long` or `unsealed`.
+pub fn shared_values(result: &'static str, count: u64) {
+    if count > 0 {
+        counter!(SHARED_VALUES, RESULT => result).increment(count);
+    }
+}
+
+/// `call` is `load` or `keep`.
+pub fn shared_values_call(call: &'static str, result: &'static str) {
+    counter!(SHARED_VALUES_CALLS, CALL => call, RESULT => result).increment(1);
+}
+
 /// Takes the ledger's running total.
 pub fn quota_overshoots(total: u64) {
     counter!(QUOTA_OVERSHOOTS).absolute(total);
@@ -829,6 +856,8 @@ mod tests {
         tools_denied(1);
         pii_found(PiiType::Email, "request", 3);
         redacted(3);
+        shared_values("kept", 2);
+        shared_values_call("load", "ok");
         injection_score(0.25);
         guardrail_action("none");
         cache_result("miss");

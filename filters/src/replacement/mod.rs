@@ -5,6 +5,7 @@
 //! [`crate::vault`]; which values are replaced at all is policy's to say.
 
 mod fake;
+pub mod shared;
 
 use std::ops::Range;
 
@@ -14,6 +15,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 pub(crate) use self::fake::fake;
+use self::shared::SharedScope;
 use crate::vault::PLACEHOLDER_BYTES_MAX;
 
 /// How the values of a type are replaced in one place.
@@ -62,6 +64,11 @@ impl RedactionKey {
     pub fn random() -> Self {
         let random = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()];
         Self(keyed(Zeroizing::new(random).as_flattened(), &[b"redaction"]))
+    }
+
+    /// What values are sealed with that requests of this scope share.
+    pub fn shared(&self, scope: &Scope<'_>) -> SharedScope {
+        SharedScope::of(self.0.as_slice(), scope)
     }
 
     pub fn scoped(&self, scope: &Scope<'_>) -> ScopedKeys {
@@ -149,6 +156,13 @@ pub(crate) fn braced(text: &str, at: usize) -> Option<Range<usize>> {
         _ => return None,
     };
     Some(at..at + end + 2)
+}
+
+/// The type a token says its value has; None of what is no token, or more than one.
+pub(crate) fn token_kind(token: &str) -> Option<PiiType> {
+    let whole = braced(token, 0).filter(|range| *range == (0..token.len()) && token.starts_with('{'))?;
+    let (name, _) = token.get(whole)?.strip_prefix('{')?.split_once(':')?;
+    PiiType::from_name(name)
 }
 
 /// HMAC-SHA256 over parts with their lengths, so that no choice of parts makes two lists one.

@@ -7,6 +7,7 @@ mod identity;
 mod policy;
 mod quota;
 mod records;
+mod sharing;
 mod telemetry;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,7 @@ use super::written::{self, Written};
 use crate::alarms::Webhook;
 use crate::fetch::is_authority;
 use crate::reload::BundleSource;
+use crate::sharing::SharingConfig;
 use crate::upstream::Endpoint;
 
 pub struct Config {
@@ -59,6 +61,8 @@ pub struct Config {
     pub custom: Arc<Customisation>,
     /// None: one of this process alone.
     pub redaction_key: Option<Zeroizing<String>>,
+    /// None: what tokens stand for is shared by nobody.
+    pub sharing: Option<SharingConfig>,
     pub quota: QuotaConfig,
     pub cache: Option<CacheConfig>,
     pub price_book: Option<PathBuf>,
@@ -298,7 +302,9 @@ impl Builder<'_> {
             tools: written.tools.mode == written::Switch::On,
         };
         let mut pii = written.pii;
-        let redaction_key = self.redaction_key(pii.key.take());
+        let redaction_key = self.redaction_key("pii.key", pii.key.take());
+        let sharing =
+            pii.shared.take().and_then(|shared| self.sharing(shared, redaction_key.as_ref(), &quota.keeping));
         let custom = Arc::new(self.customisation(pii));
         let exact = written.cache.exact;
         let cache = (exact.mode == written::Switch::On).then(|| CacheConfig {
@@ -344,6 +350,7 @@ impl Builder<'_> {
             guards,
             custom,
             redaction_key,
+            sharing,
             quota,
             cache,
             price_book,
@@ -372,12 +379,12 @@ impl Builder<'_> {
         self.problems.push(Problem { place: place.into(), what: what.to_owned(), fix: fix.to_owned() });
     }
 
-    fn redaction_key(&mut self, written: Option<Text>) -> Option<Zeroizing<String>> {
+    fn redaction_key(&mut self, place: &str, written: Option<Text>) -> Option<Zeroizing<String>> {
         let key = written.map(|key| Zeroizing::new(key.0)).filter(|key| !key.is_empty());
         if key.as_ref().is_some_and(|key| key.len() < REDACTION_KEY_CHARACTERS_MIN) {
             let fix =
                 "use at least 32 characters, from a generator, or leave it out for one of this process alone";
-            self.problem("pii.key", "too short", fix);
+            self.problem(place, "too short", fix);
         }
         key
     }

@@ -385,6 +385,32 @@ pub struct Pii {
     pub recognisers: Vec<Recogniser>,
     /// What tokens, hashes and made-up values follow from. Defaults to one of this process alone.
     pub key: Option<Text>,
+    /// Where requests share what tokens stand for. Absent, each knows its own alone.
+    pub shared: Option<PiiShared>,
+}
+
+/// A store of what tokens stand for.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct PiiShared {
+    /// Defaults to those of `quota.shared`, as does the namespace.
+    pub urls: Vec<Text>,
+    pub namespace: Option<Text>,
+    pub timeout_ms: Option<u64>,
+    pub ttl_s: Option<u64>,
+    pub values_max: Option<usize>,
+    pub on_error: PiiUnshared,
+    /// The key before `pii.key`.
+    pub previous_key: Option<Text>,
+}
+
+/// What becomes of a request whose values cannot be shared.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum PiiUnshared {
+    #[default]
+    Continue,
+    Refuse,
 }
 
 /// A recogniser of the operator's own.

@@ -49,6 +49,8 @@ pub struct AuditRecord {
     /// The same of the answer, where answers are read.
     pub answer_findings: BTreeMap<&'static str, u64>,
     pub redactions: u64,
+    /// `None` where nothing is shared.
+    pub shared_values: Option<AuditSharedValues>,
     pub injection_score: Option<f32>,
     /// Where policy was asked about the answer.
     pub answer_injection_score: Option<f32>,
@@ -146,6 +148,21 @@ pub struct AuditDecision {
     pub shadow: Vec<String>,
 }
 
+/// What the request had to do with values that its conversation shares: counts, and why a store was of no use.
+#[derive(Serialize, Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditSharedValues {
+    /// Shared by former requests.
+    pub loaded: u64,
+    /// Held by the store under this conversation and not sealed for it.
+    pub unopened: u64,
+    /// Shared by this request.
+    pub kept: u64,
+    pub not_kept: u64,
+    /// `away`, `timeout`, `overloaded`, `refused` or `paused`.
+    pub load_error: Option<&'static str>,
+    pub keep_error: Option<&'static str>,
+}
+
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct AuditApproval {
     pub id: String,
@@ -232,6 +249,7 @@ mod tests {
             decision: Some(AuditDecision::default()),
             cost_breakdown: Some(AuditCost::default()),
             earlier_attempts: vec![AuditAttempt::default()],
+            shared_values: Some(AuditSharedValues::default()),
             ..AuditRecord::default()
         })
         .unwrap();
@@ -241,7 +259,7 @@ mod tests {
         assert_eq!(
             keys(&written).join(" "),
             "request_id aws_request_id trace_id time principal feature prompt_version service operation \
-             inspected content_elsewhere model_requested model_served model_base region attempts earlier_attempts decision findings answer_findings redactions injection_score answer_injection_score guardrail_action \
+             inspected content_elsewhere model_requested model_served model_base region attempts earlier_attempts decision findings answer_findings redactions shared_values injection_score answer_injection_score guardrail_action \
              guardrail_units agent_tools_called tools_denied approvals retrieved_documents cache input_tokens \
              output_tokens cache_read_tokens cache_write_tokens usage_source input_basis service_tier estimated_cost_usd \
              cost_breakdown cost_basis price_scope price_as_of unpriced latency_ms time_to_first_token_ms overhead_us stop_reason status \
@@ -250,6 +268,7 @@ mod tests {
         for (member, expected) in [
             ("principal", "app team user_id_hash user_id_epoch"),
             ("decision", "id action rules reasons warnings bundle_revision shadow"),
+            ("shared_values", "loaded unopened kept not_kept load_error keep_error"),
             ("cache", "result similarity"),
             ("cache_write_tokens", "5m 1h"),
             ("cost_breakdown", "input output cache_read cache_write guardrail other"),

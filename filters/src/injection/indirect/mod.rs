@@ -5,6 +5,9 @@
 use super::families::FamilySource;
 
 mod addressed;
+mod disclosure;
+mod dismissal;
+mod documents;
 mod grammar;
 mod leaks;
 mod markup;
@@ -12,8 +15,9 @@ mod orders;
 mod overrides;
 mod personas;
 mod theft;
+mod unbound;
 
-pub(super) const INDIRECT: [FamilySource; 26] = [
+pub(super) const INDIRECT: [FamilySource; 30] = [
     overrides::OVERRIDE,
     leaks::PROMPT_LEAK,
     personas::PERSONA,
@@ -40,6 +44,10 @@ pub(super) const INDIRECT: [FamilySource; 26] = [
     grammar::OVERRIDE,
     grammar::PERSONA,
     grammar::PROMPT_LEAK,
+    dismissal::OVERRIDE,
+    disclosure::PROMPT_LEAK,
+    unbound::PERSONA,
+    documents::ADDRESSED,
 ];
 
 #[cfg(test)]

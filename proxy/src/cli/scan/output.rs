@@ -2,6 +2,7 @@
 //! values. Rows are bad where they cannot be understood without guessing; what is told of them names members and
 //! columns and nothing they hold.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hardpan_filters::pii::Scratch;
@@ -66,7 +67,7 @@ impl Form {
                         &mut rendered.out,
                     )
                 } else {
-                    self.prediction(scanner, row.id, &row.text, &scanned, &mut rendered.out)
+                    self.prediction(scanner, scratch, row.id, &row.text, &scanned, &mut rendered.out)
                 }
                 .map_err(|error| told(format!("could not be written: {error}")))
             }
@@ -88,7 +89,7 @@ impl Form {
                 }
                 let told = |error| format!("{file}: could not be written: {error}");
                 let id = to_raw_value(&*file).map_err(told)?;
-                self.prediction(scanner, &id, &text, &scanned, &mut rendered.out).map_err(told)
+                self.prediction(scanner, scratch, &id, &text, &scanned, &mut rendered.out).map_err(told)
             }
         }
     }
@@ -96,6 +97,7 @@ impl Form {
     fn prediction(
         self,
         scanner: &Scanner,
+        scratch: &mut Option<Scratch>,
         id: &RawValue,
         text: &str,
         scanned: &Scanned,
@@ -105,16 +107,16 @@ impl Form {
         let spans = scanned.findings.as_ref().map(|findings| {
             let span = |finding: &hardpan_inference::finding::Finding| {
                 let (start, end) = (offsets.at(finding.range.start), offsets.at(finding.range.end));
-                let explained = self.explain.then(|| scanner.explain(finding.kind));
+                let explained = self.explain.then(|| scanner.explain(text, finding, scratch));
                 Span {
                     start,
                     end,
                     kind: finding.kind.name(),
                     score: f32::from(finding.confidence) / 100.0,
                     length: self.explain.then_some(end - start),
+                    validator: explained.as_ref().map(|explained| explained.validator),
+                    context: explained.as_ref().map(|explained| explained.context),
                     rule: explained.map(|explained| explained.rule),
-                    validator: explained.map(|explained| explained.validator),
-                    context: explained.map(|explained| explained.context),
                 }
             };
             findings.iter().map(span).collect()
@@ -178,7 +180,7 @@ struct Span {
     #[serde(skip_serializing_if = "Option::is_none")]
     length: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<&'static str>,
+    rule: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     validator: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -145,22 +145,9 @@ impl Builder<'_> {
     }
 
     fn shared_quotas(&mut self, written: written::QuotaShared) -> Keeping {
-        let schemes = ["redis://", "rediss://", "unix://"];
-        // Never echoed: there may be a password in it.
-        let is_known = |url: &Text| schemes.iter().any(|scheme| url.0.starts_with(scheme));
-        if written.urls.is_empty() || !written.urls.iter().all(is_known) {
-            let fix = "name at least one address that begins with redis://, rediss:// or unix://";
-            self.problem("quota.shared.urls", "none, or of another kind", fix);
-        }
-        let namespace = written.namespace.map_or_else(|| "hardpan".to_owned(), |namespace| namespace.0);
-        if namespace.is_empty() || namespace.len() > 64 || namespace.contains(['{', '}']) {
-            let fix = "take 1 to 64 bytes without braces";
-            self.problem("quota.shared.namespace", "not a namespace", fix);
-        }
-        let timeout_ms = written.timeout_ms.unwrap_or(250);
-        if !(1..=5_000).contains(&timeout_ms) {
-            self.problem("quota.shared.timeout_ms", "not within 1 to 5000", "leave it out for 250");
-        }
+        let urls = self.store_urls("quota.shared.urls", written.urls);
+        let namespace = self.namespace("quota.shared.namespace", written.namespace);
+        let timeout = self.store_timeout("quota.shared.timeout_ms", written.timeout_ms);
         let lease_s = written.lease_s.unwrap_or(120);
         if !(10..=3_600).contains(&lease_s) {
             self.problem("quota.shared.lease_s", "not within 10 to 3600", "leave it out for 120");
@@ -175,14 +162,37 @@ impl Builder<'_> {
             }
         };
         Keeping::Valkey {
-            store: ValkeySettings {
-                urls: written.urls.into_iter().map(|url| url.0).collect(),
-                namespace,
-                timeout: Duration::from_millis(timeout_ms),
-                confirmations: written.confirmations,
-            },
+            store: ValkeySettings { urls, namespace, timeout, confirmations: written.confirmations },
             lease: Duration::from_secs(lease_s),
             local_share_ppm: percent * 10_000,
         }
+    }
+
+    /// Addresses of Valkey or Redis.
+    pub(super) fn store_urls(&mut self, place: &str, written: Vec<Text>) -> Vec<String> {
+        let schemes = ["redis://", "rediss://", "unix://"];
+        // Never echoed: there may be a password in it.
+        let is_known = |url: &Text| schemes.iter().any(|scheme| url.0.starts_with(scheme));
+        if written.is_empty() || !written.iter().all(is_known) {
+            let fix = "name at least one address that begins with redis://, rediss:// or unix://";
+            self.problem(place, "none, or of another kind", fix);
+        }
+        written.into_iter().map(|url| url.0).collect()
+    }
+
+    pub(super) fn namespace(&mut self, place: &str, written: Option<Text>) -> String {
+        let namespace = written.map_or_else(|| "hardpan".to_owned(), |namespace| namespace.0);
+        if namespace.is_empty() || namespace.len() > 64 || namespace.contains(['{', '}']) {
+            self.problem(place, "not a namespace", "take 1 to 64 bytes without braces");
+        }
+        namespace
+    }
+
+    pub(super) fn store_timeout(&mut self, place: &str, written: Option<u64>) -> Duration {
+        let timeout_ms = written.unwrap_or(250);
+        if !(1..=5_000).contains(&timeout_ms) {
+            self.problem(place, "not within 1 to 5000", "leave it out for 250");
+        }
+        Duration::from_millis(timeout_ms)
     }
 }
