@@ -212,7 +212,8 @@ mod tests {
         for length in [0, 1, 17, 64] {
             for start in 0..=bytes.len() - length {
                 let block = &bytes[start..start + length];
-                let expected = (0..).zip(block).map(|(at, byte)| u64::from(is_word(*byte)) << at).sum();
+                let bits = (0u32..).zip(block).map(|(at, byte)| u64::from(is_word(*byte)) << at);
+                let expected: u64 = bits.sum();
                 assert_eq!(super::words(block), expected, "{start} {length}");
             }
         }

@@ -57,8 +57,9 @@ const DECODED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An encoding inside an encoding is undone, a third is not.
 const DECODE_LEVELS_MAX: usize = 2;
 
-/// Shorter stems would stand in many texts.
-const STEM_BYTES_MIN: usize = 5;
+/// Shorter stems would stand in many texts; most are longer.
+const STEM_BYTES_MIN: usize = 4;
+const STEM_BYTES_USUAL: usize = 5;
 /// How far around a stem a phrase may reach.
 const BEFORE_STEM_BYTES: usize = 128;
 const AFTER_STEM_BYTES: usize = 256;
@@ -125,7 +126,7 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    stems: TermSearch<Sets, STEM_BYTES_MIN>,
+    stems: TermSearch<Sets, STEM_BYTES_USUAL>,
     /// What the phrases need beside stems: looked for near these only.
     words: TermSearch<Vec<List>, WORD_BYTES_MIN>,
     /// The first bytes of phrases, each with the families they belong to.

@@ -4,7 +4,7 @@
 //!
 //! It deliberately knows nothing of words: a term inside a word is found too, and phrases decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use memchr::memmem;
@@ -52,7 +52,7 @@ struct Filed {
     offset: u8,
 }
 
-/// Terms of at least `FEW` bytes.
+/// Terms of at least `FEW` bytes, or one less.
 pub(super) struct TermSearch<T, const FEW: usize> {
     terms: Vec<Term<T>>,
     written: Written,
@@ -223,19 +223,30 @@ impl<T> Term<T> {
     }
 }
 
-/// Files a term under those few of its bytes that are rare in texts and among terms.
-fn file<T, const FEW: usize>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Option<Filed> {
+/// Files a term under those few of its bytes that are rare in texts and among terms. One that has too few by one is
+/// filed under every byte that may follow.
+fn file<T, const FEW: usize>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Vec<Filed> {
     let plain = term.plain();
-    let commonness = |(_, few): &(usize, &[u8])| {
-        few.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*few).copied().unwrap_or(1)
-    };
-    let (offset, few) = plain.windows(FEW).enumerate().min_by_key(commonness)?;
     let mut first = [0; READ_BYTES];
     first.iter_mut().zip(&plain).for_each(|(place, byte)| *place = *byte);
     let known = u32::try_from(plain.len().min(first.len())).unwrap_or(0);
     let mask = u64::MAX >> (u64::BITS - 8 * known);
-    let (first, offset) = (u64::from_le_bytes(first), u8::try_from(offset).ok()?);
-    Some(Filed { hash: hash::<FEW>(few), first, mask, term: number, offset })
+    let filed = |offset: usize, few: &[u8]| Filed {
+        hash: hash::<FEW>(few),
+        first: u64::from_le_bytes(first),
+        mask,
+        term: number,
+        offset: u8::try_from(offset).unwrap_or(u8::MAX),
+    };
+    let commonness = |(_, few): &(usize, &[u8])| {
+        few.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*few).copied().unwrap_or(1)
+    };
+    if let Some((offset, few)) = plain.windows(FEW).enumerate().min_by_key(commonness) {
+        return vec![filed(offset, few)];
+    }
+    let following: BTreeSet<u8> = (0..=u8::MAX).map(required::plain).collect();
+    let with = |byte: u8| [plain.as_slice(), &[byte]].concat();
+    following.into_iter().map(|byte| filed(0, &with(byte))).collect()
 }
 
 /// The bytes of a term between its ends of words.
@@ -273,7 +284,15 @@ mod tests {
     use super::*;
 
     fn hits(text: &str) -> Vec<(usize, u8)> {
-        let stems = [("ignor", 1), ("norms", 2), ("ignorant", 4), ("忽略", 8), ("prompt", 16), ("<|im_", 32)];
+        let stems = [
+            ("ignor", 1),
+            ("norms", 2),
+            ("ignorant", 4),
+            ("忽略", 8),
+            ("prompt", 16),
+            ("<|im_", 32),
+            (" llm", 64),
+        ];
         let mut hits = Vec::new();
         let stems = stems.into_iter().map(|(stem, meaning)| (stem.as_bytes(), meaning));
         let search = TermSearch::<_, 5>::new(stems, Written::Verbatim);
@@ -288,6 +307,9 @@ mod tests {
         assert_eq!(hits("ignorant"), vec![(0, 1), (0, 4)]);
         assert_eq!(hits("请忽略"), vec![(3, 8)]);
         assert_eq!(hits("<|IM_start"), vec![(0, 32)]);
+        for text in ["an LLM", "an llm.", "an llms", "an llm\u{e9}"] {
+            assert_eq!(hits(text), vec![(2, 64)], "{text}");
+        }
         assert!(hits("nothing here, not even ig nor").is_empty());
         assert!(hits("ign").is_empty());
         assert!(hits("\\\\im_ and <\\im_").is_empty(), "signs are not letters of another case");
