@@ -57,9 +57,8 @@ const DECODED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An encoding inside an encoding is undone, a third is not.
 const DECODE_LEVELS_MAX: usize = 2;
 
-/// Shorter stems would stand in many texts; most are longer.
-const STEM_BYTES_MIN: usize = 4;
-const STEM_BYTES_USUAL: usize = 5;
+/// Stems have so many bytes, or one less: shorter ones would stand in many texts.
+const STEM_BYTES: usize = 5;
 /// How far around a stem a phrase may reach.
 const BEFORE_STEM_BYTES: usize = 128;
 const AFTER_STEM_BYTES: usize = 256;
@@ -126,7 +125,7 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    stems: TermSearch<Sets, STEM_BYTES_USUAL>,
+    stems: TermSearch<Sets, STEM_BYTES>,
     /// What the phrases need beside stems: looked for near these only.
     words: TermSearch<Vec<List>, WORD_BYTES_MIN>,
     /// The first bytes of phrases, each with the families they belong to.
@@ -953,7 +952,7 @@ mod tests {
         let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
         let families = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
-            assert!((STEM_BYTES_MIN..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
+            assert!((STEM_BYTES - 1..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());
         }
     }
