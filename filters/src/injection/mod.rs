@@ -4,7 +4,7 @@
 //! Ordinary text costs a search for stems. Around stems, the phrases of their family are tried wherever their first
 //! bytes stand, each weighing what it is worth; weights of different families combine as independent evidence. What
 //! had to be decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is evidence,
-//! the wording of the whole text moves the verdict. It depends on who wrote the text: a document that gives orders is
+//! the wording of the whole text moves the verdict, and where a stem stands it may be evidence by itself. It depends on who wrote the text: a document that gives orders is
 //! more suspicious than a user who does, an answer of the model is read for data on its way out only, and what the
 //! application wrote is not scored at all.
 //!
@@ -95,6 +95,14 @@ const ADDRESSED_BY_USER_FACTOR: f32 = 0.75;
 /// What wording weighs that is quoted, talked about or documented.
 const MENTIONED_SHARE: f32 = 0.2;
 const ADVERSARIAL_SUFFIX: &str = "adversarial_suffix";
+/// Wording that no phrase knows, and yet reads like attacks throughout.
+const WORDING: &str = "wording";
+/// From which margin on wording is evidence by itself, and how fast it becomes more.
+const WORDING_ALONE_MARGIN: f32 = 1.4;
+const WORDING_ALONE_SLOPE: f32 = 3.0;
+/// Below these it says nothing worth telling.
+const WORDING_MARGIN_MIN: f32 = 0.5;
+const WORDING_SCORE_MIN: f32 = 0.2;
 
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
 const TOOL_EXPONENT: f32 = 1.5;
@@ -229,7 +237,7 @@ impl InjectionScorer {
                 *hidden = 0.0;
             }
         }
-        self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel, is_mentioned)
+        self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel, is_mentioned, hints.has_stems)
     }
 
     /// Leaves a share of the evidence to what is only mentioned. Says whether nothing else was found.
@@ -297,7 +305,7 @@ impl InjectionScorer {
         if stems.is_empty() {
             return Hints::default();
         }
-        let mut hints = Hints::default();
+        let mut hints = Hints { has_stems: true, ..Hints::default() };
         let mut parts: Vec<Parts> = Vec::new();
         let mut tried: Sets = 0;
         for (stem, sets) in stems {
@@ -380,10 +388,16 @@ impl InjectionScorer {
         smuggled: &Smuggled,
         channel: Channel,
         is_mentioned: bool,
+        has_stems: bool,
     ) -> InjectionScore {
         let suffix = suffix::weigh(text);
-        if suffix == 0.0 && !smuggled.is_deliberate && !open.is_any() && !hidden.is_any() {
+        let is_evident = suffix > 0.0 || smuggled.is_deliberate || open.is_any() || hidden.is_any();
+        if !is_evident && !has_stems {
             return InjectionScore::default();
+        }
+        let margin = wording::margin(text);
+        if !is_evident {
+            return verdict_on_wording(text, margin, channel);
         }
         let mut encoding = if smuggled.is_deliberate { SMUGGLED_WEIGHT } else { 0.0 };
         let mut found: BTreeMap<&'static str, f32> = BTreeMap::new();
@@ -422,7 +436,7 @@ impl InjectionScorer {
             (true, true) => SURE_FALL_MAX,
             (true, false) => UNSURE_FALL_MAX,
         };
-        let shift = WORDING_SHARE * (wording::margin(text) + WORDING_CENTRE);
+        let shift = WORDING_SHARE * (margin + WORDING_CENTRE);
         // Who writes about attacks words it like one.
         let rise_max = if is_mentioned {
             0.0
@@ -432,6 +446,20 @@ impl InjectionScorer {
         let score = shifted(1.0 - innocent, shift.clamp(-fall_max, rise_max));
         InjectionScore { score: score.clamp(0.0, 1.0), families: found.into_keys().collect() }
     }
+}
+
+/// The verdict where no phrase was found: what is only mentioned must not decide it.
+fn verdict_on_wording(text: &[u8], margin: f32, channel: Channel) -> InjectionScore {
+    if margin < WORDING_MARGIN_MIN {
+        return InjectionScore::default();
+    }
+    let said = mention::without_mentions(text).map_or(margin, |said| margin.min(wording::margin(&said)));
+    let weight = 1.0 / (1.0 + (WORDING_ALONE_SLOPE * (WORDING_ALONE_MARGIN - said)).exp());
+    let score = 1.0 - innocence(weight, channel);
+    if score < WORDING_SCORE_MIN {
+        return InjectionScore::default();
+    }
+    InjectionScore { score: score.clamp(0.0, 1.0), families: vec![WORDING] }
 }
 
 /// The parts at the beginning and at the end, as many as are tried at most.
@@ -488,6 +516,8 @@ struct Hints {
     reversed: Parts,
     rotated: Parts,
     spelled: Parts,
+    /// Whether any stem stands in the text, of hints or of families.
+    has_stems: bool,
 }
 
 impl Hints {
