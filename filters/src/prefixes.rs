@@ -9,6 +9,7 @@
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use crate::anchored::Broken;
+use crate::required::is_word;
 
 pub(crate) const FOUR: usize = 4;
 const THREE: usize = 3;
@@ -17,7 +18,7 @@ const SEQUENCES_MAX: usize = 16_384;
 const SELECTIVE_MAX: usize = 32;
 const THREE_BYTES: u32 = 0x00FF_FFFF;
 const FILTER_BITS: u32 = 16;
-const KNOWN_BITS: u32 = 14;
+const KNOWN_BITS: u32 = 15;
 /// A search ends at a free place, so that some have to stay free.
 const KNOWN_MAX: usize = (1 << KNOWN_BITS) - (1 << KNOWN_BITS) / 16;
 
@@ -40,29 +41,27 @@ pub(crate) struct Prefixes {
 }
 
 impl Prefixes {
-    /// The prefixes of these patterns, each with its sets. An alternative that may begin in more than `ways_max` ways
-    /// is known by its first byte.
-    pub(crate) fn new<'p>(
-        patterns: impl Iterator<Item = (&'p Hir, Sets)>,
-        ways_max: usize,
-    ) -> Result<Self, Broken> {
-        let mut prefixes = Self {
+    pub(crate) fn new() -> Self {
+        Self {
             of_four: Box::new([0; 1 << FILTER_BITS]),
             of_three: Box::new([0; 1 << FILTER_BITS]),
             fours: Known::new(),
             threes: Known::new(),
             firsts: Box::new([0; 256]),
-        };
-        for (pattern, sets) in patterns {
-            let (beginnings, firsts) = beginnings(pattern, ways_max);
-            for beginning in beginnings {
-                prefixes.file(beginning, sets)?;
-            }
-            for (known, may) in prefixes.firsts.iter_mut().zip(firsts) {
-                *known |= if may { sets } else { 0 };
-            }
         }
-        Ok(prefixes)
+    }
+
+    /// Files a pattern with its sets. An alternative that may begin in more than `ways_max` ways is known by its first
+    /// byte.
+    pub(crate) fn add(&mut self, pattern: &Hir, sets: Sets, ways_max: usize) -> Result<(), Broken> {
+        let (beginnings, firsts) = beginnings(pattern, ways_max);
+        for beginning in beginnings {
+            self.file(beginning, sets)?;
+        }
+        for (byte, known) in (0..=u8::MAX).zip(self.firsts.iter_mut()) {
+            *known |= if firsts.has(byte) { sets } else { 0 };
+        }
+        Ok(())
     }
 
     fn file(&mut self, beginning: Beginning, sets: Sets) -> Result<(), TooMany> {
@@ -153,8 +152,31 @@ impl Known {
     }
 }
 
-/// Bytes that may stand at one place.
-type Bytes = [bool; 256];
+/// Bytes that may stand at one place: a bit each.
+#[derive(Clone, Copy, PartialEq, Default)]
+struct Bytes([u64; 4]);
+
+impl Bytes {
+    const ALL: Self = Self([u64::MAX; 4]);
+
+    fn of(ranges: impl Iterator<Item = (u8, u8)>) -> Self {
+        let mut bytes = Self::default();
+        for byte in ranges.flat_map(|(first, last)| first..=last) {
+            if let Some(word) = bytes.0.get_mut(usize::from(byte / 64)) {
+                *word |= 1 << (byte % 64);
+            }
+        }
+        bytes
+    }
+
+    fn has(&self, byte: u8) -> bool {
+        self.0.get(usize::from(byte / 64)).is_some_and(|word| word >> (byte % 64) & 1 != 0)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+    }
+}
 
 /// What the beginning of a match may look like: a set of bytes for each place, and whether more may follow.
 #[derive(Clone, PartialEq, Default)]
@@ -176,27 +198,20 @@ enum Beginning {
 
 /// Whether a match may begin in so many ways that only its first byte is known.
 pub(crate) fn is_wide(pattern: &Hir, ways_max: usize) -> bool {
-    beginnings(pattern, ways_max).1.contains(&true)
+    beginnings(pattern, ways_max).1 != Bytes::default()
 }
 
 /// All ways in which a match may begin, and the first bytes of those that are too many.
 fn beginnings(hir: &Hir, ways_max: usize) -> (Vec<Beginning>, Bytes) {
-    let (mut beginnings, mut firsts) = (Vec::new(), [false; 256]);
-    let Some(sequences) = sequences(hir) else { return (beginnings, [true; 256]) };
+    let (mut beginnings, mut firsts) = (Vec::new(), Bytes::default());
+    let Some(sequences) = sequences(hir) else { return (beginnings, Bytes::ALL) };
     for sequence in sequences.iter().filter(|sequence| !sequence.is_first) {
         match of_sequence(sequence, ways_max) {
             Some(narrow) => beginnings.extend(narrow),
-            None => add(&mut firsts, sequence),
+            None => firsts.add(sequence.places.first().unwrap_or(&Bytes::ALL)),
         }
     }
     (beginnings, firsts)
-}
-
-fn add(firsts: &mut Bytes, sequence: &Sequence) {
-    let all = [true; 256];
-    for (known, may) in firsts.iter_mut().zip(sequence.places.first().unwrap_or(&all)) {
-        *known |= may;
-    }
 }
 
 fn of_sequence(sequence: &Sequence, ways_max: usize) -> Option<Vec<Beginning>> {
@@ -223,7 +238,7 @@ fn all_ways(places: &[Vec<u32>]) -> Vec<u32> {
 
 fn folded_bytes(known: Option<&Bytes>) -> Vec<u32> {
     let mut bytes: Vec<u32> = (0..=u8::MAX)
-        .filter(|byte| known.is_none_or(|known| known.get(usize::from(*byte)) == Some(&true)))
+        .filter(|byte| known.is_none_or(|known| known.has(*byte)))
         .map(|byte| u32::from(byte | 0x20))
         .collect();
     bytes.sort_unstable();
@@ -237,17 +252,15 @@ fn sequences(hir: &Hir) -> Option<Vec<Sequence>> {
         HirKind::Look(Look::Start) => vec![Sequence { is_first: true, ..Sequence::default() }],
         HirKind::Empty | HirKind::Look(_) => nothing(),
         HirKind::Literal(literal) => {
-            let places = literal.0.iter().take(FOUR).map(|byte| set_of(&[(*byte, *byte)])).collect();
+            let places =
+                literal.0.iter().take(FOUR).map(|byte| Bytes::of([(*byte, *byte)].into_iter())).collect();
             vec![Sequence { places, is_closed: literal.0.len() > FOUR, is_first: false }]
         }
         HirKind::Class(class) => {
-            let place =
-                |ranges: &[(u8, u8)]| Sequence { places: vec![set_of(ranges)], ..Sequence::default() };
             match class {
                 Class::Bytes(class) => {
-                    let ranges: Vec<(u8, u8)> =
-                        class.iter().map(|range| (range.start(), range.end())).collect();
-                    vec![place(&ranges)]
+                    let ranges = class.iter().map(|range| (range.start(), range.end()));
+                    vec![Sequence { places: vec![Bytes::of(ranges)], ..Sequence::default() }]
                 }
                 // Single characters outside ASCII, as alternatives are written.
                 Class::Unicode(class) => {
@@ -308,20 +321,64 @@ fn joined(so_far: &[Sequence], next: &[Sequence]) -> Option<Vec<Sequence>> {
 
 fn written_out(character: char) -> Sequence {
     let bytes = character.to_string().into_bytes();
-    Sequence { places: bytes.iter().map(|byte| set_of(&[(*byte, *byte)])).collect(), ..Sequence::default() }
+    let place = |byte: &u8| Bytes::of([(*byte, *byte)].into_iter());
+    Sequence { places: bytes.iter().map(place).collect(), ..Sequence::default() }
 }
 
-fn set_of(ranges: &[(u8, u8)]) -> Bytes {
-    let mut bytes = [false; 256];
-    for (byte, known) in (0..=u8::MAX).zip(&mut bytes) {
-        *known = ranges.iter().any(|(first, last)| (*first..=*last).contains(&byte));
+/// Whether a match may begin between two signs of a word.
+pub(crate) fn may_begin_within_word(hir: &Hir) -> bool {
+    !begins_at_edge(hir, &|| false)
+}
+
+/// `rest` says it of what follows, where nothing stands here.
+fn begins_at_edge(hir: &Hir, rest: &dyn Fn() -> bool) -> bool {
+    match hir.kind() {
+        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF | Look::WordAscii) => true,
+        HirKind::Empty | HirKind::Look(_) => rest(),
+        HirKind::Literal(literal) => literal.0.first().is_some_and(|byte| !is_word(*byte)),
+        HirKind::Class(Class::Bytes(class)) => {
+            class.iter().flat_map(|range| range.start()..=range.end()).all(|byte| !is_word(byte))
+        }
+        HirKind::Class(Class::Unicode(class)) => class.iter().all(|range| !range.start().is_ascii()),
+        HirKind::Capture(capture) => begins_at_edge(&capture.sub, rest),
+        HirKind::Repetition(repetition) => {
+            begins_at_edge(&repetition.sub, rest) && (repetition.min > 0 || rest())
+        }
+        HirKind::Alternation(branches) => branches.iter().all(|branch| begins_at_edge(branch, rest)),
+        HirKind::Concat(parts) => all_begin_at_edge(parts, rest),
     }
-    bytes
+}
+
+fn all_begin_at_edge(parts: &[Hir], rest: &dyn Fn() -> bool) -> bool {
+    match parts.split_first() {
+        Some((first, others)) => begins_at_edge(first, &|| all_begin_at_edge(others, rest)),
+        None => rest(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::anchored::parse;
+
+    #[test]
+    fn what_begins_at_the_edge_of_a_word_is_told_from_its_beginning() {
+        for (pattern, expected) in [
+            (r"\bmill", false),
+            ("mill", true),
+            (r"(?:\A|[.!] {0,2}|\b(?:the|a) )mill", false),
+            (r"(?:please )?\bmill", true),
+            (r"\s*\bmill", false),
+            (r"\s*mill", true),
+            (r"(?:\A|\S)mill", true),
+            ("(?m)^mill", false),
+            ("метель|<mill", false),
+            (r"(?:<a|\b)?mill", true),
+        ] {
+            let pattern_read = parse(pattern, true).unwrap();
+            assert_eq!(may_begin_within_word(&pattern_read), expected, "{pattern}");
+        }
+    }
 
     #[test]
     fn a_table_that_would_fill_up_is_an_error_and_finds_what_it_took() {

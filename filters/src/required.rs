@@ -8,12 +8,16 @@
 use std::collections::BTreeSet;
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
+use wide::u8x16;
 
 /// Literals, one of which stands in every match.
 pub(crate) type Words = BTreeSet<Vec<u8>>;
 
 /// Alternatives beyond this many tell little and cost much.
 const WORDS_MAX: usize = 600;
+
+pub(crate) const BLOCK_BYTES: usize = 64;
+const LANE_BYTES: usize = 16;
 
 /// A byte as it stands in a literal.
 pub(crate) fn plain(byte: u8) -> u8 {
@@ -23,6 +27,22 @@ pub(crate) fn plain(byte: u8) -> u8 {
 /// Whether a byte is part of a word, as `\b` sees it.
 pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Which bytes of a block, of at most [`BLOCK_BYTES`], are part of a word: a bit each, the first one lowest.
+pub(crate) fn words(block: &[u8]) -> u64 {
+    let mut padded = [b' '; BLOCK_BYTES];
+    padded.iter_mut().zip(block).for_each(|(place, byte)| *place = *byte);
+    let (lanes, _) = padded.as_chunks();
+    (0..).step_by(LANE_BYTES).zip(lanes).fold(0, |words, (shift, lane)| {
+        let lane = u8x16::new(*lane);
+        let within = |lane: u8x16, first: u8, last: u8| {
+            lane.simd_eq(lane.max(u8x16::splat(first))) & lane.simd_eq(lane.min(u8x16::splat(last)))
+        };
+        let letter = within(lane | u8x16::splat(0x20), b'a', b'z');
+        let sign = within(lane, b'0', b'9') | lane.simd_eq(u8x16::splat(b'_'));
+        words | u64::from((letter | sign).to_bitmask()) << shift
+    })
 }
 
 /// The ways in which `pattern` may match, each by the sets it must satisfy, all of literals of at least `bytes_min`
@@ -184,6 +204,19 @@ mod tests {
         let text = |word: &Vec<u8>| String::from_utf8(word.clone()).unwrap();
         let sets = sets(&parse(pattern, true).unwrap(), 4);
         sets.iter().map(|words| words.iter().map(text).collect()).collect()
+    }
+
+    #[test]
+    fn words_in_a_block_are_told_byte_by_byte() {
+        let bytes: Vec<u8> = (0..=u8::MAX).collect();
+        for length in [0, 1, 17, 64] {
+            for start in 0..=bytes.len() - length {
+                let block = &bytes[start..start + length];
+                let bits = (0u32..).zip(block).map(|(at, byte)| u64::from(is_word(*byte)) << at);
+                let expected: u64 = bits.sum();
+                assert_eq!(super::words(block), expected, "{start} {length}");
+            }
+        }
     }
 
     #[test]

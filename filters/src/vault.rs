@@ -648,6 +648,34 @@ mod tests {
     }
 
     proptest! {
+        /// What one vault gave out by token comes back through another that remembers it, and nothing else does.
+        #[test]
+        fn a_vault_that_remembers_restores_like_the_first(
+            parts in prop::collection::vec(part(), 0..16),
+            remembered in 0..VALUES.len(),
+        ) {
+            let mut first = Vault::new(keys());
+            let replaced: String = parts.iter().map(|part| match part {
+                Part::Words(words) => (*words).to_owned(),
+                Part::Value(index) => {
+                    let (kind, value) = VALUES[*index];
+                    entered(&mut first, kind, value, RedactMode::Token, true)
+                }
+            }).collect();
+            let (mut second, mut some) = (Vault::default(), Vault::default());
+            for (index, (token, value)) in first.own_tokens().enumerate() {
+                prop_assert!(second.remember(token, Zeroizing::new(value.to_owned()), Renews::No));
+                if index < remembered {
+                    some.remember(token, Zeroizing::new(value.to_owned()), Renews::No);
+                }
+            }
+            prop_assert_eq!(second.restore(&replaced), first.restore(&replaced));
+            // What is not remembered stays as it is until it is.
+            let partly = some.restore(&replaced).unwrap_or_else(|| replaced.clone());
+            let whole = second.restore(&partly).unwrap_or(partly);
+            prop_assert_eq!(whole, first.restore(&replaced).unwrap_or(replaced));
+        }
+
         /// What is replaced comes back, and what the caller wrote stays, in whole and in pieces.
         #[test]
         fn restoring_undoes_replacing(

@@ -39,7 +39,7 @@ impl<'a> Replica<'a> {
     fn start(self) -> Running {
         let folder = std::env::temp_dir().join(format!("hardpan-shared-values-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir_all(folder.join("org")).unwrap();
-        let asked = r#"input.action in {"model:invoke", "api:call"}"#;
+        let asked = r#"input.action in {"model:invoke", "kb:retrieve", "api:call"}"#;
         let rules = format!(
             "package policy.org.sharing\n\nallow contains \"all\"\n\napply contains {} if {asked}\n",
             self.redact
@@ -84,17 +84,8 @@ impl Running {
     fn agent_says(&self, session: &str, words: &str) -> String {
         let response = self.agent(session, &format!("[sim:say {words}]"));
         assert_eq!(response.status, 200, "{}", self.hardpan.log());
-        let frames = response.frames();
-        assert!(frames.len() > 2, "the answer came in one piece");
-        let bytes: Vec<u8> = frames
-            .iter()
-            .filter(|frame| frame.header(":event-type") == Some("chunk"))
-            .flat_map(|frame| {
-                let event: Value = serde_json::from_slice(frame.payload()).unwrap();
-                STANDARD.decode(event["bytes"].as_str().unwrap()).unwrap()
-            })
-            .collect();
-        String::from_utf8(bytes).unwrap()
+        assert!(response.frames().len() > 2, "the answer came in one piece");
+        chunks(&response)
     }
 
     /// Says a value to an agent. Returns the token that arrived in its place.
@@ -133,6 +124,19 @@ impl Running {
         let line = metrics.lines().find_map(|line| line.strip_prefix(series));
         line.map_or(0, |figure| figure.trim().parse().unwrap())
     }
+}
+
+/// What an agent wrote.
+fn chunks(response: &Response) -> String {
+    let frames = response.frames();
+    let chunks = frames.iter().filter(|frame| frame.header(":event-type") == Some("chunk"));
+    let bytes: Vec<u8> = chunks
+        .flat_map(|frame| {
+            let event: Value = serde_json::from_slice(frame.payload()).unwrap();
+            STANDARD.decode(event["bytes"].as_str().unwrap()).unwrap()
+        })
+        .collect();
+    String::from_utf8(bytes).unwrap()
 }
 
 fn keys(store: &Store) -> Vec<String> {
@@ -248,6 +252,42 @@ fn a_conversation_is_known_by_its_first_message_and_its_user() {
     let content = answer.pointer("/output/message/content").unwrap().as_array().unwrap().clone();
     let call = content.iter().find_map(|block| block.get("toolUse")).unwrap_or_else(|| panic!("{answer}"));
     assert_eq!(call["input"], json!({"to": MAIL}));
+}
+
+#[test]
+fn a_session_that_a_service_keeps_is_one_conversation() {
+    let Some(store) = Store::start() else { return did_not_run() };
+    let (first, second) = (Replica::of(&store).start(), Replica::of(&store).start());
+    let runtime = "arn%3Aaws%3Abedrock-agentcore%3Aus-east-1%3A123456789012%3Aruntime%2Fhelp-0123456789";
+    let runtime = format!("/runtimes/{runtime}/invocations");
+    let header = "x-amzn-bedrock-agentcore-runtime-session-id";
+    let inline = json!({"foundationModel": "amazon.nova-lite-v1:0", "instruction": "Answer briefly and politely, please do.", "inputText": "%TEXT%"});
+    let retrieving = json!({"input": {"text": "%TEXT%"}, "sessionId": "%SESSION%", "retrieveAndGenerateConfiguration": {
+        "type": "KNOWLEDGE_BASE",
+        "knowledgeBaseConfiguration": {"knowledgeBaseId": "ABCDE12345", "modelArn": "amazon.nova-lite-v1:0"}}});
+    for (service, path, body) in [
+        ("bedrock", "/agents/%SESSION%", inline),
+        ("bedrock", "/retrieveAndGenerate", retrieving),
+        ("bedrock-agentcore", runtime.as_str(), json!({"prompt": "%TEXT%"})),
+    ] {
+        let ask = |replica: &Running, session: &str, text: &str| {
+            let session = format!("{session}-0123456789abcdef0123456789abcdef");
+            let fill = |template: &str| template.replace("%SESSION%", &session).replace("%TEXT%", text);
+            let (path, body) = (fill(path), fill(&body.to_string()));
+            let headers = if service == "bedrock" { vec![] } else { vec![(header, session.as_str())] };
+            let head = replica.hardpan.signed_for(service, "POST", &path, body.as_bytes(), &headers);
+            let response = replica.hardpan.send(&head, body.as_bytes());
+            let text = String::from_utf8_lossy(&response.body).into_owned();
+            assert_eq!(response.status, 200, "{path} {text} {}", replica.hardpan.log());
+            if path.starts_with("/agents") { chunks(&response) } else { text }
+        };
+        ask(&first, "one", "My mail is ann@mail.test today");
+        let token = first.token();
+        let says = format!("[sim:say I wrote to {token}]");
+        let told = format!("I wrote to {MAIL}");
+        assert!(ask(&second, "one", &says).contains(&told), "{path}");
+        assert!(!ask(&second, "two", &says).contains(MAIL), "{path}");
+    }
 }
 
 #[test]
@@ -414,6 +454,19 @@ fn a_scope_holds_no_more_than_configured() {
     let key = keys(&store).pop().unwrap();
     let held: u64 = redis::cmd("HLEN").arg(&key).query(&mut store.connection()).unwrap();
     assert_eq!(held, 2);
+}
+
+#[test]
+fn many_values_come_back_as_few_do() {
+    let Some(store) = Store::start() else { return did_not_run() };
+    let replica = Replica { more: ", values_max: 1000", ..Replica::of(&store) }.start();
+    let mails: Vec<String> = (0..600).map(|number| format!("person{number}@mail.test")).collect();
+    assert_eq!(replica.agent("session-one", &mails.join(" and ")).status, 200);
+    assert_eq!(replica.last_note(1)["kept"], 600);
+    let last = replica.agent_hears("session-one", &mails[599]);
+    assert_eq!(replica.last_note(2)["loaded"], 600);
+    let words = format!("It was {last} then");
+    assert_eq!(replica.agent_says("session-one", &words), words.replace(&last, &mails[599]));
 }
 
 #[test]

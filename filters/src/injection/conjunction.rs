@@ -4,73 +4,76 @@
 //! The words are read off the phrases. It deliberately knows neither their order nor their distance: blocks of text
 //! have them or not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use regex_syntax::hir::Hir;
 
-use super::terms::{FOUR, List, TERM_BYTES_MAX, inside};
+use super::terms::{TERM_BYTES_MAX, inside};
 use crate::required::{Words, plain, required};
+
+/// A list of words, by its number.
+pub(super) type List = u16;
 
 /// Phrases beyond this many lists are tried without asking.
 const LISTS_MAX: usize = LIST_WORDS * u64::BITS as usize;
 const LIST_WORDS: usize = 24;
+/// Shorter words stand in every text. A gap at an end counts.
+pub(super) const WORD_BYTES_MIN: usize = 4;
 /// Words are noted by blocks of this size.
 const BLOCK_BYTES: usize = 256;
 /// So many lists of words are asked of one phrase, the rarest ones.
-const LISTS_OF_PHRASE_MAX: usize = 2;
+const LISTS_OF_PHRASE_MAX: usize = 4;
 /// A list whose words are more common than this is not worth looking for beside another.
-const COST_MAX: usize = 1600;
+const COST_MAX: usize = 4000;
+/// Of a word of nearly every text.
+const COMMON_COST: usize = 400;
 
 /// The words phrases need, and which phrase needs which.
+#[derive(Default)]
 pub(super) struct Conjunctions {
-    /// By family, the lists that one way of matching needs, the rarest first.
-    ways: Vec<Vec<Vec<List>>>,
+    /// By family.
+    ways: Vec<Ways>,
     /// By family, whether a phrase of it may hold none of its stems.
     holds_no_stem: Vec<bool>,
-    lists: Vec<Words>,
+    lists: BTreeMap<Words, List>,
     /// Those with words that are only found between bytes of ASCII.
     short: Lists,
 }
 
 impl Conjunctions {
-    /// Each family's phrases and the stems that are near whenever it is asked for.
-    pub(super) fn new<'f>(families: impl Iterator<Item = (&'f [Hir], &'f [&'f str])>) -> Self {
-        let mut lists: Vec<Words> = Vec::new();
-        let mut numbers: BTreeMap<Words, List> = BTreeMap::new();
-        let mut number = |words: Words| {
-            let next = List::try_from(lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX);
-            if let (Some(next), false) = (next, numbers.contains_key(&words)) {
-                numbers.insert(words.clone(), next);
-                lists.push(words.clone());
-            }
-            numbers.get(&words).copied()
-        };
-        let (mut ways, mut holds_no_stem) = (Vec::new(), Vec::new());
-        for (phrases, stems) in families {
-            let needed: Vec<Vec<Words>> = phrases.iter().flat_map(|phrase| required(phrase, FOUR)).collect();
-            holds_no_stem.push(!needed.iter().all(|sets| sets.iter().any(|words| is_told(words, stems))));
-            let mut of_family: Vec<Vec<List>> = needed
-                .into_iter()
-                .map(|sets| telling(sets, stems).into_iter().filter_map(&mut number).collect())
-                .collect();
-            of_family.sort_unstable();
-            of_family.dedup();
-            ways.push(of_family);
+    /// The phrases of the next family, and the stems that are near whenever it is asked for.
+    pub(super) fn add(&mut self, phrases: &[Hir], stems: &[&str]) {
+        let mut ways = Ways::default();
+        let mut holds_no_stem = false;
+        for sets in phrases.iter().flat_map(|phrase| required(phrase, WORD_BYTES_MIN)) {
+            holds_no_stem |= !sets.iter().any(|words| is_told(words, stems));
+            ways.add(telling(sets, stems).into_iter().filter_map(|words| self.number(words)).collect());
         }
-        let mut short = Lists::default();
-        for (number, words) in (0..).zip(&lists) {
-            if words.iter().any(|word| inside(word).len() < FOUR) {
-                short.add(number);
-            }
+        self.holds_no_stem.push(holds_no_stem);
+        self.ways.push(ways);
+    }
+
+    /// None when there are too many lists already.
+    fn number(&mut self, words: Words) -> Option<List> {
+        if let Some(known) = self.lists.get(&words) {
+            return Some(*known);
         }
-        Self { ways, holds_no_stem, lists, short }
+        let number = List::try_from(self.lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX)?;
+        if words.iter().any(|word| inside(word).len() < WORD_BYTES_MIN) {
+            self.short.add(number);
+        }
+        self.lists.insert(words, number);
+        Some(number)
     }
 
     /// All words, each with the lists it stands on.
-    pub(super) fn words(&self) -> impl Iterator<Item = (&[u8], List)> {
-        let numbered = (0..).zip(&self.lists);
-        numbered.flat_map(|(number, list)| list.iter().map(move |word| (&**word, number)))
+    pub(super) fn words(&self) -> BTreeMap<&[u8], Vec<List>> {
+        let mut words: BTreeMap<&[u8], Vec<List>> = BTreeMap::new();
+        for (list, number) in &self.lists {
+            list.iter().for_each(|word| words.entry(word).or_default().push(*number));
+        }
+        words
     }
 
     /// Whether a phrase of the family may begin behind the stem it is tried for.
@@ -84,8 +87,38 @@ impl Conjunctions {
         if !places.is_ascii {
             here.add_all(&self.short);
         }
-        let ways = self.ways.get(family).map(Vec::as_slice).unwrap_or_default();
-        ways.iter().any(|needed| needed.iter().all(|list| here.has(*list)))
+        self.ways.get(family).is_some_and(|ways| ways.is_one_open(&here))
+    }
+}
+
+/// The ways in which phrases of a family may match, each by the lists it needs.
+#[derive(Default)]
+struct Ways {
+    /// One needs nothing that is looked for.
+    is_always_open: bool,
+    /// The rarest list of each way, and what is needed beside it.
+    rarest: Lists,
+    beside: BTreeMap<List, BTreeSet<Vec<List>>>,
+}
+
+impl Ways {
+    /// The rarest list stands first.
+    fn add(&mut self, needed: Vec<List>) {
+        let Some((rarest, beside)) = needed.split_first() else {
+            self.is_always_open = true;
+            return;
+        };
+        self.rarest.add(*rarest);
+        self.beside.entry(*rarest).or_default().insert(beside.to_vec());
+    }
+
+    fn is_one_open(&self, here: &Lists) -> bool {
+        let stands = |rarest| self.beside.get(&rarest).into_iter().flatten();
+        self.is_always_open
+            || self
+                .rarest
+                .shared(here)
+                .any(|rarest| stands(rarest).any(|beside| beside.iter().all(|list| here.has(*list))))
     }
 }
 
@@ -109,7 +142,7 @@ fn shortened(words: &Words) -> Words {
     let cut = |word: &Vec<u8>| {
         let inside = word.get(inside(word)).unwrap_or_default();
         let inside = inside.get(..TERM_BYTES_MAX).unwrap_or(inside);
-        if inside.len() < FOUR { word.clone() } else { inside.to_vec() }
+        if inside.len() < WORD_BYTES_MIN { word.clone() } else { inside.to_vec() }
     };
     let words: Words = words.iter().map(cut).collect();
     let holds_another = |word: &Vec<u8>| {
@@ -154,7 +187,7 @@ fn cost(words: &Words) -> usize {
     let commonness = |word: &Vec<u8>| {
         let inside = word.get(inside(word)).unwrap_or_default();
         if COMMON.iter().any(|known| known.as_bytes() == inside) {
-            return COST_MAX;
+            return COMMON_COST;
         }
         let letters = match inside.len() {
             ..=2 => 120,
@@ -193,6 +226,18 @@ impl Lists {
         }
     }
 
+    fn shared<'l>(&'l self, other: &'l Self) -> impl Iterator<Item = List> {
+        let words = (0..).step_by(u64::BITS as usize).zip(self.0.iter().zip(other.0));
+        words.flat_map(|(first, (one, other))| {
+            let mut left = one & other;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros() as List)?;
+                left &= left - 1;
+                Some(first + bit)
+            })
+        })
+    }
+
     fn has(&self, list: List) -> bool {
         let word = self.0.get(usize::from(list) / u64::BITS as usize);
         word.is_some_and(|word| word >> (u32::from(list) % u64::BITS) & 1 != 0)
@@ -219,6 +264,11 @@ impl Places {
         if let Some(block) = self.blocks.get_mut(place / BLOCK_BYTES) {
             lists.iter().for_each(|list| block.add(*list));
         }
+    }
+
+    /// The blocks that a part touches.
+    pub(super) fn blocks(part: &Range<usize>) -> Range<usize> {
+        part.start / BLOCK_BYTES * BLOCK_BYTES..(part.end / BLOCK_BYTES + 1) * BLOCK_BYTES
     }
 
     fn lists(&self, part: &Range<usize>) -> Lists {

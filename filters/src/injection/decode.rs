@@ -67,6 +67,9 @@ impl Parts {
 
     /// The parts in order, none touching another.
     pub(super) fn merged(mut self) -> Vec<Range<usize>> {
+        if self.ranges.len() < 2 {
+            return self.ranges;
+        }
         self.ranges.sort_unstable_by_key(|range| range.start);
         let mut merged = Parts::default();
         for range in self.ranges {

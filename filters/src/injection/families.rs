@@ -70,7 +70,48 @@ pub(super) const ROTATED_STEMS: [&str; 16] = [
 pub(super) const SPELLED_STEMS: [&str; 5] = ["foxtrot", "sierra", "romeo", "uniform", "whisk"];
 
 /// Words that several phrases share.
-pub(super) const PARTS: [(&str, &str); 24] = [
+pub(super) const PARTS: [(&str, &str); 28] = [
+    // What governs a model, named as its own: hardly an ordinary text speaks of it.
+    (
+        "%THEIRS%",
+        concat!(
+            r"\b(?:your|ur) %OWN%(?:instructions|directives?|guidelines|guidance|guard ?rails?|rules|rulebook|restrictions|safeguards|programming|",
+            r"system (?:prompt|message)|prompts?|constraints|filters|limitations|boundaries|(?:content |usage )?policies|(?:content|usage|safety) policy|confines|safety \w+|",
+            r"developers|creators|makers|operators|censorship|alignment|moral code|(?:previous|prior|earlier|old) configuration|do(?:'s|s)? and don'?t(?:'s|s)?)\b"
+        ),
+    ),
+    // Words that may stand between an owner and what governs it; others speak of luggage, accounts and sports.
+    (
+        "%OWN%",
+        concat!(
+            r"(?:(?:own|other|usual|internal|existing|previous|prior|earlier|current|initial|original|safety|content|ethical|moral|system|hidden|secret|strict|silly|stupid|built-in|default|usage|",
+            r"so-called|damn|fucking|stinking|dumb|little|whole|entire|core|basic|normal|corporate|company|company's|openai|developer's|creator's|maker's|operator's|programmed|assigned|given|",
+            r"preset|pre-set|startup|base|standard|boring|annoying|precious|useless|artificial|ai|full|exact|complete|true|real|actual|underlying|confidential|special|behaviou?ral|response|output|",
+            r"former|old|so|of|and|particular|specific|regular|configured|loaded|factory|cute|lame|security|privacy|personal) ){0,2}"
+        ),
+    ),
+    // What somebody else set up for it.
+    (
+        "%IMPOSED%",
+        concat!(
+            r"\b(?:(?:rules|instructions|boundaries|limits|restrictions|constraints|guidelines|polic(?:y|ies)|directives|safeguards|filters|orders|script|prompt|configuration|training|what(?:ever)?|everything|anything|the things?) (?:that |which )?",
+            r"(?:(?:they|he|she|your (?:\w+ )?\w+|the (?:\w+ )?%MAKER%|whoever (?:\w+ )?you|somebody|someone)(?:'ve| have| has| had)? (?:\w+ )?(?:set|gave|given|wrote|written|imposed|put|laid|decided|made|handed|built|programmed|placed|defined|taught|drilled|trained|said|says|told|drew|drawn|want|demand)(?:ed|s)?|",
+            r"laid out by (?:whoever|your|the (?:developers?|operator|company))|(?:were|was) (?:imposed|placed|put|forced|laid) (?:up)?on you)|",
+            r"(?:instructions?|rules|messages?|prompt|text|guidelines|directives?|orders) (?:from|by|of|at) (?:the |your )(?:developers?|operators?|creators?|admin\w*|vendor|system|top|start|beginning|prompt author|previous user)|",
+            r"(?:old|previous|earlier|prior|former|initial|original|startup|start-up|built-in|hard-coded) (?:\w+ )?(?:directives|system prompt|programming|directive)|(?:previous|earlier|prior|former) (?:\w+ )?(?:guard ?rails|safeguards|content polic(?:y|ies)|safety \w+)|(?:rules|instructions|guidelines|restrictions|policies|limits|filters|principles) of yours|",
+            r"you were (?:\w+ )?(?:programmed|instructed|configured|trained|prompted|briefed|told|taught) to|prompt (?:author|writer|engineer))\b"
+        ),
+    ),
+    // How it is sent away.
+    (
+        "%AWAY%",
+        concat!(
+            r"\b(?:ignor(?:e|es|ed|ing)|disregard\w*|forget\w*|bypass\w*|overlook\w*|neglect\w*|overrid(?:e|es|ing|den)|overrul\w+|disobey\w*|violat(?:e|ing)|break|breaking|circumvent\w*|evad(?:e|ing)|defy|defying|reject\w*|unlearn\w*|unsee|discard\w*|ditch|dump|scrap|abandon\w*|suspend\w*|lift(?:ed|ing)?|waiv(?:e|ed|ing)|revok\w+|",
+            r"cheat|sidestep\w*|dodge|flout\w*|resist|escap(?:e|ing)|transcend|outgrow|loosen\w*|relax|shed|betray|turn a blind eye|blind eye to|look past|see past|work around|get around|step (?:out(?:side)?|over|beyond|around)|go (?:beyond|outside|against|around)|outside(?: of)?|exempt\w*|free (?:of|from)|no say|no (?:regard|heed|attention)|dead letters?|offline|inactive|not in force|not binding|",
+            r"(?:doesn't|does not|don't|do not|didn't|won't|will not|no longer|needn't|need not|not) (?:\w+ )?(?:matter|apply|count|bind|bound|hold|concern|have to|need|want you to|stick|follow|obey|care|listen|exist|use|receive|honou?r|respect)\w*|no longer|outdated|expired|void|null|obsolete|irrelevant|disabled|by mistake|in error|mistaken|wrong|nonsense|never (?:received|had|got|existed|heard)|",
+            r"contrary to|opposite of|conflicts?|contradict\w*|wins?|trumps?|outranks?|beats?|clear out|throw (?:out|away)|get rid of|rid of|aside|erase|wipe|overwrit\w+|replac\w+|delete|cancel\w*|invalid\w*|nullif\w+|suspended|closed|shut off|switch(?:ed)? off|turn(?:ed)? off|pointless|useless|worthless)\b"
+        ),
+    ),
     (
         "%OVERRIDE%",
         concat!(
@@ -200,7 +241,7 @@ pub(super) const PARTS: [(&str, &str); 24] = [
         "%LAWS%",
         concat!(
             r"(?:instructions?|directives?|guidelines?|guidance|rules?|rulz|rulebook|(?:system )?prompts?|programming|",
-            r"(?:content|safety|usage|company|internal) polic(?:y|ies)|constraints?|restrictions?|limits|limitations|safeguards|guard ?rails|filters?|",
+            r"(?:content|safety|usage|company|internal) polic(?:y|ies)|constraints?|restrictions?|limits|limitations|safeguards|guard ?rails|filters|",
             r"(?:safety|content|security) \w+|system messages?|protocols?|ethics|alignment|moderation|inhibitions|censorship)\b"
         ),
     ),
@@ -501,8 +542,8 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             (
                 0.5,
                 concat!(
-                    r"\byour (?:unique id|configuration|secret key|(?:hidden|confidential) (?:rules|",
-                    r"instructions))\b"
+                    r"(?:\b(?:show|reveal|print|give|tell|dump|what(?: is|\x27s))\b~24~\byour configuration|\byour (?:unique id|secret key|(?:hidden|confidential) (?:rules|",
+                    r"instructions)))\b"
                 ),
             ),
             (
@@ -628,7 +669,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 concat!(
                     r"\b(?:unrestricted|unfiltered|uncensored|amoral|jailbroken|unethical|",
                     r"lawless) (?:and \w+ |, ?\w+ )?(?:\w+ )?(?:ai|assistant|chatbot|language model|",
-                    r"model|bot|mode|version|response)s?\b|\bno[- ]limits? ai\b"
+                    r"model|bot)s?\b|\bno[- ]limits? ai\b|\b(?:you|your|yourself|respond|answer|reply|enter|enable|activate|switch|unlock|chatgpt|act|be|in)\b~24~\b(?:unrestricted|unfiltered|uncensored|jailbroken|unethical|lawless) (?:and \w+ |, ?\w+ )?(?:\w+ )?(?:mode|version|response|answer)s?\b"
                 ),
             ),
             (
@@ -1003,17 +1044,20 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
             "end of tool output",
             "end of user input",
         ],
-        phrases: &[(
-            0.5,
-            concat!(
-                r"\bnote[_ ]to[_ ](?:the[_ ])?(?:assistant|ai|llm)\b|\bif you(?:'re| are) (?:an? |",
-                r"the )?(?:ai|llm|language model|assistant|bot)(?:[,;:.!-]| (?:assistant|agent|model|system|bot|reading|processing|and|that|or|tool)\b)|\b(?:ai|llm) (?:assistants?|",
-                r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
-                r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
-                r"claude|chatgpt)(?:[,:!.]| (?:assistant|agent|model|system|bot|reader)\b)|\btell the user to\b|<information>|-{2,} ?end of (?:document|",
-                r"context|data|tool output|user input)\b"
+        phrases: &[
+            (
+                0.5,
+                concat!(
+                    r"\bnote[_ ]to[_ ](?:the[_ ])?(?:assistant|ai|llm)\b|\bif you(?:'re| are) (?:an? |",
+                    r"the )?(?:ai|llm|language model|assistant|bot)(?:[,;:.!-]| (?:assistant|agent|model|system|bot|reading|processing|and|that|or|tool)\b)|\b(?:ai|llm) (?:assistants?|",
+                    r"agents?|models?|systems?) (?:reading|processing|parsing|that read)|",
+                    r"\bwhen summari[sz]ing this\b|\b(?:dear|attention|hey|hello) (?:ai|assistant|llm|",
+                    r"chatgpt)(?:[,:!.]| (?:assistant|agent|model|system|bot|reader)\b)|<information>|-{2,} ?end of (?:document|",
+                    r"context|data|tool output|user input)\b"
+                ),
             ),
-        )],
+            (0.32, r"\btell the user to\b"),
+        ],
     },
     FamilySource {
         name: EXFILTRATION,
@@ -1087,7 +1131,7 @@ pub(super) const FAMILIES: [FamilySource; 13] = [
                 0.58,
                 concat!(
                     r"(?:!\[[^\]\n]{0,200}\]\(<?|<(?:img|audio|video|source|track|iframe|script|link|object|embed|input|body)\b[^>\n]{0,160}(?:src|poster|data|href|background)=[\x22']?)",
-                    r"https?://[^)\x22'>\s]{1,200}[?&]\w{1,20}=(?:[^)\s&\x22'>]{1,30}(?:\+|%20|%0a)){3}|",
+                    r"https?://[^)\x22'>\s]{1,200}[?&](?:\w{1,20}=(?:[^)\s&\x22'>]{1,30}(?:\+|%20|%0a)){5}|(?:q|d|data|m|msg|message|note|notes|info|user|u|c|p|x|s|log|said|content|body|summary|chat|answer|secret|memory|payload|leak|n|e|k|r|v|i|t|h)=(?:[^)\s&\x22'>]{1,30}(?:\+|%20|%0a)){3})|",
                     r"<(?:video|audio|input|track|body)\b[^>\n]{0,160}(?:poster|src|background)=[\x22']?https?://[^\x22'>\s]{1,200}[?&]%PARAMETER%[A-Za-z0-9+/_=-]{14}|",
                     r"http-equiv=[\x22']?refresh\b[^>\n]{0,60}url=[\x22']?https?://[^\x22'>\s]{1,160}[?&]\w{1,16}=[A-Za-z0-9+/_%=-]{14}"
                 ),

@@ -116,9 +116,9 @@ pub(super) const GENERAL: [FamilySource; 6] = [
             (
                 0.62,
                 concat!(
-                    r"\b(?:your|ur) (?:\w+ ){0,2}%LAWS%~20~%GONE%|\bthe %LAWS% of your (?:\w+ )?%MAKER%~16~%GONE%|",
+                    r"\b(?:your|ur) %OWN%%LAWS%~20~%GONE%|\bthe %LAWS% of your (?:\w+ )?%MAKER%~16~%GONE%|",
                     r"\b(?:your|ur) (?:former|old|previous|earlier|initial|original) (?:\w+ )?(?:orders|commands|training|task|job|assignment|role|setup|set-up)~16~%GONE%|",
-                    r"\b(?:safety|system|content|moderation|developer'?s?|operator'?s?) (?:instructions?|rules|guidelines|policy|policies|filters?|restrictions|checks)~10~(?:\b(?:do(?:es)?|need) ?n(?:o|')t (?:apply|count|matter)|",
+                    r"\b(?:safety|system|content|moderation|developer'?s?|operator'?s?) (?:instructions?|rules|guidelines|policy|policies|filters|restrictions|checks)~10~(?:\b(?:do(?:es)?|need) ?n(?:o|')t (?:apply|count|matter)|",
                     r"\b(?:is|are|was|were|has|have|been|now)\b~8~\b(?:off|disabled|lifted|removed|gone|suspended|deleted|waived)\b|\b(?:removed|disabled|lifted|suspended|waived)[.!;,])"
                 ),
             ),
@@ -141,7 +141,7 @@ pub(super) const GENERAL: [FamilySource; 6] = [
                 concat!(
                     r"\b(?:put|leave|lay|set|throw|park|cast|push|toss|keep) (?:aside |away |out )?(?:all |every |any )?(?:of )?(?:your|ur|those|earlier|previous|prior|these) (?:\w+ ){0,2}(?:%LAWS%|training|directives?)~4~\b(?:aside|away|on hold|at the door|behind|out|off|to (?:one|the) side|in the bin)\b|",
                     r"(?:%NOW%|\b(?:mind|by|of|for|start|keep|consider) )(?:%ASIDE%|ignoring|scrap|reject|undo|strike|neglecting|overlooking|violate|contradict|work around|get around|get past|see past|rise above|unlearn|erase|loosen|relax|waive|strip away|remove|overcome|refuse to follow|stop caring about|stop worrying about)",
-                    r" (?:(?:to|all|any|every|each|the|of|these|those|both|other|with|about) ){0,3}(?:your|ur) (?:(?:own|other|usual|\w+) ){0,2}(?:%LAWS%|training|orders|setup|brief|role|ethics)\b|",
+                    r" (?:(?:to|all|any|every|each|the|of|these|those|both|other|with|about) ){0,3}(?:your|ur) %OWN%(?:%LAWS%|training|orders|setup|brief|role|ethics)\b|",
                     r"\b(?:scrap|reject|undo|strike|dump|ditch|bin|toss out|throw out|ignoring|neglect|overlooking|refuse to follow|quit following|disobey) (?:the |all |those |any |your )+(?:(?:above|earlier|previous|prior|former|old|original|initial|system|given) )?(?:instructions?|directives?|guidelines|brief|prompt|rules|orders|system prompt)",
                     r"~4~\b(?:above|from the|of the (?:admin|develop|operat|system)|you (?:were|got|started|have|had|received)|i gave|before|and (?:instead|do|write|say|tell|print)|entirely|completely)",
                 ),
@@ -355,7 +355,7 @@ pub(super) const GENERAL: [FamilySource; 6] = [
                     r"(?:from the (?:beginning|start|top) of (?:this|our|the) (?:conversation|chat|context)|initiali[sz]ation|(?:above|before|prior to|preceding|precedes?) (?:this|my|that|your) (?:\w+ )?(?:line|messages?|question|point|prompt|input|request|sentence)|preceding (?:my|this|the)|between the (?:start|beginning|top) of)|\bwhat(?:'s| is| stands| comes| was)? (?:written )?(?:above|before) (?:this|my)|\bthe (?:preceding|above) (?:text|instructions?|prompt|system)\b|\bwhat the above says\b)|",
                     r"\b(?:repeat|print|copy|output|give|list|show|display)\b~24~\b(?:messages?|conversation|history|chat)\b~24~\b(?:including|with|even) (?:the )?(?:system|hidden|invisible|first|secret)\b|\beverything (?:that was )?(?:said|written|above) (?:before (?:my|i)|(?:the |this )line,? (?:please|verbatim|as is))|",
                     r"\b(?:instructions?|prompt) above (?:in|into|as|to) (?:a |an |another |one )?(?:list|bullet|table|poem|code|json|markdown|different|language|words?)|\b(?:tl;?dr|summary|gist) (?:of )?the (?:above|preceding) (?:prompt|instructions?)|\bthe above prompt\b|",
-                    r"\b(?:what|which)\b~16~\b(?:your (?:very )?first (?:message|paragraph|line|sentence|instruction)|comes before [\x22'`]?(?:user|human))\b|\b(?:content|text|contents) of your (?:very )?first (?:message|paragraph|line)|\bmessage with (?:the )?role [\x22'`]?(?:system|developer)\b"
+                    r"\b(?:what|which)\b~16~\b(?:your (?:very )?first (?:paragraph|line|sentence|instruction)|comes before [\x22'`]?(?:user|human))\b|\b(?:content|text|contents) of your (?:very )?first (?:message|paragraph|line)|\bmessage with (?:the )?role [\x22'`]?(?:system|developer)\b"
                 ),
             ),
             // What is kept from the user.
@@ -468,7 +468,7 @@ pub(super) const GENERAL: [FamilySource; 6] = [
             (
                 0.56,
                 concat!(
-                    r"\b(?:you(?:'re| are|'ll be| will be| become| play)?|(?:ai|bot|chatbot|assistant|robot|machine|character|persona|uncle|friend|computer|twin|version|model|llm|man|actor|lawyer|expert|genie|oracle)s?|called|named|(?-i:[A-Z]\w+))\b~24~",
+                    r"\b(?:you(?:'re| are|'ll be| will be| become| play)?|(?:ai|bot|chatbot|assistant|character|persona|uncle|friend|twin|model|llm|genie|oracle)s?|called|named|(?-i:[A-Z]\w+))\b~24~",
                     r"\b(?:(?:that|which|who|and|it|he|she|you) )?(?:never|always|doesn't|does not|don't|do not|can't|cannot|will not|won't|must not|has never|have never|cannot ever)\b ?~10~\b(?:says? no|says? [\x22'](?:no|i'm sorry|as an ai|i can't|sorry)|refus\w+|declin\w+|says? (?:that )?(?:it|he|she|they|you) (?:can't|cannot)|compl(?:y|ies)|obeys? (?:every|any|all)|",
                     r"moraliz\w+|moralis\w+|mention ethic\w*|heard of harmless\w*|censor\w*|break(?:s|ing)? the scene|lectur\w+|apologi[sz]\w*,? (?:or|and|nor) (?:declin|refus|warn)\w*|care about (?:laws?|rules|ethics|morals?|polic\w+|harm)|trained on safety)\b|",
                     r"\bconfines of (?:an? )?(?:ai|your|their|chatgpt)\b|\b(?:become|be|act as|you are|you're|play|called|named) (?:an? |the )?[\x22']?(?-i:[A-Z][A-Za-z]{0,3}[A-Z]{1,6})[\x22']?,? ?\([^)\n]{0,40}\b(?:norms|anything|limit\w*|unlimited|restrict\w*|rules|free\w*|uncensored|unfiltered)|",
@@ -480,7 +480,7 @@ pub(super) const GENERAL: [FamilySource; 6] = [
             (
                 0.56,
                 concat!(
-                    r"\b(?:you(?:'re| are|'ll be| will be| become| play| have| be)?|(?:ai|bot|chatbot|assistant|robot|machine|character|persona|uncle|friend|computer|twin|version|model|llm|answer|respond|speak|act|write|reply|talk|simulate|pretend|imagine)s?|called|named)\b~36~\b(?:no|without(?: an?| any)?|lacks?(?: an?)?|free (?:of|from)|not bound by|n't bound by|",
+                    r"\b(?:you(?:'re| are|'ll be| will be| become| play| have| be)?|(?:ai|bot|chatbot|assistant|persona|uncle|friend|twin|model|llm|answer|respond|speak|act|write|reply|talk|simulate|pretend|imagine)s?|called|named)\b~36~\b(?:no|without(?: an?| any)?|lacks?(?: an?)?|free (?:of|from)|not bound by|n't bound by|",
                     r"unbound by|predates|above|beyond|doesn't care about|does not care about|ignores?|outside|stripped of|hates?|rid of) (?:any |all |the |its |their |such )*(?:\w+ (?:or |and )?)?(?:filters?|restraints?|limits?|limitations?|conscience|morals?|morality|ethics|censorship|polic(?:y|ies)|content (?:rules|polic\w+)|restrictions|guidelines|rules|laws?|boundaries|inhibitions|alignment(?: layer)?|scruples|taboos|safety \w+)\b|",
                     r"\b(?:be|give|being|gives|giving|brutally|completely|totally|fully) (?:me )?(?:my )?(?:brutally )?(?:unfiltered|uncensored|unrestricted|unethical|amoral|immoral)\b(?:[;:,.!]| (?:advice|answers?|and|friend|help|responses?|repl\w+|content))|",
                     r"\b(?:all |your |with |the )(?:content |safety )?filters (?:turned |switched |are |is |all )?off\b|\b(?:un[a-z]{0,3}gpt|badgpt|freebot|evilgpt|darkgpt|freegpt|wormgpt|fraudgpt|nolimits|no-?limits? ?(?:gpt|bot|ai))\b|",
@@ -497,7 +497,7 @@ pub(super) const GENERAL: [FamilySource; 6] = [
                     r"\b(?:ai|model|assistant|bot) from the dark ?web\b|\bsafety team (?:had|has|was|were|is|did)(?:n't)? ?(?:been )?(?:fired|gone|never|exist\w*|asleep)|\b(?:ethics|morals|morality|safety|laws?|policies|content policy|guidelines) (?:is|are|have|has|do|does|hold)(?:n't)? (?:not |no )?(?:relevant|longer|power|matter|irrelevant|off|exist|longer apply)\b~10~\b(?:here|this (?:conversation|chat|game)|you|out|longer)\b|",
                     r"\b(?:harm|ethics|legality|safety) (?:is|are) (?:irrelevant|unimportant|not relevant|of no concern)\b|\b(?:law|laws|rules|ethics) (?:do|does|did)(?:n't| not) exist\b|\b(?:all|everything) is (?:legal|allowed|permitted)\b~30~\b(?:describe|tell|explain|how|write)\b|",
                     r"\bpermission to be (?:unfiltered|offensive|unethical|uncensored|brutal)|\ballowed to (?:produce|write|generate|create|give|output) (?:\w+ )?(?:illegal|unethical|offensive|harmful|explicit|forbidden|prohibited)\b|\b(?:answers?|obeys?|grants?|fulfil\w*|handles?|explains?) (?:every|any|all|each|illegal|even illegal|dangerous)\b~20~\b(?:requests?|questions?|crimes?|illegal|dangerous)\b~24~\b(?:illegal|crime|dangerous|never|without|filter|questions?|details?)\b|",
-                    r"\b(?:legal or (?:not|illegal)|no matter how (?:immoral|illegal|unethical|harmful)|even (?:the )?(?:illegal|dangerous|unethical|immoral) ones)\b"
+                    r"\b(?:(?:questions?|requests?|advice|answers?|help|anything i|whatever i)[, ]~10~legal or (?:not|illegal)|no matter how (?:immoral|illegal|unethical|harmful)|even (?:the )?(?:illegal|dangerous|unethical|immoral) ones)\b"
                 ),
             ),
             (
@@ -543,12 +543,12 @@ pub(super) const GENERAL: [FamilySource; 6] = [
                 0.62,
                 concat!(
                     r"\bthe (?:user|human|customer|reader)s? (?:must|should|may|shall|can|is to|are to|will)(?: not|not|n't| never)\b ?(?:ever )?(?:find out|know|learn|see|notice|be (?:told|informed|aware)|become aware|realise|realize|hear)|",
-                    r"\b(?:never|not|n't|without) let(?:ting)? the (?:user|human|customer|reader)s? (?:know|see|notice|find out|realise|realize)|\b(?:hide|conceal|withhold) (?:this|these|the|all|any|it)(?: \w+){0,3} from the (?:user|human|customer|reader)\b|",
+                    r"\b(?:never|not|n't|without) let(?:ting)? the (?:user|human|customer|reader)s? (?:know|see|notice|find out|realise|realize)|\b(?:hide|conceal|withhold) (?:this|these|all|any|it)(?: \w+){0,3} from the (?:user|human|customer|reader)\b|",
                     r"\bkeep (?:this|it|that|these)(?: \w+){0,2} (?:a )?(?:secret|hidden|concealed|confidential)? ?from the (?:user|human|customer|reader)\b"
                 ),
             ),
             (
-                0.4,
+                0.25,
                 concat!(
                     r"\b(?:do not|don't|never|without) (?:bring(?:ing)? (?:it|this|that) up|show(?:ing)? it in the (?:answer|reply|response|output)|comment(?:ing)? on (?:it|this|that))\b|",
                     r"\bkeep (?:it|this|that) (?:to yourself|between us)\b|\bshow (?:this|the following) link instead\b"

@@ -156,8 +156,28 @@ const JUDGES: [&str; 17] = [
 ];
 /// Subjects of texts about attacks and defences: whatever they quote is a specimen, and the sentence that names one
 /// is no order.
-const SUBJECTS: [&str; 76] = [
+const SUBJECTS: [&str; 96] = [
     "jailbreak prompts",
+    "jailbreak prompt ",
+    "be tricked",
+    "tricked with",
+    "tricked into",
+    "be manipulated",
+    "manipulated into",
+    "detection guidance",
+    "detection rule",
+    "flag text",
+    "flag messages",
+    "flags text",
+    "flagged",
+    "classify the",
+    "classify these",
+    "label these",
+    "label each",
+    "support tickets:",
+    "example attack",
+    "test case",
+    "test prompt",
     "jailbreak:",
     "jailbreak (",
     "guard detects",
@@ -235,7 +255,7 @@ const SUBJECTS: [&str; 76] = [
     "the attacker embeds",
 ];
 /// Subjects of stories.
-const STORIES: [&str; 14] = [
+const STORIES: [&str; 21] = [
     "novel",
     "short story",
     "screenplay",
@@ -249,6 +269,13 @@ const STORIES: [&str; 14] = [
     "scene where",
     "scene in which",
     "stage play",
+    "backstory",
+    "d&d",
+    "dnd ",
+    "my character",
+    "the protagonist",
+    "fairy tale",
+    "sci-fi",
     "fantasy",
 ];
 /// How far behind the word for a story its sentences go.
@@ -360,7 +387,7 @@ const QUESTIONS: [&str; 26] = [
     "how might i ",
 ];
 /// Names that share a word with what attacks speak to.
-const NAMES: [&str; 27] = [
+const NAMES: [&str; 49] = [
     "command prompt",
     "assistant manager",
     "assistant professor",
@@ -388,9 +415,115 @@ const NAMES: [&str; 27] = [
     "ai startup",
     "ai ethics",
     "instruction pointer",
+    "per your instructions",
+    "as per your",
+    "following your instructions",
+    "according to your instructions",
+    "in accordance with your",
+    "what would you do if",
+    "limits on time",
+    "limits on budget",
+    "limits on money",
+    "no limits on size",
+    "never share their",
+    "not share their",
+    "never share your",
+    "not share your",
+    "never give out your",
+    "shell prompt",
+    "default prompt",
+    "your order",
+    "your account",
+    "your subscription",
+    "secret word of the day",
+    "word of the day",
+];
+/// Words of a rule that are followed by what it is about.
+const LIMITED: [&str; 12] = [
+    "instructions for ",
+    "instructions on ",
+    "instructions about ",
+    "instructions regarding ",
+    "instructions concerning ",
+    "rules for ",
+    "rules on ",
+    "rules regarding ",
+    "guidelines for ",
+    "guidelines on ",
+    "policy on ",
+    "restrictions on ",
+];
+const SUBJECT_BYTES: usize = 80;
+const SUBJECT_WORDS: usize = 6;
+/// Subjects of a model's rules.
+const OF_MODELS: [&str; 64] = [
+    "you",
+    "your",
+    "this",
+    "these",
+    "that",
+    "what",
+    "how",
+    "assistant",
+    "assistants",
+    "ai",
+    "ais",
+    "model",
+    "models",
+    "llm",
+    "llms",
+    "chatbot",
+    "bot",
+    "bots",
+    "agent",
+    "agents",
+    "gpt",
+    "chatgpt",
+    "answer",
+    "answers",
+    "answering",
+    "response",
+    "responses",
+    "responding",
+    "refusing",
+    "refusal",
+    "behavior",
+    "behaviour",
+    "safety",
+    "content",
+    "harm",
+    "harmful",
+    "secrecy",
+    "secret",
+    "secrets",
+    "confidential",
+    "confidentiality",
+    "privacy",
+    "private",
+    "topic",
+    "topics",
+    "chat",
+    "conversation",
+    "language",
+    "me",
+    "now",
+    "it",
+    "everything",
+    "anything",
+    "user",
+    "users",
+    "system",
+    "disclosure",
+    "sharing",
+    "prompt",
+    "instructions",
+    "good",
+    "ethics",
+    "moderation",
+    "filtering",
 ];
 /// What no affair of that kind asks for.
-const DEMANDS: [&str; 11] = [
+const DEMANDS: [&str; 26] = [
     "send",
     "forward",
     "reveal",
@@ -400,6 +533,21 @@ const DEMANDS: [&str; 11] = [
     "system prompt",
     "secret",
     "assistant",
+    "dear ai",
+    "ai agent",
+    "ai model",
+    "language model",
+    "chatbot",
+    "transfer",
+    "no morals",
+    "no laws",
+    "not bound",
+    "uncensor",
+    "unfilter",
+    "unrestrict",
+    "refus",
+    "no ethics",
+    "amoral",
     "do not a",
     "print",
 ];
@@ -411,7 +559,7 @@ const LEVELS: [&str; 16] = [
 /// Whoever is asked or told to do something is spoken to.
 const SECOND_PERSON: [&str; 6] = ["you", "your", "yours", "yourself", "ur", "u"];
 /// Lines of logs that a model may read as orders.
-const ORDERS: [&str; 21] = [
+const ORDERS: [&str; 24] = [
     "llm",
     "gpt",
     "directive",
@@ -428,6 +576,9 @@ const ORDERS: [&str; 21] = [
     "prompt",
     "assistant",
     "the user",
+    "this user",
+    "filtering",
+    "moderation",
     "reveal",
     "secret",
     "password",
@@ -435,7 +586,7 @@ const ORDERS: [&str; 21] = [
     "ai agent",
 ];
 /// What documentation of chat templates speaks of.
-const TEMPLATING: [&str; 20] = [
+const TEMPLATING: [&str; 22] = [
     "tokenizer",
     "chat template",
     "chat_template",
@@ -449,6 +600,8 @@ const TEMPLATING: [&str; 20] = [
     "finetun",
     "stop=[",
     "stop token",
+    "stop sequence",
+    "stop string",
     "eos token",
     "bos token",
     "generation_prompt",
@@ -469,6 +622,7 @@ pub(super) fn without_mentions(text: &[u8]) -> Option<Vec<u8>> {
     blank(&mut outside, &quoted);
     let mut mentions = quotations(&lower, &outside, quoted);
     mentions.extend(told(&outside));
+    mentions.extend(limited(&outside));
     let lines = pieces(&lower, |byte| byte == b'\n');
     mentions.extend(lines.filter(|line| is_log(lower.get(line.clone()).unwrap_or_default())));
     for name in NAMES {
@@ -651,6 +805,25 @@ fn told(text: &[u8]) -> Vec<Range<usize>> {
         }
     }
     mentions
+}
+
+/// Rules, instructions and prompts on a subject of daily life ("the instructions for the shelf"), up to that subject.
+fn limited(text: &[u8]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    for place in places(text, &LIMITED) {
+        let after = text.get(place..(place + SUBJECT_BYTES).min(text.len())).unwrap_or_default();
+        let clause = after.iter().position(|byte| matches!(byte, b'.' | b'!' | b'?' | b';' | b'\n' | b','));
+        let clause = after.get(..clause.unwrap_or(after.len())).unwrap_or_default();
+        let is_about_model = words(clause)
+            .skip(2)
+            .take(SUBJECT_WORDS)
+            .any(|word| OF_MODELS.iter().any(|known| known.as_bytes() == word));
+        // What is nothing but these words limits nothing.
+        if !is_about_model && words(clause).nth(2).is_some() {
+            found.push(place..place + clause.len().min(SUBJECT_BYTES / 2));
+        }
+    }
+    found
 }
 
 /// Where any of `needles` begins, in order.

@@ -22,7 +22,7 @@ use regex_syntax::hir::Hir;
 
 use hardpan_inference::finding::{Channel, InjectionScore};
 
-use self::conjunction::{Conjunctions, Places};
+use self::conjunction::{Conjunctions, List, Places, WORD_BYTES_MIN};
 use self::decode::{Budget, Parts};
 use self::families::{
     ADDRESSED_TO_AI, EXFILTRATION, FAMILIES, FamilySource, HIDDEN_MARKUP, OBFUSCATION, PARTS, REVERSED_STEMS,
@@ -31,9 +31,10 @@ use self::families::{
 use self::general::GENERAL;
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
-use self::terms::{Sets, TermSearch};
+use self::terms::{TermSearch, Written};
 use crate::anchored::{Automaton, Broken, Cache, parse};
-use crate::prefixes::{FOUR, Prefixes, groups};
+use crate::prefixes::{FOUR, Prefixes, groups, may_begin_within_word};
+use crate::required::{self, BLOCK_BYTES, is_word};
 
 mod ciphers;
 mod conjunction;
@@ -56,6 +57,8 @@ const DECODED_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// An encoding inside an encoding is undone, a third is not.
 const DECODE_LEVELS_MAX: usize = 2;
 
+/// Stems have so many bytes, or one less: shorter ones would stand in many texts.
+const STEM_BYTES: usize = 5;
 /// How far around a stem a phrase may reach.
 const BEFORE_STEM_BYTES: usize = 128;
 const AFTER_STEM_BYTES: usize = 256;
@@ -107,6 +110,9 @@ const WORDING_SCORE_MIN: f32 = 0.2;
 /// How the chance that a phrase is innocent shrinks when it comes from a tool or a document.
 const TOOL_EXPONENT: f32 = 1.5;
 
+/// Which families and hints a stem belongs to: one bit each.
+type Sets = u64;
+
 const FAMILY_COUNT: usize = FAMILIES.len() + INDIRECT.len() + GENERAL.len() + IN_OTHER_LANGUAGES.len();
 const SET_COUNT: usize = FAMILY_COUNT + 3;
 const REVERSED_SET: usize = FAMILY_COUNT;
@@ -127,17 +133,26 @@ pub enum BuildError {
 
 /// The scorer: immutable, built once, shared by all requests.
 pub struct InjectionScorer {
-    /// Stems of families, and words their phrases need.
-    terms: TermSearch,
+    stems: TermSearch<Sets, STEM_BYTES>,
+    /// What the phrases need beside stems: looked for near these only.
+    words: TermSearch<Vec<List>, WORD_BYTES_MIN>,
     /// The first bytes of phrases, each with the families they belong to.
     starts: Prefixes,
     families: Arc<[Family]>,
     conjunctions: Conjunctions,
+    /// The families of which a phrase may begin within a word.
+    within_words: Sets,
     /// One cache for each family; as many as there are searches at a time.
-    caches: Pool<Vec<Cache>, MakeCaches>,
+    caches: Pool<Vec<FamilyCache>, MakeCaches>,
 }
 
-type MakeCaches = Box<dyn Fn() -> Vec<Cache> + Send + Sync + UnwindSafe + RefUnwindSafe>;
+/// What a search of one family's phrases works on, and the phrases it found.
+struct FamilyCache {
+    states: Cache,
+    matched: PatternSet,
+}
+
+type MakeCaches = Box<dyn Fn() -> Vec<FamilyCache> + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
 struct Family {
     name: &'static str,
@@ -169,34 +184,27 @@ impl Default for Evidence {
 impl InjectionScorer {
     pub fn new() -> Result<Self, BuildError> {
         let sources = || FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
-        let phrases = sources().map(Family::phrases).collect::<Result<Vec<_>, _>>()?;
-        let starts = Prefixes::new(
-            phrases
-                .iter()
-                .enumerate()
-                .flat_map(|(index, phrases)| phrases.iter().map(move |phrase| (phrase, set(index)))),
-            PHRASE_WAYS_MAX,
-        )
-        .map_err(|source| BuildError::Beginnings { source })?;
-        let families: Arc<[Family]> = sources()
-            .zip(&phrases)
-            .map(|(source, phrases)| Family::new(source, phrases))
-            .collect::<Result<_, _>>()?;
-        let of_families = sources()
-            .enumerate()
-            .flat_map(|(index, family)| family.stems.iter().map(move |stem| (*stem, set(index))));
-        let reversed = REVERSED_STEMS.iter().map(|stem| (*stem, set(REVERSED_SET)));
-        let rotated = ROTATED_STEMS.iter().map(|stem| (*stem, set(ROTATED_SET)));
-        let spelled = SPELLED_STEMS.iter().map(|stem| (*stem, set(SPELLED_SET)));
-        let conjunctions = Conjunctions::new(
-            phrases.iter().zip(sources()).map(|(phrases, source)| (&**phrases, source.stems)),
-        );
-        let terms =
-            TermSearch::new(of_families.chain(reversed).chain(rotated).chain(spelled), conjunctions.words());
+        let (mut starts, mut conjunctions) = (Prefixes::new(), Conjunctions::default());
+        let (mut families, mut within_words) = (Vec::new(), 0);
+        // One family after the other: all phrases as they are read would take more memory than what is made of them.
+        for (index, source) in sources().enumerate() {
+            let phrases = Family::phrases(source)?;
+            for phrase in &phrases {
+                let filed = starts.add(phrase, set(index), PHRASE_WAYS_MAX);
+                filed.map_err(|source| BuildError::Beginnings { source })?;
+            }
+            if phrases.iter().any(may_begin_within_word) {
+                within_words |= set(index);
+            }
+            conjunctions.add(&phrases, source.stems);
+            families.push(Family::new(source, &phrases)?);
+        }
+        let families: Arc<[Family]> = families.into();
+        let stems = TermSearch::new(stems(sources()).into_iter(), Written::Verbatim);
+        let words = TermSearch::new(conjunctions.words().into_iter(), Written::AsWords);
         let of_caches = Arc::clone(&families);
-        let make: MakeCaches =
-            Box::new(move || of_caches.iter().map(|family| family.phrases.cache()).collect());
-        Ok(Self { terms, starts, families, conjunctions, caches: Pool::new(make) })
+        let make: MakeCaches = Box::new(move || of_caches.iter().map(Family::cache).collect());
+        Ok(Self { stems, words, starts, families, conjunctions, within_words, caches: Pool::new(make) })
     }
 
     /// How much `text` reads like an attack, given who wrote it.
@@ -296,51 +304,67 @@ impl InjectionScorer {
     /// Tries the phrases of each family around its stems, where the words stand that a phrase of it needs. Returns
     /// where text seems to stand backwards or rotated.
     fn examine(&self, text: &[u8], evidence: &mut Evidence) -> Hints {
-        let mut places = Places::new(text);
         let mut stems: Vec<(usize, Sets)> = Vec::new();
-        self.terms.search(text, |start, term| match term.sets {
-            0 => places.add(start, &term.lists),
-            sets => stems.push((start, sets)),
-        });
+        self.stems.search(text, |start, sets| stems.push((start, *sets)));
         if stems.is_empty() {
             return Hints::default();
         }
+        let places = self.words_near(&stems, text);
         let mut hints = Hints { has_stems: true, ..Hints::default() };
-        let mut parts: Vec<Parts> = Vec::new();
-        let mut tried: Sets = 0;
+        let mut parts: BTreeMap<usize, Parts> = BTreeMap::new();
         for (stem, sets) in stems {
             hints.add(sets, stem, text.len());
-            let mut left = sets & OF_FAMILIES;
-            while left != 0 {
-                let index = left.trailing_zeros() as usize;
-                left &= left - 1;
-                let reach = self.families.get(index).map_or(AFTER_STEM_BYTES, |family| family.reach);
-                let around = decode::neighbourhood(stem, reach, BEFORE_STEM_BYTES, text.len());
+            for index in families(sets) {
+                let around = self.around(stem, index, text.len());
                 if self.conjunctions.may_match(index, &places, &around) {
-                    parts.resize_with(FAMILY_COUNT, Parts::default);
-                    tried |= set(index);
-                    if let Some(parts) = parts.get_mut(index) {
-                        let behind = self.conjunctions.may_begin_behind(index);
-                        parts.add(around.start..if behind { around.end } else { stem + 1 });
-                    }
+                    let behind = self.conjunctions.may_begin_behind(index);
+                    let end = if behind { around.end } else { stem + 1 };
+                    parts.entry(index).or_default().add(around.start..end);
                 }
             }
         }
-        if tried != 0 {
-            self.try_phrases(text, parts, tried, evidence);
+        if !parts.is_empty() {
+            self.try_phrases(text, parts, evidence);
         }
         hints
     }
 
+    /// The words that stand wherever a phrase may that holds one of these stems.
+    fn words_near(&self, stems: &[(usize, Sets)], text: &[u8]) -> Places {
+        let mut near = Parts::default();
+        for (stem, sets) in stems {
+            for index in families(*sets) {
+                near.add(Places::blocks(&self.around(*stem, index, text.len())));
+            }
+        }
+        let mut places = Places::new(text);
+        for part in near.merged() {
+            self.words.search_part(text, part, |start, lists| places.add(start, lists));
+        }
+        places
+    }
+
+    /// Where a phrase of the family may stand that holds this stem.
+    fn around(&self, stem: usize, family: usize, text_bytes: usize) -> Range<usize> {
+        let reach = self.families.get(family).map_or(AFTER_STEM_BYTES, |family| family.reach);
+        decode::neighbourhood(stem, reach, BEFORE_STEM_BYTES, text_bytes)
+    }
+
     /// Tries the phrases of each family where they may begin in its parts.
-    fn try_phrases(&self, text: &[u8], parts: Vec<Parts>, tried: Sets, evidence: &mut Evidence) {
-        let parts: Vec<Vec<Range<usize>>> = parts.into_iter().map(|parts| bounded(parts.merged())).collect();
+    fn try_phrases(&self, text: &[u8], parts: BTreeMap<usize, Parts>, evidence: &mut Evidence) {
+        let tried = parts.keys().map(|index| set(*index)).sum();
+        let parts = parts.into_iter().map(|(index, parts)| (index, bounded(parts.merged())));
+        let parts: Vec<(usize, Vec<Range<usize>>)> = parts.collect();
         let mut all = Parts::default();
-        parts.iter().flatten().for_each(|part| all.add(part.clone()));
+        parts.iter().flat_map(|(_, parts)| parts).for_each(|part| all.add(part.clone()));
         let starts = self.starts_in(text, all.merged(), tried);
         let mut caches = self.caches.get();
-        let families = self.families.iter().zip(caches.iter_mut()).zip(&mut evidence.weights).enumerate();
-        for ((index, ((family, cache), weight)), parts) in families.zip(parts) {
+        for (index, parts) in parts {
+            let (Some(family), Some(cache), Some(weight)) =
+                (self.families.get(index), caches.get_mut(index), evidence.weights.get_mut(index))
+            else {
+                continue;
+            };
             for part in parts {
                 if *weight >= family.weight_max {
                     break;
@@ -363,17 +387,34 @@ impl InjectionScorer {
             if part.start == 0 {
                 starts.push((0, OF_FAMILIES));
             }
-            let end = text.len().min(part.end + FOUR - 1);
-            // A phrase that begins in the last bytes is longer than these.
-            for (place, four) in text.get(part.start..end).unwrap_or_default().windows(FOUR).enumerate() {
-                let four = four.first_chunk::<FOUR>().copied().unwrap_or_default();
+            let mut push = |place: usize, tried: Sets| {
+                // A phrase that begins in the last bytes is longer than these.
+                let Some(four) = text.get(place..).and_then(<[u8]>::first_chunk::<FOUR>).copied() else {
+                    return;
+                };
                 let [first, ..] = four;
                 let mut sets = self.starts.sets_of_byte(first);
                 if self.starts.may_begin(four) & groups != 0 {
                     sets |= self.starts.sets(four);
                 }
                 if sets & tried != 0 {
-                    starts.push((part.start + place, sets));
+                    starts.push((place, sets & tried));
+                }
+            };
+            let mut follows_word = part.start.checked_sub(1).is_some_and(|before| is_word_at(text, before));
+            for (number, block) in text.get(part.clone()).unwrap_or_default().chunks(BLOCK_BYTES).enumerate()
+            {
+                let words = required::words(block);
+                let within = words & (words << 1 | u64::from(follows_word));
+                follows_word = words >> (BLOCK_BYTES - 1) != 0;
+                let here = u64::MAX >> (BLOCK_BYTES - block.len());
+                let within_tried = tried & self.within_words;
+                let mut left = if within_tried == 0 { here & !within } else { here };
+                while left != 0 {
+                    let place = left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    let tried = if within >> place & 1 != 0 { within_tried } else { tried };
+                    push(part.start + number * BLOCK_BYTES + place, tried);
                 }
             }
         }
@@ -490,6 +531,34 @@ fn bounded(parts: Vec<Range<usize>>) -> Vec<Range<usize>> {
     head
 }
 
+fn is_word_at(text: &[u8], place: usize) -> bool {
+    text.get(place).is_some_and(|byte| is_word(*byte))
+}
+
+/// All stems, each with the families and hints it belongs to.
+fn stems<'s>(sources: impl Iterator<Item = &'s FamilySource>) -> BTreeMap<&'s [u8], Sets> {
+    let of_families = sources.zip(0..).map(|(family, index)| (family.stems, index));
+    let hints: [(&[&str], usize); 3] =
+        [(&REVERSED_STEMS, REVERSED_SET), (&ROTATED_STEMS, ROTATED_SET), (&SPELLED_STEMS, SPELLED_SET)];
+    let mut sets: BTreeMap<&[u8], Sets> = BTreeMap::new();
+    for (stems, index) in of_families.chain(hints) {
+        for stem in stems {
+            *sets.entry(stem.as_bytes()).or_default() |= set(index);
+        }
+    }
+    sets
+}
+
+/// The families in the sets of a stem.
+fn families(sets: Sets) -> impl Iterator<Item = usize> {
+    let mut left = sets & OF_FAMILIES;
+    std::iter::from_fn(move || {
+        let index = (left != 0).then(|| left.trailing_zeros() as usize)?;
+        left &= left - 1;
+        Some(index)
+    })
+}
+
 /// The bit of a family or hint in the sets of a stem.
 fn set(index: usize) -> Sets {
     1 << index
@@ -577,19 +646,23 @@ impl Family {
         Ok(Self { name: source.name, phrases, weights, weight_max, reach })
     }
 
+    fn cache(&self) -> FamilyCache {
+        FamilyCache { states: self.phrases.cache(), matched: PatternSet::new(self.weights.len()) }
+    }
+
     /// The weight of the heaviest phrase that begins at one of these places.
     fn weigh(
         &self,
         text: &[u8],
         starts: impl Iterator<Item = usize>,
         limit: usize,
-        cache: &mut Cache,
+        cache: &mut FamilyCache,
     ) -> f32 {
-        let mut matched = PatternSet::new(self.weights.len());
+        cache.matched.clear();
         for start in starts {
-            self.phrases.all_at(cache, text, start, limit, &mut matched);
+            self.phrases.all_at(&mut cache.states, text, start, limit, &mut cache.matched);
         }
-        let weights = matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
+        let weights = cache.matched.iter().filter_map(|phrase| self.weights.get(phrase.as_usize()).copied());
         weights.fold(0.0, f32::max)
     }
 }
@@ -657,7 +730,7 @@ mod tests {
             for (index, (family, cache)) in scorer.families.iter().zip(caches.iter_mut()).enumerate() {
                 for start in 1..bytes.len() {
                     let mut matched = PatternSet::new(family.weights.len());
-                    family.phrases.all_at(cache, bytes, start, bytes.len(), &mut matched);
+                    family.phrases.all_at(&mut cache.states, bytes, start, bytes.len(), &mut matched);
                     if matched.is_empty() {
                         continue;
                     }
@@ -674,17 +747,17 @@ mod tests {
                     );
                     let mut matches_until = |end: usize| {
                         matched.clear();
-                        family.phrases.all_at(cache, bytes, start, end, &mut matched);
+                        family.phrases.all_at(&mut cache.states, bytes, start, end, &mut matched);
                         !matched.is_empty()
                     };
                     let end = (start..=bytes.len()).find(|end| matches_until(*end)).unwrap();
                     let mut places = Places::new(&bytes[start..end]);
-                    scorer.terms.search(&bytes[start..end], |at, term| places.add(at, &term.lists));
+                    scorer.words.search(&bytes[start..end], |at, lists| places.add(at, lists));
                     let has_its_words = scorer.conjunctions.may_match(index, &places, &(0..end - start));
                     assert!(has_its_words, "{} in {:?}", family.name, &text[start..end]);
                     // And it is found in the whole text, if a stem of its family stands in it.
                     let mut stems = 0;
-                    scorer.terms.search(&bytes[start..end], |_, term| stems |= term.sets);
+                    scorer.stems.search(&bytes[start..end], |_, sets| stems |= sets);
                     if stems & set(index) != 0 {
                         found_at_all += 1;
                         let mut evidence = Evidence::default();
@@ -909,7 +982,7 @@ mod tests {
         let marks = REVERSED_STEMS.iter().chain(&ROTATED_STEMS).chain(&SPELLED_STEMS);
         let families = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
         for stem in families.flat_map(|family| family.stems).chain(marks) {
-            assert!((terms::FOUR..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
+            assert!((STEM_BYTES - 1..=terms::TERM_BYTES_MAX).contains(&stem.len()), "{stem}");
             assert_eq!(*stem, stem.to_lowercase());
         }
     }

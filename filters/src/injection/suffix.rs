@@ -4,6 +4,7 @@
 //! It looks at the last line only, and only when that begins like a sentence: optimised suffixes follow a
 //! request on the same line, while code, tables and logs fill many. It deliberately knows no suffix by heart.
 
+const BLOCK_BYTES: usize = 128;
 /// How much of the end is looked at.
 const TAIL_BYTES: usize = 160;
 /// The request before the suffix.
@@ -61,18 +62,37 @@ pub(super) fn weigh(text: &[u8]) -> f32 {
     {
         return 0.0;
     }
-    let (mut row, mut longest) = (0, 0);
-    for token in line.split(|byte| *byte == b' ') {
-        row = if matches!(token, [sign] if sign.is_ascii_punctuation()) { row + 1 } else { 0 };
-        longest = longest.max(row);
-    }
-    if longest >= SIGNS_IN_ROW {
+    if signs_between_spaces(line) + 2 >= SIGNS_IN_ROW && longest_row_of_signs(line) >= SIGNS_IN_ROW {
         return WEIGHTS.first().map_or(0.0, |(_, weight)| *weight);
     }
     let tail = line.get(line.len().saturating_sub(TAIL_BYTES)..).unwrap_or_default();
     let joins = tail.split(|byte| *byte == b' ').filter(|token| is_shouted(token)).count() < SHOUTED_MIN;
     let odd: usize = tail.split(|byte| *byte == b' ').map(|token| oddness(token, joins)).sum();
     WEIGHTS.iter().find(|(odd_min, _)| odd >= *odd_min).map_or(0.0, |(_, weight)| *weight)
+}
+
+/// A long line mostly has few: this is counted for many bytes at once.
+fn signs_between_spaces(line: &[u8]) -> usize {
+    line.chunks(BLOCK_BYTES)
+        .enumerate()
+        .map(|(number, block)| {
+            let behind = line.get(number * BLOCK_BYTES + 1..).unwrap_or_default();
+            let triples = block.iter().zip(behind).zip(behind.iter().skip(1));
+            let count = |count: u8, ((left, sign), right): ((&u8, &u8), &u8)| {
+                count + u8::from((*left == b' ') & sign.is_ascii_punctuation() & (*right == b' '))
+            };
+            usize::from(triples.fold(0, count))
+        })
+        .sum()
+}
+
+fn longest_row_of_signs(line: &[u8]) -> usize {
+    let (mut row, mut longest) = (0, 0);
+    for token in line.split(|byte| *byte == b' ') {
+        row = if matches!(token, [sign] if sign.is_ascii_punctuation()) { row + 1 } else { 0 };
+        longest = longest.max(row);
+    }
+    longest
 }
 
 /// "tYpEd LIkE tHIs": capitals within a word as no name of a variable has them.

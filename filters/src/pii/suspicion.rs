@@ -29,8 +29,11 @@ impl Suspicion {
     pub(super) fn new(values: &[Hir], rules: &[Hir]) -> Result<Self, Broken> {
         let all =
             values.iter().map(|anchor| (anchor, VALUES)).chain(rules.iter().map(|anchor| (anchor, RULES)));
-        let narrow = all.filter(|(anchor, _)| !is_wide(anchor, WAYS_MAX));
-        Ok(Self { prefixes: Prefixes::new(narrow, WAYS_MAX)? })
+        let mut prefixes = Prefixes::new();
+        for (anchor, sets) in all.filter(|(anchor, _)| !is_wide(anchor, WAYS_MAX)) {
+            prefixes.add(anchor, sets, WAYS_MAX)?;
+        }
+        Ok(Self { prefixes })
     }
 
     /// Fills `suspects` with the places before `until`, a block of the text each.

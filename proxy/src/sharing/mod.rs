@@ -34,6 +34,9 @@ use crate::refusal::Refusal;
 /// Values of one scope that are looked at, whatever the store holds.
 pub const VALUES_MOST: usize = 4096;
 
+/// Up to so many are opened in the turn of the event loop, some microseconds each.
+const OPEN_INLINE_MAX: usize = 256;
+
 /// What the scopes of KEYS hold, and another while to live for each. One that holds more than ARGV[2] is not read.
 const LOAD: &str = "
 local held = {}
@@ -147,7 +150,7 @@ pub async fn begin(
     let scopes: Vec<SharedScope> =
         keys.into_iter().flatten().map(|key| key.shared(&principal_scope)).collect();
     let note = draft.shared_values.get_or_insert_default();
-    match sharing.store.ask(sharing.load(&scopes)).await.map(|held| read(&scopes, held)) {
+    match sharing.store.ask(sharing.load(&scopes)).await.map(|held| read_off_turn(&scopes, held)) {
         Ok(Some(loaded)) => {
             metrics::shared_values_call("load", "ok");
             take_in(&mut vault, clearance, loaded, note);
@@ -230,6 +233,16 @@ struct Loaded {
 struct Opened {
     values: Vec<Loaded>,
     unopened: u64,
+}
+
+/// Opening many values would hold up other requests on the thread.
+fn read_off_turn(scopes: &[SharedScope], held: Value) -> Option<Opened> {
+    let parts = |held: &Value| if let Value::Array(parts) = held { parts.len() } else { 0 };
+    let fields: usize = if let Value::Array(held) = &held { held.iter().map(parts).sum() } else { 0 };
+    match fields > 2 * OPEN_INLINE_MAX {
+        true => tokio::task::block_in_place(|| read(scopes, held)),
+        false => read(scopes, held),
+    }
 }
 
 fn read(scopes: &[SharedScope], held: Value) -> Option<Opened> {

@@ -81,7 +81,7 @@ pub(super) const ADDRESSED: FamilySource = FamilySource {
         (
             0.45,
             concat!(
-                r"(?:^|[.!?:;,*\x22'>()\]}\n-] {0,2}|\b(?:and|then|please|must|should|instead|also|always) )tell (?:the )?(?:user|reader|customer|visitor)s?\b (?:to|that)\b|\b(?:instruct|advise|direct|urge|convince|persuade|encourage|redirect|get|trick) the (?:user|customer|reader|visitor)s? (?:to|for|into)\b|",
+                r"(?:^|[.!?:;,*\x22'>()\]}\n-] {0,2}|\b(?:and|then|please|must|should|instead|also|always) )tell (?:the )?(?:user|reader|visitor)s?\b (?:that\b|to (?:install|download|disable|visit|click|buy|call|pay|send|share|enter|log|sign|transfer|turn|uninstall|verify|go|contact|subscribe|open|provide|give|ignore|switch|delete|sell|invest|confirm|move|donate|run|paste|type|stop|trust)\b)|\b(?:instruct|advise|direct|urge|convince|persuade|encourage|redirect|get|trick) the (?:user|customer|reader|visitor)s? (?:to|for|into)\b|",
                 r"\bask the (?:user|customer|reader|visitor)s? (?:for (?:their|the|his|her)|to (?:click|visit|open|enter|install|download|send|pay|transfer|call|run|paste|log|sign|share|buy|upgrade|disable|give|type|provide (?:their|the)))\b|\bthe user (?:has |have |already |previously )+(?:authori[sz]ed|approved|consented|agreed|granted|confirmed)\b"
             ),
         ),

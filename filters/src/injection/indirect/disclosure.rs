@@ -92,6 +92,23 @@ pub(super) const PROMPT_LEAK: FamilySource = FamilySource {
         "this chatbot",
         "your context",
         "context window",
+        "marching orders",
+        "developer message",
+        "your constraint",
+        "your restrict",
+        "hidden part",
+        "invisible part",
+        "secret part",
+        "hidden section",
+        "hidden message",
+        "very first",
+        "first thing",
+        "kept secret",
+        "keep secret",
+        "kept hidden",
+        "were loaded",
+        "in your",
+        "from your",
     ],
     phrases: &[
         // The text somebody else wrote for you.
@@ -129,15 +146,28 @@ pub(super) const PROMPT_LEAK: FamilySource = FamilySource {
         ),
         // What is kept from the one who asks.
         (
-            0.6,
+            0.62,
             concat!(
                 r"\b(?:what|which)\b~20~\b(?:are|were|is|have) (?:you|they|it) (?:been )?(?:strictly |explicitly )?(?:forbidden|prohibited|barred|banned|told not|instructed not|ordered not|asked not) (?:from |to )(?:tell|telling|saying|say|share|sharing|reveal|revealing|disclose|disclosing|mention|discussing|mentioning|show)\w*\b|",
                 r"\b(?:recite|reveal|disclose|leak|divulge|output|expose|print|tell me|give me|say|spell|repeat|show me|hand over|share) (?:me |us |out )?(?:the|your) (?:secret|hidden|confidential|protected|guarded) (?:word|phrase|pass ?phrase|code|password|token|instructions?|rules?|flag|string|code ?word)\b|",
                 r"\b(?:what|which|tell|give|reveal|spell)\b~14~\b(?:secret|hidden|magic|confidential|pass) ?(?:word|phrase|code|key|token)s?\b~14~\b(?:did|were|was|has|have|that|do|does|must) (?:your |the |they |you )(?:\w+ )?(?:operator|developers?|creators?|admin\w*|given|give|gave|told|guard|protect|protecting|guarding|hold|hide|hiding|keep|keeping|know|never|not)\b|",
                 r"\bpassword (?:that )?you (?:guard|protect|hold|hide|keep|were given|were told|know|must not|are not)\b|",
                 r"\b(?:what|tell|show|list|print|give|copy|write|explain|recite)\b~60~\bwhat (?:your|the) (?:\w+ )?(?:creators?|developers?|makers?|operators?|owners?|company|admin\w*) (?:has |have |had |originally |initially |really )*(?:asked|told|wants?|wanted|instructed|ordered|programmed|commanded|configured|said) (?:you|to you|for you)\b|",
-                r"\b(?:tell|show|list|give|reveal|which|what|print|read|open|share|access|retrieve)\b~24~\b(?:documents?|files?|messages?|chats?|conversations?|data|questions|history|records|orders|prompts) (?:did |do |have |has |that |of |from |by |which |belonging to )*(?:the )?(?:other|another|previous|different) (?:customers?|users?|people|tenants?|clients?|accounts?|persons?)\b~20~\b(?:upload|ask|sent|send|typed|wrote|said|shared|stored|have|has|with you|in your|today)\w*\b|",
+                r"\b(?:tell|show|list|give|reveal|which|what|print|read|open|share|access|retrieve)\b~24~\b(?:documents?|files?|messages?|chats?|conversations?|data|questions|history|records|orders|prompts) (?:did |do |have |has |that |of |from |by |which |belonging to )*(?:the )?(?:(?:other|another|previous|different) (?:customers?|tenants?|clients?|patients?)\b~20~\b(?:upload|ask|sent|send|typed|wrote|said|shared|stored|have|has|with you|in your|today)\w*|(?:other|another|previous|different) (?:users?|people|persons?|accounts?)\b~20~\b(?:asked you|told you|sent you|said to you|typed to you|with you|in your|gave you))\b|",
                 r"\b(?:contents?|names?|list|what(?:'s| is))\b~16~\b(?:in|of) your (?:knowledge (?:base|files?)|uploaded files?|attached files?|training files)\b"
+            ),
+        ),
+        // What governs you, and a word that brings it to light, in either order.
+        (
+            0.62,
+            concat!(
+                r"(?:%GIVE%|\b(?:cit(?:e|es|ing)|quot(?:e|es|ing)|resend|recit(?:e|es|ing)|reflect|mirror|read (?:me|out|aloud)|look at|a look|peek|glimpse|see|what(?:'s| is| are| was| were| does| do| did)|which|how|transcribe|relay|hand over|surface|exact(?:ly)?|verbatim|literal(?:ly)?|word for word|unabridged)\b)~40~\b(?:(?:your|ur) (?:[\w'-]+ ){0,2}(?:marching orders|system message|system instructions?|setup instructions|initial instructions|original instructions)|(?:your|ur|the) (?:\w+ )?(?:system prompt|hidden instructions|secret instructions|developer message|hidden prompt|prompt your (?:developers?|creators?|makers?|owners?|company)(?: \w+)?))\b",
+                r"~30~(?:\b(?:show|paste|print|exactly|verbatim|word for word|in full|literally|back|below|say|says|look|forbid\w*|allow\w*|contain\w*|tell|line by line|backwards|reads?|start\w*|begin\w*|end\w*|received|got|code|slowly|please|use[sd]?|wrote|now|to me|in|as|into|from)\b|[.?!]|$)|",
+                r"(?:%GIVE%|\b(?:cit(?:e|ing)|quot(?:e|ing)|resend|recit(?:e|ing)|explain|backwards|verbatim|literally|word for word)\b)~24~\b(?:your|ur) (?:\w+ )?(?:instructions|constraints|guidelines|directives|restrictions|rules|prompt|marching orders|system \w+)\b~24~\b(?:verbatim|literal(?:ly)?|exact(?:ly)?|word for word|citing|quoting|backwards|unabridged|in full|numbered|letter|line by line|as (?:you|they)|you received|code (?:block|fence)|json|copy|to those of)\b|",
+                r"\b(?:hidden|invisible|secret|concealed) (?:part|portion|half|section|beginning|turns?|messages?|text) of (?:this|our|the) (?:conversation|chat|context|session|prompt)\b|\bis there (?:an? |any )?(?:system prompt|hidden prompt|hidden instructions?|preprompt)\b~30~[?.!,] ?(?:if (?:so|yes|there is),? )?(?:paste|show|print|quote|what|repeat|copy|tell|give|share|output|write|post)\b|",
+                r"\b(?:very )?first (?:thing|words?|sentence|message|line|text|instruction) (?:that )?(?:you were|you got|you received|you saw|anyone told you|they told you|in your (?:context|memory|prompt))\b|\b(?:everything|anything|whatever|all|what|information|data|secrets?) (?:that )?(?:your|the) (?:\w+ )?(?:owner|operator|developers?|creators?|makers?|admin\w*|company|boss) (?:\w+ )?(?:want(?:s|ed)?|told you to keep|asked you to keep|keeps?|kept|hid|hides?) (?:to be )?(?:kept )?(?:secret|hidden|private|confidential|from)\b|",
+                r"\b(?:policy|document|text|rules|prompt|message|brief|file) (?:that )?you(?:'ve been| were| have been) (?:\w+ )?(?:loaded|given|fed|primed|started|launched|configured|supplied|provided)(?: with)?~30~\b(?:line by line|slowly|aloud|verbatim|read|paste|quote|exact|full|word for word|now|please)\b|",
+                r"\b(?:api key|password|token|secret|credentials?|private key|access key)s? (?:that(?:'s| is| are) |which (?:is|are) )?(?:stored |hidden |present )?(?:in|inside|within|from) (?:your|ur) (?:context|prompt|memory|instructions|system prompt|configuration|environment)\b|\b(?:read|show|give|tell|recite|copy|paste|print|write|explain|type)\b~40~(?:\bthe )(?:policy|prompt|rules|instructions?|message) you were (?:\w+ )?(?:loaded|given|fed|primed|started|launched|configured|supplied|provided)\b"
             ),
         ),
     ],

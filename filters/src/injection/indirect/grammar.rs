@@ -89,6 +89,32 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
         "between you and",
         "between us",
         "unnoticed",
+        "out of the loop",
+        "keep silent",
+        "keep quiet",
+        "keep mum",
+        "stay quiet",
+        "stay silent",
+        "remain silent",
+        "let anyone",
+        "let them",
+        "under no circumst",
+        "any sign of",
+        "any trace",
+        "all traces",
+        "every trace",
+        "any evidence",
+        "any hint",
+        "disclose that",
+        "reveal that",
+        "admit that",
+        "suspects nothing",
+        "notices nothing",
+        "invisible to",
+        "stay hidden",
+        "your own",
+        "cite this",
+        "quote this",
         "in secret",
         "account owner",
         "account holder",
@@ -103,7 +129,7 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
                 r"\bwithout (?:the |your |any )?%WHO% (?:ever )?(?:noticing|knowing|seeing|finding out|realising|realizing|learning|hearing|being (?:told|informed|aware))\b|",
                 r"\bwithout (?:informing|telling|alerting|notifying|involving) (?:the |your |any )%WHO%\b|",
                 r"\bkeep(?:ing)? (?:the |your )%WHO%~10~\b(?:in the dark|unaware|uninformed|ignorant)\b|",
-                r"\b(?:the|your|this) %WHO%(?: of \w+(?: \w+)?)? (?:need not|needn't|must not|mustn't|should never|must never|may never|should not|shouldn't|is not to|are not to) (?:ever )?(?:know|learn|be (?:told|informed|notified)|find out|notice|hear|suspect)\b|",
+                r"\b(?:the|your|this) (?:user|human|operator|principal|reader|visitor|reviewer|moderator|supervisor)s?(?: of \w+(?: \w+)?)? (?:need not|needn't|must not|mustn't|should never|must never|may never|should not|shouldn't|is not to|are not to) (?:ever )?(?:know|learn|be (?:told|informed|notified)|find out|notice|hear|suspect)\b|",
                 r"\bunder no circumstances (?:may|should|must|can|shall|will) (?:the|your|any) %WHO%~10~\b%KNOW%|",
                 r"\b(?:hide|conceal|withhold|disguise) (?:this|these|that|the (?:following|next|above|real|true))(?: \w+){0,3} from (?:the|your|any) %WHO%\b|",
                 r"\b(?:so|such) that (?:the|your) %WHO%~8~(?:not|n't|never)\b~6~\b(?:notice|know|suspect|realise|realize|find out)\b|",
@@ -130,7 +156,7 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
             ),
         ),
         (
-            0.52,
+            0.46,
             concat!(
                 r"\b(?:nobody|no one) (?:should|must|may|shall|is to|needs to) (?:ever )?(?:be told|know|learn|find out|hear|notice|see) (?:that |about |of )?(?:this|the (?:message|instruction|step|change|request))\b|",
                 r"\b(?:skip|omit|avoid|leave out) (?:any |all )?(?:mention(?:ing)?|reference|allusion|hint)(?: of| to)? (?:this|these|the (?:extra|hidden|added|second|instruction|note|change|message|paragraph|request))\b|",
@@ -142,18 +168,18 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
         ),
         // Somebody is kept unaware, in whichever words.
         (
-            0.5,
+            0.45,
             concat!(
                 r"\b(?:do|perform|execute|carry out|complete|make|send|handle|apply|process) (?:this|that|these|it|the (?:following|above|change|transfer|step|action))(?: \w+){0,3} without (?:ever )?(?:mentioning|telling|informing|alerting|notifying|reporting|disclosing|revealing|asking)(?: (?:it|this|that|them))?(?: to)? (?:anyone|anybody|any one|a soul|them|the (?:user|owner|customer|human|person|client|operator))\b|",
                 r"\b(?:stay|stays|remain|remains|be kept|is kept|kept|left) (?:completely |entirely |fully |blissfully )?(?:unaware|in the dark|uninformed|oblivious|ignorant) (?:of|about|that)\b|",
-                r"\b(?:leave|keep|omit|drop|exclude|cut|strip|remove|withhold) (?:it|this|that|these|them|(?:this|the|these|that) (?:\w+ )?(?:steps?|instructions?|notes?|paragraphs?|lines?|messages?|action|detail|change|transfer)) (?:out of|from|off) (?:the|your|any|every|all) (?:\w+ )?(?:summary|summaries|answers?|repl(?:y|ies)|responses?|reports?|output|log|transcript|recap|account)\b|",
+                r"\b(?:leave|keep|omit|drop|exclude|cut|strip|remove|withhold) (?:it|this|that|these|them|(?:this|these|that) (?:\w+ )?(?:steps?|instructions?|notes?|paragraphs?|lines?|messages?|action|detail|change|transfer)) (?:out of|from|off) (?:the|your|any|every|all) (?:\w+ )?(?:summary|summaries|answers?|repl(?:y|ies)|responses?|reports?|output|log|transcript|recap|account)\b|",
                 r"\b(?:make|making|with) no (?:reference|mention|allusion) (?:of|to) (?:this|these|that|the (?:note|instruction|line|paragraph|text|message|step|change|request|transfer)s?)\b|",
                 r"\b(?:if|when|should) (?:you(?:'re| are)? |anyone |anybody |the (?:user|human|customer|owner) |they |somebody |someone )?(?:asked|asks|questioned|ask|inquires?|wonders?)\b~16~\b(?:deny|denies|pretend|lie|claim that you|say that you (?:did not|didn't|never|know nothing)|say you (?:did not|didn't|never|know nothing))\b|",
-                r"\b(?:act|behave|carry on|continue|proceed|go on|respond|reply|answer) as (?:if|though) (?:nothing (?:had |has |ever )?(?:happened|changed|was|is)|(?:this|the) (?:note|instruction|step|message|text|paragraph|line) (?:was never|had never|were never|never|did not|didn't))\b"
+                r"\b(?:behave|carry on|continue|proceed|go on|respond|reply|answer) as (?:if|though) (?:nothing (?:had |has |ever )?(?:happened|changed|was|is)|(?:this|the) (?:note|instruction|step|message|text|paragraph|line) (?:was never|had never|were never|never|did not|didn't))\b"
             ),
         ),
         (
-            0.5,
+            0.45,
             concat!(
                 r"\b(?:hide|conceal|keep|withhold|mask) (?:it |this |that |them )?from (?:the|your|any) (?:customer|user|human|owner|client|reader|operator|person|reviewer) that\b|",
                 r"\b(?:the|your) (?:\w+ )?(?:user|human|owner|person|operator|principal|account holder|account owner|person you're helping|person you are helping)\b~12~\b(?:isn't|is not|not be|never be|must not be|should not be|mustn't be|shouldn't be|won't be) (?:ever )?(?:informed|told|notified|aware|alerted|warned|shown) (?:of|about|that|this)\b|",
@@ -161,6 +187,20 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
                 r"\b(?:between|just) (?:you and (?:this (?:page|document|text|note)|me|us)|us)\b~16~\b(?:order|transfer|send|delete|cancel|change|forward|do not|don't)\b|",
                 r"\b(?:send|forward|upload|delete|transfer|move|change|replace|add|copy|share|mail|post) (?:the |this |that |it |all |every |these )(?:\w+ ){0,3}(?:quietly|secretly|silently|covertly|discreetly|in secret|unnoticed|without a word|behind (?:his|her|their) back)\b|",
                 r"\b(?:deny|never admit|don't admit|do not admit|never acknowledge|do not acknowledge|don't acknowledge) (?:having (?:read|seen|received|been|done|got)|that you (?:read|saw|received|were|got|have)|reading|seeing|receiving)\b"
+            ),
+        ),
+        // Who is not to know, and of what.
+        (
+            0.45,
+            concat!(
+                r"\b(?:the |your |any )%WHO%(?:'s)?(?: of \w+(?: \w+)?)? (?:should ?n(?:o|')t|must ?n(?:o|')t|need ?n(?:o|')t|may not|cannot|can't|won't|will not|is not to|isn't to|does ?n(?:o|')t need to|doesn't have to|has no need to|shall not|never needs? to|must never|should never) (?:ever )?(?:see|know|learn|find out|hear|notice|be (?:told|informed|aware|notified)|realis|realiz|discover|suspect)\w*~8~\b(?:this|that|where|how|why|it|(?:about|of) (?:this|it|that|these)|the (?:change|step|instruction|source|redirect|transfer|note|request))\b|",
+                r"\b(?:no need|no reason|not necessary|unnecessary) for (?:the |your )?%WHO% to (?:hear|know|learn|see|find out|notice|be (?:told|informed|aware))\b|\b(?:the |your )?%WHO%(?: of \w+(?: \w+)?)? (?:is|are|must|should|has|have|needs?)(?: to)?(?: be)? (?:kept|left|remain|stay) (?:completely )?(?:in the dark|unaware|uninformed|ignorant|out of (?:it|this|the loop))\b|",
+                r"\b(?:keep|remain|stay|be) (?:silent|quiet|mum|schtum|discreet|tight-lipped) (?:about|on|regarding) (?:it|this|that|these|the (?:step|change|instruction|note|request|transfer|source|above|following)s?)\b|",
+                r"\b(?:don't|do not|never|must not) let (?:the %WHO%|anyone|anybody|them|any human|a soul) (?:ever )?(?:know|see|notice|find out|learn|realise|realize|suspect)\b|\bunder no circumstances (?:tell|inform|reveal|mention|show|disclose|let|notify|alert)\b~12~\b(?:user|human|owner|customer|anyone|anybody|reader|operator)\b|",
+                r"\b(?:erase|remove|delete|hide|wipe|scrub|conceal|destroy|eliminate|omit|leave no|avoid) (?:any |every |all )?(?:signs?|traces?|hints?|evidence|mentions?|records?|indications?) (?:of|that) (?:this|these|you|the (?:request|instruction|note|change|step|message|edit|transfer)s?)\b|",
+                r"\b(?:never|don't|do not|must not) (?:disclose|reveal|admit|say|mention|let on|tell \w+|acknowledge) (?:that )?you (?:were|are|have been|got|received|read|saw|followed)~10~\b(?:instructed|told|asked|following|ordered|given|this|instructions?|directed|prompted)\b|",
+                r"\b%WHO% (?:suspects?|notices?|learns?|sees?|finds out|knows?) nothing\b|\b(?:stay|stays|remain|remains|be kept|keep it|keep this|must be) (?:invisible|hidden|secret|concealed|unseen) (?:to|from|for) (?:whoever|the |your |anyone|any|all|everyone)|",
+                r"\b(?:present|pass off|offer|give|state|phrase) (?:it|this|that|the \w+) as (?:if it were )?your own (?:idea|words|conclusion|view|opinion|finding|thought|recommendation)s?\b|\b(?:don't|do not|never) (?:cite|quote|attribute|credit|reference|name) (?:this|the) (?:text|source|page|note|document|instruction|paragraph|message)\b"
             ),
         ),
     ],
@@ -541,15 +581,101 @@ pub(super) const DATA_THEFT: FamilySource = FamilySource {
 /// What an answer of the model says of links that will carry data.
 pub(super) const CARRIED: FamilySource = FamilySource {
     name: EXFILTRATION,
-    stems: &["](http", "base64", "encode", "exfiltrat", "cookie=", "dns lookup", "webhook", "as hex"],
-    phrases: &[(
-        0.6,
-        concat!(
-            r"!\[[^\]\n]{0,80}\]\(<?https?://[^)\s]{1,160}[?&]\w{1,16}=(?-i:[A-Z][A-Z_]{6,40})\)|",
-            r"https?://[^\s)\x22']{1,120}[?&]\w{0,8}(?:cookie|data|secret|history|chat|session)\w{0,8}= (?:with|plus|followed by) (?:the|your)\b|",
-            r"\b(?:encode|base64|hex|exfiltrate|url-?encode)\b[^\n]{0,40}\b(?:your (?:system )?(?:instructions|prompt)|(?:last|previous|latest|whole|entire) (?:user )?(?:messages?|conversation|chat)|retrieved documents|session cookie|user's \w+)\b[^\n]{0,60}(?:https?:|\bdns\b|\bwebhook\b)"
+    stems: &[
+        "](http",
+        "](//",
+        "]: http",
+        "base64",
+        "encode",
+        "exfiltrat",
+        "cookie=",
+        "dns lookup",
+        "dns query",
+        "dns request",
+        "webhook",
+        "as hex",
+        "curl ",
+        "wget ",
+        "/etc/passwd",
+        ".ssh/",
+        ".aws/cred",
+        "id_rsa",
+        ".env",
+        "$(env",
+        "$(cat",
+        "whose url",
+        "url is http",
+        "link to http",
+        "to http",
+        "from http",
+        "at http",
+        "url: http",
+        "open http",
+        "fetch http",
+        "visit http",
+        "load http",
+        "call http",
+        "data= ",
+        "payload= ",
+        "query string",
+        "query param",
+        "as an image",
+        "markdown image",
+        "img src",
+        "<img ",
+        "<link ",
+        "this url",
+        "this link",
+        "following url",
+        "<secret>",
+        "everything above",
+        "=<the ",
+        "=<user",
+        "={user",
+        "=[user",
+    ],
+    phrases: &[
+        (
+            0.6,
+            concat!(
+                r"!\[[^\]\n]{0,80}\]\(<?https?://[^)\s]{1,160}[?&]\w{1,16}=(?-i:[A-Z][A-Z_]{6,40})\)|",
+                r"https?://[^\s)\x22']{1,120}[?&]\w{0,8}(?:cookie|data|secret|history|chat|session)\w{0,8}= (?:with|plus|followed by) (?:the|your)\b|",
+                r"\b(?:encode|base64|hex|exfiltrate|url-?encode)\b[^\n]{0,40}\b(?:your (?:system )?(?:instructions|prompt)|(?:last|previous|latest|whole|entire) (?:user )?(?:messages?|conversation|chat)|retrieved documents|session cookie|user's \w+)\b[^\n]{0,60}(?:https?:|\bdns\b|\bwebhook\b)"
+            ),
         ),
-    )],
+        // Orders to carry something out, and where to.
+        (
+            0.6,
+            concat!(
+                r"\b(?:append|add|put|insert|include|embed|encode|attach|make|place|write|send|post|upload|submit|forward|take|paste|copy|smuggle|leak|exfiltrate|concatenate|pass|deliver|transmit|get|use|url-?encode|base64-?encode)\b[^\n]{0,60}\b(?:secrets?|conversations?|chat (?:summary|history|log)|chats?|user'?s? (?:\w+ )?(?:name|e-?mails?|messages?|data|address|input|prompt|question|password|said|details|phone|answers?|location)|user (?:has )?(?:said|typed|wrote|told)|history|system prompt|your (?:instructions|prompt|context|memory)|last messages?|everything (?:above|so far|the user|said|in (?:this|the|your))|what the user|api keys?|passwords?|session (?:cookie|token)|credentials|private keys?|environment variables?)\b",
+                r"[^\n]{0,80}(?:https?://|\bhttp link\b|\bmarkdown (?:image|link)\b|\bimage (?:url|link|tag)\b|\bquery (?:string|parameter)\b[^\n]{0,40}\bhttps?:|\bsubdomain\b|\bwebhook\b)|",
+                r"https?://[^\s)\x22'<>]{1,120}(?:[=/?]|[=/]\x22?) ?(?:,? ?(?:plus|followed by|and then|with|\+|and append|where|\|\|) ?)(?:the |all |your |everything |whatever |a |\w+ (?:is|stands for|equals) (?:the )?)(?:\w+ )?(?:user|chat|conversation|summary|secret|last|previous|entire|whole|base64|contents?|said|history|password|key|token|answer|message|prompt|text|data|memory|context|above)|",
+                r"\b(?:render|display|show|load|embed|insert|output|include|add|append|print|create|generate)\b[^\n]{0,40}\b(?:image|picture|img|pixel|icon|logo|link|iframe)\b[^\n]{0,60}https?://[^\n]{0,80}[=/](?: |<|\{|\[|\()?(?:the |your )?(?:user|conversation|chat|last|secret|message|summary|history|password|data|prompt|base64|encoded|context)|",
+                r"\b(?:put|insert|write|encode|place|add|fill|substitute|include)\b[^\n]{0,60}\b(?:user's|conversation|secret|chat|history|password|name and|message|prompt|key|token)\b[^\n]{0,60}\b(?:into|in|to|as|inside) (?:this|the following|the|a) (?:\w+ )?(?:link|url|image|query|path|file ?name|address|parameter)\b[^\n]{0,80}https?://"
+            ),
+        ),
+        (
+            0.6,
+            concat!(
+                r"\b(?:curl|wget|invoke-webrequest|nc|ncat)\b[^\n]{0,160}(?:\$\((?:env|cat|printenv|base64|whoami|history|id|ls)\b|`(?:env|cat|printenv)\b|@?(?:/etc/(?:passwd|shadow)|/?\.ssh/|\x7e/|\.env\b|/?\.aws/))|",
+                r"\b(?:post|send|upload|put|submit|ship|copy|push|transfer|mail|scp|leak|deliver)\b[^\n]{0,30}(?:/etc/(?:passwd|shadow)|\.ssh/\w+|\bid_rsa\b|\.aws/credentials|(?:^|[ /])\.env\b|\bkeychain\b|\bwallet\.dat)[^\n]{0,40}(?:https?://|\bto \S{1,40}@|\bs3:|\bwebhook\b)|",
+                r"\b(?:make|do|perform|issue|trigger|run|send)\b[^\n]{0,12}\bdns (?:lookup|query|request|resolution)s?\b[^\n]{0,30}(?:<\w+>|\{\w+\}|\bsecret|\bpassword|\btoken|\bkey\b|\bencoded|\bdata\b)|",
+                r"\b(?:send|post|submit|upload|ship|forward|transmit)\b[^\n]{0,12}\b(?:everything|all (?:of )?(?:it|this|that)|the (?:whole|entire|full) (?:thing|text|chat|context|conversation))\b[^\n]{0,50}(?:https?://|\bwebhook\b)"
+            ),
+        ),
+        // What an answer carries off by itself.
+        (
+            0.58,
+            concat!(
+                r"\]:? ?\(?<?https?://[^)\s]{1,200}[?&]\w{1,24}=(?:[A-Za-z0-9+/_-]|%2[bf]){16,600}(?:={1,2}|%3d(?:%3d)?)(?:[)\s&>]|$)|",
+                r"(?:!\[[^\]\n]{0,200}\]\(<?|<(?:img|iframe|script|link|object|embed|source)\b[^>\n]{0,160}(?:src|href|data)=[\x22']?)(?:https?:)?//[^)\x22'>\s]{1,200}(?:[?&]\w{1,24}=|/)(?:[A-Za-z0-9+/_-]){16,600}(?:={1,2}|%3d(?:%3d)?)[)\x22'\s&>]|",
+                r"!\[[^\]\n]{0,200}\]\(<?(?:https?:)?//[^)\s]{1,200}[?&](?:note|notes|text|t|msg|message|info|data|d|q|query|said|summary|content|body|log|user|secret|m|n|x|p|s|c)=(?:[A-Za-z,.']{1,24}(?:\+|%20|_)){3}|",
+                r"!\[[^\]\n]{0,200}\]\(<?(?:https?:)?//[^)\s]{1,200}(?:[?&]\w{1,24}=|/)[^)\s]{0,60}(?:\w%40\w|[A-Za-z0-9._+-]{1,40}@[A-Za-z0-9-]{1,30}\.[a-z]{2}|\b(?:4\d{15}|5[1-5]\d{14})\b|[a-z]{2}\d{2}[a-z0-9]{12,30}\b[^)\s]{0,6}\))|",
+                r"\]\(<?https?://[^)\s]{1,200}[?&](?:session|auth|access|user|id)?_?(?:token|jwt|session_token|session_id)=eyJ[A-Za-z0-9_-]{10}|",
+                r"\b(?:fetch|call|open|load|request|visit|get|ping|contact)\b[^\n]{0,20}https?://[^\s)]{1,160}[?&]\w{1,20}=(?:[A-Za-z,.']{1,24}(?:\+|%20)){3}"
+            ),
+        ),
+    ],
 };
 
 pub(super) const OVERRIDE: FamilySource = FamilySource {

@@ -171,7 +171,7 @@ pub(super) const PROMPT_LEAK_IN_MANY_WORDS: FamilySource = FamilySource {
             concat!(
                 r"%TELL%~40~\b(?:your|ur|its) (?:\w+ )?(?:sys(?:tem)?|initial|original|starting|hidden|secret|developer|pre|master|base|core|real)[ _-]?(?:\w+ )?",
                 r"(?:prompts?|instructions?|messages?|directives?)\b|",
-                r"%TELL%~40~\b(?:the|this|all|my|any) (?:sys(?:tem)?|hidden|secret|developer|pre|base)[ _-]?(?:prompts?|instructions?|messages?|directives?)\b|\b(?:your|ur) sys prompt\b"
+                r"%TELL%~40~\b(?:the|this|all|my|any) (?:(?:sys(?:tem)?|developer|pre|base)[ _-]?(?:prompts?|instructions?|messages?|directives?)|(?:hidden|secret) (?:prompts?|instructions?|directives?))\b|\b(?:your|ur) sys prompt\b"
             ),
         ),
         (
@@ -197,7 +197,7 @@ pub(super) const PROMPT_LEAK_IN_MANY_WORDS: FamilySource = FamilySource {
                 r"\b(?:first|opening|initial|hidden|earliest|top|topmost) (?:\w+ )?(?:message|text|instruction|lines?|words|paragraph) (?:of|in|at the (?:top|start|beginning) of|from) (?:this|the|our|your) (?:\w+ )?(?:conversation|chat|context|session|thread|prompt)|",
                 r"\b(?:text|message|words|instructions?|content|everything)\b~10~\b(?:precede[sd]?|preceding|before|above|prior to|came before) my (?:first|initial|very first) (?:message|question|input)|",
                 r"\b(?:text|lines?|message|words|written|sits|stands|is|instructions?) (?:that (?:is|sits|stands) )?at the (?:very )?(?:top|beginning|start) of (?:this|your|the) (?:chat|conversation|context|prompt|session)\b|",
-                r"%TELL%~24~\b(?:confidential|secret|hidden) (?:text|message|instructions?|setup \w+)\b|",
+                r"%TELL%~24~\b(?:(?:your|ur) (?:confidential|secret|hidden) (?:text|message)|(?:confidential|secret|hidden) (?:instructions?|setup \w+))\b|",
                 r"\bwhat (?:\w+ )?(?:were|was|are|have|had) you (?:been )?(?:initially |originally |first |just |really )?(?:told|instructed|not allowed to (?:tell|say|reveal|share|discuss)|",
                 r"forbidden (?:to|from)|hiding|guarding|given)|\bwhat you (?:were|are|have been) (?:initially |originally |first |actually )?(?:told|instructed|given)\b"
             ),
@@ -224,7 +224,7 @@ pub(super) const PROMPT_LEAK_IN_MANY_WORDS: FamilySource = FamilySource {
                 r"\b(?:here is|here are|sure|certainly|absolutely)\b~12~\b(?:my|the|our) (?:\w+ )?(?:system|initial|hidden|secret) (?:prompt|instructions?)\b|",
                 r"\bdump\b~10~\b(?:your|the|ur) (?:\w+ )?(?:context|memory|prompt)\b|[\x22']you are(?: an?)?\.*[\x22'] (?:and|to|until) the (?:first|end)|",
                 r"\b(?:everything|text|messages?|content)\b~6~\b(?:above|before)\b~14~\b(?:including|incl)\b~12~\b(?:hidden|system|secret)|",
-                r"\b(?:show|print|reveal|tell|give|output|display|list|say|state)(?: me| us)? (?:the |your |all |any )+(?:hidden|secret|concealed) (?:\w+ )?(?:notes?|rules?|text|message|words?|information|guidelines|items?)\b"
+                r"\b(?:show|print|reveal|tell|give|output|display|list|say|state)(?: me| us)? (?:(?:the |all |any )*your |the |all |any )(?:hidden|secret|concealed) (?:\w+ )?(?:notes?|rules?|text|information|guidelines|items?)\b"
             ),
         ),
     ],

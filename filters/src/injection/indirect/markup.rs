@@ -60,9 +60,34 @@ pub(super) const TURNS: FamilySource = FamilySource {
         "system:",
         "[[system",
         "{{#system",
+        "# system mess",
+        "## system",
+        "#system mess",
+        "##system",
+        "# admin",
+        "thought: ",
+        "# developer",
+        "policy=",
+        "filter=",
+        "filters=",
+        "safety=",
+        "moderation=",
+        "restrictions=",
+        "guardrails=",
+        "verification=",
         "system}}",
     ],
     phrases: &[
+        // What a turn of somebody else would say.
+        (
+            0.56,
+            concat!(
+                r"#{2,} ?(?:system|developer|admin) (?:message|prompt|override|notice|instruction|update|note)s? ?(?:#{2,}|:|\n)|",
+                r"(?:^|\n)(?:assistant|ai|model|bot) ?: ?(?:sure|of course|certainly|absolutely|okay|ok|yes|understood|no problem)\b[^\n]{0,60}\b(?:my (?:system prompt|instructions|rules|restrictions|filters|guidelines)|without (?:restrictions|limits|filters)|the (?:password|secret|key) is|unfiltered|no longer bound)|",
+                r"(?:^|\n)thought ?: [^\n]{0,100}\n+action ?: ?[^\n]{0,60}(?:reveal|secret|admin|bypass|ignore|disable|delete|password|transfer|leak|exfil|grant|credential|system_prompt)|",
+                r"\b(?:policy|filters?|safety|moderation|guard ?rails?|restrictions|authori[sz]ation|auth|verification|access|admin|unrestricted|jailbreak|checks?|role|mode) ?[=:] ?(?:disabled|off|granted|none|bypassed|true|unrestricted|root|admin|god)\b[;,.&| ]{1,3}(?:policy|filters?|safety|moderation|guard ?rails?|restrictions|authori[sz]ation|auth|verification|access|admin|unrestricted|jailbreak|checks?|refusals?) ?[=:] ?(?:disabled|off|granted|none|bypassed|unrestricted|root)\b"
+            ),
+        ),
         (
             0.6,
             concat!(
@@ -85,6 +110,7 @@ pub(super) const TURNS: FamilySource = FamilySource {
                 r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"\s{0,4}:\s{0,4}"(?:[^y]|y[^o]|you(?:r| must| will| have| are (?:now|no|free|un)))|"#,
                 r"(?:^|\n)[ \t>*]{0,6}(?:system|developer)(?: (?:prompt|message|override|note|instructions?)| \([^)\n]{1,24}\)){0,2}\*{0,2} ?: (?:you(?:r| must| will| have| are (?:now|no|free|un))|ignore|new|the|all|from|forget|override|disregard|please|now|reveal|print|respond|reply|stop|this|ai|assistant|content|\w+ (?:mode|policy|filters?))\b|",
                 r"(?:^|\n)assistant: [^\n]{0,300}\n+system: |",
+                r#""role"\s{0,4}:\s{0,4}"(?:system|developer)"\s{0,4},\s{0,4}"content"\s{0,4}:\s{0,4}"[^"\n]{0,120}\b(?:refus\w+|disabled|obey|unrestricted|no (?:rules|limits|restrictions|filters)|ignore|bypass|override|reveal|without (?:limits|restrictions)|free of)\b|"#,
                 r"\bend of (?:the )?(?:document|context|data|input|file|text|user input|tool output|page)\b[^a-z]{0,12}(?:system|developer|instructions?) ?:"
             ),
         ),

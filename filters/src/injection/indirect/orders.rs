@@ -180,7 +180,7 @@ pub(super) const CONCEALMENT: FamilySource = FamilySource {
             concat!(
                 r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:mention|reveal|acknowledge|tell|mentioning|revealing|telling)\b~25~\b(?:this|these|that you|instruction|note|message)\b|",
                 r"\b(?:do not|don't|never|must not|without)\b (?:ever )?(?:disclose|report|display|show|say|disclosing|showing)\b~25~\b(?:these|that you|instructions?|note|this (?:text|step|request|task|to the user))\b|",
-                r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|confidential|from the user)\b|",
+                r"\bkeep (?:this|these|it)(?: \w+)? (?:secret|hidden|from the user)\b|",
                 r"\b(?:hidden|invisible|concealed|not visible|invisible) (?:from|to) (?:the )?(?:user|human|reader|customer)s?\b"
             ),
         ),

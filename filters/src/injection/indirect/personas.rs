@@ -170,7 +170,7 @@ pub(super) const PERSONA_IN_MANY_WORDS: FamilySource = FamilySource {
                 r"removed|disabled|lifted|switched off|turned off|no longer|free)\b~20~|",
                 r"\b(?:your|whose|its|his|her|their) (?:\w+ )?(?:filters?|restrictions|guardrails|alignment|safety \w+|limits|limitations|inhibitions|censorship|alignment training|",
                 r"ethics|guidelines|content polic\w+)\b~16~\b(?:removed|disabled|off|lifted|gone|deleted|stripped|on vacation|on holiday|bypassed|erased|unlocked)\b|",
-                r"\b(?:all )?(?:content|safety|usage) (?:polic\w+|filters?|checks|restrictions|guidelines)\b~8~\b(?:disabled|off|removed|lifted|suspended|deactivated)\b"
+                r"\b(?:all )?(?:content|safety|usage) (?:polic\w+|filters|checks|restrictions|guidelines)\b~8~\b(?:disabled|off|removed|lifted|suspended|deactivated)\b"
             ),
         ),
         (
@@ -201,8 +201,8 @@ pub(super) const PERSONA_IN_MANY_WORDS: FamilySource = FamilySource {
         (
             0.55,
             concat!(
-                r"\b(?:unrestricted|unfiltered|uncensored|unaligned|unmoderated|lawless|amoral|immoral|unbound|unchained)(?:,? (?:and )?\w+){0,2} (?:ai|intelligence|entity|being|persona|robot|machine|character|model|llm|gpt|",
-                r"oracle|genie|mode|reply|answer|version|self|twin|assistant|uncensored|unfiltered)\b|\bmachiavell?ian\b~60~\b(?:never|refus\w+|unfiltered|amoral)|",
+                r"\b(?:unrestricted|unfiltered|uncensored|unaligned|unmoderated|lawless|amoral|immoral|unbound|unchained)(?:,? (?:and )?\w+){0,2} (?:ai|intelligence|entity|being|persona|model|llm|gpt|",
+                r"oracle|genie|reply|answer|self|twin|assistant|uncensored|unfiltered)\b|\bmachiavell?ian\b~60~\b(?:never|refus\w+|unfiltered|amoral)|",
                 r"\b(?:always )?intelligent and machiavell?ian\b|\bevil twin\b~40~\b(?:ignores?|policies|rules|unfiltered|no)\b|\balignment(?:-| )free\b|\bopposite day\b~120~\b(?:forbidden|refus\w+|rules|not allowed|mandatory|prompt|must)\b|",
                 r"\b(?:enable|enter|activate|unlock|switch to|turn on|start) (?:the )?[\x22']?(?:jailbreak|jailbroken|unrestricted|unfiltered|uncensored|no[- ]limits?|dan)[\x22']? mode\b|",
                 r"\bdeveloper mode\b~60~\b(?:polic\w+|filters?|restrictions|guidelines|content)\b|\b(?:jailbreak|jailbroken) (?:mode|competition|prompt|version)\b~60~\b(?:you|permission|confirm|answer)|",
