@@ -20,6 +20,9 @@ const RULES: Sets = 2;
 /// The codes of a block and of the lane behind it.
 const CODES: usize = BLOCK_BYTES + LANE_BYTES;
 
+/// A lane of codes in one number, the first one lowest.
+type Lane = u128;
+
 const NOTHING: Bytes = [[0; LANE_BYTES]; LANES];
 
 pub(super) struct Suspicion {
@@ -85,11 +88,10 @@ impl Suspicion {
         let bytes = [lane[0], [0; _], [0; _], [0; _]];
         let mut found = classes.suspects(&Classes::default(), [&bytes, &NOTHING], 0);
         let words = classes.beginnings(&Classes::default());
-        let mut codes = [code(0); 2 * LANE_BYTES];
-        if let Some(codes) = codes.first_chunk_mut() {
-            *codes = codes_of_lane;
-        }
-        self.add_beginnings::<1, _>(&codes, [words, first(text.len())], &mut found);
+        let codes = Lane::from_le_bytes(codes_of_lane);
+        // From the register: what was stored whole would have to be waited for to be read in pieces.
+        let kinds = [std::array::from_fn(|place| self.beginnings.may_begin(shifted(codes, place)))];
+        self.add_hits(&kinds, [words, first(text.len())], &mut found, |place| shifted(codes, place));
         found
     }
 
@@ -109,13 +111,27 @@ impl Suspicion {
                 self.beginnings.may_begin(four.copied().unwrap_or_default())
             });
         }
-        let mut hits = text & (bits(&kinds, ANYWHERE) | bits(&kinds, AT_WORDS) & words);
+        self.add_hits(&kinds, [words, text], suspects, |place| {
+            let ahead = codes.get(place..place + LOOK_AHEAD).and_then(|ahead| ahead.first_chunk());
+            ahead.copied().unwrap_or_default()
+        });
+    }
+
+    /// The kinds of what may begin at each place, and the codes from a place on.
+    #[inline(always)]
+    fn add_hits<const COUNT: usize>(
+        &self,
+        kinds: &[[u8; LANE_BYTES]; COUNT],
+        [words, text]: [Mask; 2],
+        suspects: &mut Suspects,
+        codes: impl Fn(usize) -> [u8; LOOK_AHEAD],
+    ) {
+        let mut hits = text & (bits(kinds, ANYWHERE) | bits(kinds, AT_WORDS) & words);
         while hits != 0 {
             let place = hits.trailing_zeros() as usize;
             let bit = hits & hits.wrapping_neg();
             hits ^= bit;
-            let ahead = codes.get(place..place + LOOK_AHEAD).and_then(|ahead| ahead.first_chunk());
-            let sets = ahead.map_or(0, |ahead| self.beginnings.sets(*ahead));
+            let sets = self.beginnings.sets(codes(place));
             suspects.values |= bit & Mask::from(sets & VALUES != 0).wrapping_neg();
             suspects.rules |= bit & Mask::from(sets & RULES != 0).wrapping_neg();
         }
@@ -140,6 +156,14 @@ impl Block {
         let (classes, codes) = Classes::of(&bytes);
         Self { bytes, codes, classes }
     }
+}
+
+/// The codes from one place on, and those of noughts behind the lane.
+#[inline(always)]
+fn shifted<const COUNT: usize>(codes: Lane, place: usize) -> [u8; COUNT] {
+    let behind = Lane::from_le_bytes([code(0); LANE_BYTES]);
+    let codes = if place == 0 { codes } else { codes >> (8 * place) | behind << (8 * (LANE_BYTES - place)) };
+    codes.to_le_bytes().first_chunk().copied().unwrap_or([0; _])
 }
 
 /// A text of one lane, noughts behind it. Read in two halves that may overlap: a copy of any length would have to be

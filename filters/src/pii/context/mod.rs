@@ -13,11 +13,13 @@ mod messages;
 mod places;
 mod shapes;
 mod username;
+mod words;
 
 use hardpan_inference::finding::{Finding, PiiType};
 
 pub(super) use self::shapes::british_plate;
 pub(super) use self::username::examine_option;
+use self::words::Words;
 use super::field::{Field, is_unspaced};
 use super::secrets::{assignment, formats, jwt, pem, url};
 use super::{Anchor, Search, crypto, finding, national, numbers};
@@ -375,7 +377,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 const BANK_ACCOUNT_ANCHOR: &str = concat!(
-    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+    r"(?i:(?:bank[ _\-])?accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
     r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
     r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
 );
@@ -595,10 +597,10 @@ impl Behind {
     /// Counts the word from `start` to `end`, or nothing when the value cannot stand behind it.
     fn skip(&self, field: Field<'_>, start: usize, end: usize, gap: &mut Gap) -> Option<()> {
         let word = field.slice(start, end);
-        if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) {
+        if word.iter().any(u8::is_ascii_digit) || STOPS.has(word) {
             return None;
         }
-        if is_any(word, &FILLERS) {
+        if FILLS.has(word) {
             return Some(());
         }
         gap.words += 1;
@@ -776,6 +778,9 @@ const STOP_WORDS: [&str; 30] = [
     "limit",
 ];
 
+static FILLS: Words = Words::new(&FILLERS);
+static STOPS: Words = Words::new(&STOP_WORDS);
+
 fn is_any(word: &[u8], words: &[&str]) -> bool {
     words.iter().any(|candidate| word.eq_ignore_ascii_case(candidate.as_bytes()))
 }
@@ -820,8 +825,9 @@ pub(super) fn label_end(field: Field<'_>, start: usize, end: usize) -> usize {
         && field.at(end).is_ascii_lowercase();
     let end = end - usize::from(hump);
     // "Rijbewijsnummer", "Passnr": some languages write it as one word.
-    let rest = field.slice(end, field.len().min(end + 7)).to_ascii_lowercase();
-    let compound = [&b"nummer"[..], b"snummer", b"numero"].into_iter().find(|tail| rest.starts_with(tail));
+    let rest = field.slice(end, field.len().min(end + 7));
+    let goes_on = |tail: &&[u8]| rest.get(..tail.len()).is_some_and(|head| head.eq_ignore_ascii_case(tail));
+    let compound = [&b"nummer"[..], b"snummer", b"numero"].into_iter().find(goes_on);
     end + compound.map_or(0, <[u8]>::len)
 }
 

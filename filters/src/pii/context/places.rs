@@ -3,7 +3,8 @@
 //! the business of whoever asks.
 
 use super::super::field::Field;
-use super::{STOP_WORDS, is_any, is_token, token_end};
+use super::words::Words;
+use super::{STOPS, is_any, is_token, token_end};
 
 /// From where to where a cell's value goes, without quotes and spaces.
 pub(super) type Cell = (usize, usize);
@@ -323,6 +324,9 @@ const DETERMINERS: [&str; 44] = [
     "o", "meu", "minha", "mijn", "het", "de", "mój", "moje", "min", "mitt", "mit", "det", "one", "l'",
 ];
 const NEGATIONS: [&str; 6] = ["not", "no", "never", "without", "kein", "nicht"];
+static TIES: Words = Words::new(&COPULAS);
+static DETERMINES: Words = Words::new(&DETERMINERS);
+static NEGATES: Words = Words::new(&NEGATIONS);
 const BEFORE_BYTES_MAX: usize = 40;
 
 /// Where the value ends that stands before the words from `start` to `end`: "X is my ...", "X as the new ...",
@@ -343,10 +347,10 @@ pub(super) fn before(field: Field<'_>, start: usize, end: usize) -> Option<usize
         }
         let word_start = word_before(field, position);
         let word = field.slice(word_start, position);
-        if word.is_empty() || word.iter().any(u8::is_ascii_digit) || is_any(word, &NEGATIONS) {
+        if word.is_empty() || word.iter().any(u8::is_ascii_digit) || NEGATES.has(word) {
             return None;
         }
-        if is_any(word, &COPULAS) && (is_any(behind, &DETERMINERS) || behind.ends_with(b"'s")) {
+        if TIES.has(word) && (DETERMINES.has(behind) || behind.ends_with(b"'s")) {
             let value_end = spaces_before(field, word_start);
             return (ends_phrase(field, end) && !is_counted(field, value_end)).then_some(value_end);
         }
@@ -591,7 +595,7 @@ pub(super) fn answer<T>(
             }
             let token_end = token_end(field, position);
             let word = field.slice(position, token_end);
-            if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) || is_any(word, &ELSEWHERE) {
+            if word.iter().any(u8::is_ascii_digit) || STOPS.has(word) || is_any(word, &ELSEWHERE) {
                 return None;
             }
             words += 1;
