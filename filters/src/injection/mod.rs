@@ -781,6 +781,11 @@ mod tests {
     }
 
     #[test]
+    fn there_is_a_list_for_the_words_of_every_phrase() {
+        assert!(!InjectionScorer::new().unwrap().conjunctions.is_full());
+    }
+
+    #[test]
     fn wording_of_every_family_is_noticed() {
         assert_at_least(
             0.5,

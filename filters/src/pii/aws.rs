@@ -67,9 +67,15 @@ impl SecretSearch {
         let end = end.min(field.len());
         let mut position = start.max(self.searched_to);
         while position < end {
-            if !is_base64(field.at(position)) {
-                position += 1;
+            // No secret begins before the last byte in its length that is none of its characters.
+            let ahead = field.slice(position, field.len().min(position + SECRET_BYTES));
+            if let Some(last) = ahead.iter().rposition(|byte| !is_base64(*byte)) {
+                position += last + 1;
                 continue;
+            }
+            if ahead.len() < SECRET_BYTES {
+                position = end;
+                break;
             }
             let token_end = token_end(field, position);
             let token = field.slice(position, token_end);
@@ -140,6 +146,23 @@ mod tests {
             assert!(!looks_random(token.as_bytes()), "{token}");
         }
         assert!(looks_random(b"wJa1rXUtnF3MIbK7MDENGbPxRfiCYzzKq9+/Ab3d"));
+    }
+
+    #[test]
+    fn a_secret_is_found_wherever_its_window_begins_and_ends() {
+        let secret = "wJa1rXUtnF3MIbK7MDENGbPxRfiCYzzKq9+/Ab3d";
+        let text = format!("key: {secret} and {secret}x, {secret}");
+        let last = text.len() - SECRET_BYTES;
+        for start in 0..text.len() {
+            for end in start..=text.len() {
+                let mut candidates = Vec::new();
+                SecretSearch::default().examine(Field::new("", &text), start, end, &mut candidates);
+                let found: Vec<usize> = candidates.iter().map(|finding| finding.range.start).collect();
+                let expected: Vec<usize> =
+                    [5, last].into_iter().filter(|secret| (start..end).contains(secret)).collect();
+                assert_eq!(found, expected, "{start}..{end}");
+            }
+        }
     }
 
     #[test]

@@ -219,10 +219,17 @@ fn has_letter(text: &[u8]) -> bool {
 }
 
 fn contains_word(text: &[u8], words: &[&str]) -> bool {
+    // Most words of a text do not even begin like one of these.
+    let marks = words.iter().fold(0, |marks, word| marks | mark(word.as_bytes()));
+    let is_one = |word: &[u8]| marks & mark(word) != 0 && equals_any(word, words);
     text.split(|byte| !is_letter(*byte)).filter(|word| word.len() > 1).any(|word| {
-        equals_any(word, words)
-            || (has_hump(word) && CamelParts { rest: word }.any(|part| equals_any(part, words)))
+        is_one(word) || (has_hump(word) && CamelParts { rest: word }.any(|part| equals_any(part, words)))
     })
+}
+
+/// A bit for a word's first letter in either case and its length, odd or even.
+fn mark(word: &[u8]) -> u64 {
+    word.first().map_or(0, |first| 1 << (first & 0x1F | u8::from(word.len() % 2 == 1) << 5))
 }
 
 fn equals_any(word: &[u8], words: &[&str]) -> bool {
@@ -278,6 +285,19 @@ mod tests {
             assert_eq!(field.names_any(&["phone"], before.len(), 48), expected, "{before:?}");
         }
         assert!(Field::new("homePhone", "1").names_any(&["phone"], 0, 48));
+    }
+
+    #[test]
+    fn words_are_found_whatever_else_is_asked_for() {
+        let words = ["tel", "phone", "fax", "ssn", "número", "id"];
+        for word in words {
+            for text in [word.to_owned(), word.to_ascii_uppercase(), format!("my {word}: ")] {
+                assert!(contains_word(text.as_bytes(), &words), "{text}");
+            }
+        }
+        for text in ["", "i", "telx", "faz", "sn", "the phones", "numero"] {
+            assert!(!contains_word(text.as_bytes(), &words), "{text}");
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::anchored::{Automaton, Broken, Cache, parse};
 use crate::known::Known;
 
 mod aws;
+mod beginnings;
 mod card;
 mod classes;
 mod context;
@@ -272,8 +273,9 @@ impl PiiDetector {
     pub fn new() -> Result<Self, BuildError> {
         let values = parsed(RECOGNISERS.iter().map(|recogniser| recogniser.anchor))?;
         let rules = parsed(context::RULES.iter().map(|rule| rule.anchor))?;
+        let inside: Vec<bool> = context::RULES.iter().map(|rule| rule.inside).collect();
         Ok(Self {
-            suspicion: Suspicion::new(&values, &rules).map_err(BuildError)?,
+            suspicion: Suspicion::new(&values, &rules, &inside).map_err(BuildError)?,
             values: Automaton::of_first(&values).map_err(BuildError)?,
             rules: Automaton::of_first(&rules).map_err(BuildError)?,
         })
@@ -333,7 +335,9 @@ impl PiiDetector {
             self.collect_keyed(&mut search, composed, caches);
         }
         self.suspicion.suspects(field.bytes(), field.len(), &mut caches.suspects);
-        self.examine_anchors(&mut search, caches, field.len());
+        if !caches.suspects.iter().all(Suspects::is_none) {
+            self.examine_anchors(&mut search, caches, field.len());
+        }
     }
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.

@@ -140,6 +140,26 @@ const MACHINE_WORDS: [&str; 22] = [
 const MACHINE_BYTES: usize = 14;
 
 /// Words that announce a number of another kind.
+/// What stores count, right before a number that is grouped like a telephone's.
+const PART_WORDS: [&str; 16] = [
+    "part",
+    "sku",
+    "kit",
+    "item",
+    "model",
+    "catalog",
+    "catalogue",
+    "lot",
+    "batch",
+    "drawing",
+    "article",
+    "component",
+    "product",
+    "valve",
+    "filter",
+    "cartridge",
+];
+const PART_BYTES: usize = 12;
 const OTHER_NUMBER_WORDS: [&str; 24] = [
     "nhs", "utr", "steuer", "iban", "isbn", "issn", "doi", "sin", "mrn", "tfn", "abn", "vat", "ref", "order",
     "invoice", "ticket", "account", "npi", "tracking", "imei", "serial", "license", "licence", "pesel",
@@ -332,7 +352,9 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
         let Some(confidence) = confidence else {
             continue;
         };
-        if run.field().names_any(&OTHER_NUMBER_WORDS, start, OTHER_NUMBER_BYTES) {
+        if run.field().names_any(&OTHER_NUMBER_WORDS, start, OTHER_NUMBER_BYTES)
+            || run.field().names_any_next(&PART_WORDS, start, PART_BYTES)
+        {
             return None;
         }
         return Some(step(run.field(), index + count, start, end, confidence));

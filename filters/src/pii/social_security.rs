@@ -108,6 +108,18 @@ fn bare(run: Run<'_, '_>, index: usize) -> Option<Step> {
     (named && !other).then(|| step(index + 1, group.start, group.end, 85))
 }
 
+/// Between numbers of a drawing, the one before with a fraction: "7.594 362-25-1167 0".
+fn is_in_path(field: Field<'_>, start: usize, end: usize) -> bool {
+    const NUMBER_BYTES: usize = 12;
+    let before = field.slice(start.saturating_sub(NUMBER_BYTES), start);
+    let Some(before) = before.strip_suffix(b" ").or_else(|| before.strip_suffix(b",")) else { return false };
+    let last = before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let fraction = last > 0 && before.iter().rev().nth(last) == Some(&b'.');
+    fraction
+        && matches!(field.at(end), b' ' | b',')
+        && (field.at(end + 1).is_ascii_digit() || field.at(end + 1) == b'-')
+}
+
 fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
     let (area, group, serial) = (run.group(index)?, run.group(index + 1)?, run.group(index + 2)?);
     let separator = run.separator(index + 1)?;
@@ -119,6 +131,9 @@ fn separated(run: Run<'_, '_>, index: usize) -> Option<Step> {
         return None;
     }
     let field = run.field();
+    if is_in_path(field, area.start, serial.end) {
+        return None;
+    }
     let joined = run.is_joined(index) || run.is_joined(index + 3) || field.glued_after(serial.end);
     let glued = !run.is_separated_by(index, b' ') && field.glued_before(area.start);
     // Three groups of a longer spaced row are not a number of their own.

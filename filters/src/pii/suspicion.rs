@@ -1,77 +1,202 @@
 //! The places of a text where an anchor may start, as one bit for each byte and set of anchors: [`classes`] knows
-//! those of numbers and their like, [`prefixes`] those of words.
+//! those of numbers and their like, [`beginnings`] those of words.
 //!
+//! [`beginnings`]: super::beginnings
 //! [`classes`]: super::classes
-//! [`prefixes`]: crate::prefixes
 
 use regex_syntax::hir::Hir;
 
-use super::classes::{BLOCK_BYTES, Classes};
+use super::beginnings::{ANYWHERE, AT_WORDS, Anchors, Beginnings, FOUR, LOOK_AHEAD, Sets, code};
+use super::classes::{BLOCK_BYTES, Bytes, Classes, LANE_BYTES, LANES, bits};
 pub(super) use super::classes::{Mask, Suspects};
 use crate::anchored::Broken;
-use crate::prefixes::{FOUR, Prefixes, Sets, is_wide};
+use crate::prefixes::is_wide;
 
 /// What begins in more ways is known to the classes.
 const WAYS_MAX: usize = 512;
 const VALUES: Sets = 1;
 const RULES: Sets = 2;
 
-/// A block and the bytes behind it that the fours at its end reach into.
-const WINDOW_BYTES: usize = BLOCK_BYTES + FOUR - 1;
+/// The codes of a block and of the lane behind it.
+const CODES: usize = BLOCK_BYTES + LANE_BYTES;
 
-const NOTHING: [u8; WINDOW_BYTES] = [0; WINDOW_BYTES];
+/// A lane of codes in one number, the first one lowest.
+type Lane = u128;
+
+const NOTHING: Bytes = [[0; LANE_BYTES]; LANES];
 
 pub(super) struct Suspicion {
-    prefixes: Prefixes,
+    beginnings: Beginnings,
+}
+
+/// A block of a text.
+struct Block {
+    bytes: Bytes,
+    codes: Bytes,
+    classes: Classes,
 }
 
 impl Suspicion {
-    pub(super) fn new(values: &[Hir], rules: &[Hir]) -> Result<Self, Broken> {
-        let all =
-            values.iter().map(|anchor| (anchor, VALUES)).chain(rules.iter().map(|anchor| (anchor, RULES)));
-        let mut prefixes = Prefixes::new();
-        for (anchor, sets) in all.filter(|(anchor, _)| !is_wide(anchor, WAYS_MAX)) {
-            prefixes.add(anchor, sets, WAYS_MAX)?;
-        }
-        Ok(Self { prefixes })
+    /// `inside` says which rules may find something where their words stand inside others.
+    pub(super) fn new(values: &[Hir], rules: &[Hir], inside: &[bool]) -> Result<Self, Broken> {
+        let group = |anchors: Vec<&Hir>, sets, inside| {
+            let narrow = anchors.into_iter().filter(|anchor| !is_wide(anchor, WAYS_MAX));
+            Anchors { patterns: narrow.cloned().collect(), sets, inside }
+        };
+        let of = |wanted: bool| rules.iter().zip(inside).filter(move |(_, inside)| **inside == wanted);
+        let beginnings = Beginnings::new(&[
+            group(values.iter().collect(), VALUES, false),
+            group(of(false).map(|(anchor, _)| anchor).collect(), RULES, false),
+            group(of(true).map(|(anchor, _)| anchor).collect(), RULES, true),
+        ])?;
+        Ok(Self { beginnings })
     }
 
     /// Fills `suspects` with the places before `until`, a block of the text each.
     pub(super) fn suspects(&self, text: &[u8], until: usize, suspects: &mut Vec<Suspects>) {
         suspects.clear();
-        let mut glued = false;
-        let mut here = window(text, 0);
-        let mut classes = Classes::of(block(&here));
+        if text.len() <= LANE_BYTES {
+            suspects.push(self.of_short(text));
+            return;
+        }
+        self.add_blocks(text, until, suspects);
+    }
+
+    fn add_blocks(&self, text: &[u8], until: usize, suspects: &mut Vec<Suspects>) {
+        let (mut previous, mut before) = (Classes::default(), 0);
+        let mut here = Block::of(text, 0);
         for start in (0..text.len().min(until)).step_by(BLOCK_BYTES) {
-            let (mut next, mut next_classes) = (NOTHING, Classes::default());
-            if start + BLOCK_BYTES < text.len() {
-                next = window(text, start + BLOCK_BYTES);
-                next_classes = Classes::of(block(&next));
-            }
-            let mut found = classes.suspects(&next_classes, glued);
-            self.add_prefixes(&here, text.len() - start, &mut found);
+            let next = match text.len() - start {
+                0..=BLOCK_BYTES => Block::NOTHING,
+                _ => Block::of(text, start + BLOCK_BYTES),
+            };
+            let mut found = here.classes.suspects(&next.classes, [&here.bytes, &next.bytes], before);
+            let words = here.classes.beginnings(&previous);
+            let length = text.len() - start;
+            self.add_beginnings::<LANES, CODES>(&codes(&here, &next), [words, first(length)], &mut found);
             suspects.push(found);
-            glued = classes.ends_in_word();
-            (here, classes) = (next, next_classes);
+            before = here.bytes.as_flattened().last().copied().unwrap_or(0);
+            previous = here.classes;
+            here = next;
         }
     }
 
-    /// `length` bytes of the window are text.
-    fn add_prefixes(&self, window: &[u8; WINDOW_BYTES], length: usize, suspects: &mut Suspects) {
-        let mut hits: Mask = 0;
-        for (place, four) in window.windows(FOUR).enumerate().take(length.min(BLOCK_BYTES)) {
-            let four = four.first_chunk().copied().unwrap_or_default();
-            hits |= Mask::from(self.prefixes.may_begin(four) != 0) << place;
+    /// As above, in a text of one lane.
+    fn of_short(&self, text: &[u8]) -> Suspects {
+        let lane = [short_lane(text)];
+        let (classes, [codes_of_lane]) = Classes::of(&lane);
+        let bytes = [lane[0], [0; _], [0; _], [0; _]];
+        let mut found = classes.suspects(&Classes::default(), [&bytes, &NOTHING], 0);
+        let words = classes.beginnings(&Classes::default());
+        let codes = Lane::from_le_bytes(codes_of_lane);
+        // From the register: what was stored whole would have to be waited for to be read in pieces.
+        let kinds = [std::array::from_fn(|place| self.beginnings.may_begin(shifted(codes, place)))];
+        self.add_hits(&kinds, [words, first(text.len())], &mut found, |place| shifted(codes, place));
+        found
+    }
+
+    /// The codes are those of some lanes and of one behind them; then where words may begin, and what is text.
+    #[inline(always)]
+    fn add_beginnings<const COUNT: usize, const CODES: usize>(
+        &self,
+        codes: &[u8; CODES],
+        [words, text]: [Mask; 2],
+        suspects: &mut Suspects,
+    ) {
+        let mut kinds = [[0; LANE_BYTES]; COUNT];
+        let lanes = codes.array_windows::<{ LANE_BYTES + FOUR - 1 }>().step_by(LANE_BYTES);
+        for (kinds, lane) in kinds.iter_mut().zip(lanes) {
+            *kinds = std::array::from_fn(|place| {
+                let four = lane.get(place..place + FOUR).and_then(|four| four.first_chunk());
+                self.beginnings.may_begin(four.copied().unwrap_or_default())
+            });
         }
+        self.add_hits(&kinds, [words, text], suspects, |place| {
+            let ahead = codes.get(place..place + LOOK_AHEAD).and_then(|ahead| ahead.first_chunk());
+            ahead.copied().unwrap_or_default()
+        });
+    }
+
+    /// The kinds of what may begin at each place, and the codes from a place on.
+    #[inline(always)]
+    fn add_hits<const COUNT: usize>(
+        &self,
+        kinds: &[[u8; LANE_BYTES]; COUNT],
+        [words, text]: [Mask; 2],
+        suspects: &mut Suspects,
+        codes: impl Fn(usize) -> [u8; LOOK_AHEAD],
+    ) {
+        let mut hits = text & (bits(kinds, ANYWHERE) | bits(kinds, AT_WORDS) & words);
         while hits != 0 {
-            let place = hits.trailing_zeros();
-            hits &= hits - 1;
-            let rest = window.get(place as usize..).unwrap_or_default();
-            let sets = rest.first_chunk().map_or(0, |four| self.prefixes.sets(*four));
-            suspects.values |= Mask::from(sets & VALUES != 0) << place;
-            suspects.rules |= Mask::from(sets & RULES != 0) << place;
+            let place = hits.trailing_zeros() as usize;
+            let bit = hits & hits.wrapping_neg();
+            hits ^= bit;
+            let sets = self.beginnings.sets(codes(place));
+            suspects.values |= bit & Mask::from(sets & VALUES != 0).wrapping_neg();
+            suspects.rules |= bit & Mask::from(sets & RULES != 0).wrapping_neg();
         }
     }
+}
+
+impl Block {
+    const NOTHING: Self =
+        Self { bytes: NOTHING, codes: [[code(0); LANE_BYTES]; LANES], classes: Classes::NOTHING };
+
+    #[inline(always)]
+    fn of(text: &[u8], start: usize) -> Self {
+        let rest = text.get(start..).unwrap_or_default();
+        let mut bytes = NOTHING;
+        match rest.as_chunks().0.first_chunk::<LANES>() {
+            Some(whole) => bytes = *whole,
+            None => {
+                let padded = bytes.as_flattened_mut().get_mut(..rest.len());
+                padded.unwrap_or_default().copy_from_slice(rest);
+            }
+        }
+        let (classes, codes) = Classes::of(&bytes);
+        Self { bytes, codes, classes }
+    }
+}
+
+/// The codes from one place on, and those of noughts behind the lane.
+#[inline(always)]
+fn shifted<const COUNT: usize>(codes: Lane, place: usize) -> [u8; COUNT] {
+    let behind = Lane::from_le_bytes([code(0); LANE_BYTES]);
+    let codes = if place == 0 { codes } else { codes >> (8 * place) | behind << (8 * (LANE_BYTES - place)) };
+    codes.to_le_bytes().first_chunk().copied().unwrap_or([0; _])
+}
+
+/// A text of one lane, noughts behind it. Read in two halves that may overlap: a copy of any length would have to be
+/// waited for.
+#[inline(always)]
+fn short_lane(text: &[u8]) -> [u8; LANE_BYTES] {
+    const HALF: usize = LANE_BYTES / 2;
+    const QUARTER: usize = HALF / 2;
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<HALF>(), text.last_chunk::<HALF>()) {
+        let (first, last) = (u128::from(u64::from_le_bytes(*first)), u128::from(u64::from_le_bytes(*last)));
+        return (first | last << (8 * (length - HALF))).to_le_bytes();
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<QUARTER>(), text.last_chunk::<QUARTER>()) {
+        let (first, last) = (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)));
+        return u128::from(first | last << (8 * (length - QUARTER))).to_le_bytes();
+    }
+    let bytes = text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u32::from(*byte));
+    u128::from(bytes).to_le_bytes()
+}
+
+/// The first so many places of a block.
+#[inline(always)]
+fn first(length: usize) -> Mask {
+    if length < BLOCK_BYTES { (1 << length) - 1 } else { Mask::MAX }
+}
+
+#[inline(always)]
+fn codes(here: &Block, next: &Block) -> [u8; CODES] {
+    let mut codes = [0; CODES];
+    let lanes = here.codes.iter().chain(&next.codes);
+    codes.as_chunks_mut().0.iter_mut().zip(lanes).for_each(|(codes, lane)| *codes = *lane);
+    codes
 }
 
 /// The first suspect place of one set at `position` or behind it.
@@ -83,23 +208,6 @@ pub(super) fn next(suspects: &[Suspects], of: fn(&Suspects) -> Mask, position: u
         mask = of(suspects.get(block)?);
     }
     Some(block * BLOCK_BYTES + mask.trailing_zeros() as usize)
-}
-
-/// The bytes from `start` on, followed by noughts where the text ends.
-fn window(text: &[u8], start: usize) -> [u8; WINDOW_BYTES] {
-    let rest = text.get(start..).unwrap_or_default();
-    if let Some(whole) = rest.first_chunk() {
-        return *whole;
-    }
-    let mut padded = NOTHING;
-    if let Some(places) = padded.get_mut(..rest.len()) {
-        places.copy_from_slice(rest);
-    }
-    padded
-}
-
-fn block(window: &[u8; WINDOW_BYTES]) -> &[u8; BLOCK_BYTES] {
-    window.first_chunk().unwrap_or(&[0; BLOCK_BYTES])
 }
 
 #[cfg(test)]
@@ -115,33 +223,49 @@ mod tests {
         (values.unwrap(), parsed(context::RULES.iter().map(|rule| rule.anchor)).unwrap())
     }
 
-    /// Every place at which an anchor matches, of both sets.
+    fn inside() -> Vec<bool> {
+        context::RULES.iter().map(|rule| rule.inside).collect()
+    }
+
+    /// Whether a letter only goes on with a word.
+    fn goes_on(text: &[u8], place: usize) -> bool {
+        let before = |distance: usize| place.checked_sub(distance).map_or(0, |place| text[place]);
+        let hump = before(1).is_ascii_lowercase() && text[place].is_ascii_uppercase();
+        let letters = before(1).is_ascii_alphabetic() && text[place].is_ascii_alphabetic();
+        letters && !hump && before(2) != b'\\'
+    }
+
+    /// Every place at which an anchor matches, of both sets, but those inside a word that it does not care for.
     fn assert_suspected(texts: &[String]) {
         let (values, rules) = anchors();
-        let suspicion = Suspicion::new(&values, &rules).unwrap();
+        let suspicion = Suspicion::new(&values, &rules, &inside()).unwrap();
         let mut suspects = Vec::new();
-        for (patterns, of) in [
-            (values, (|found: &Suspects| found.values) as fn(&Suspects) -> Mask),
-            (rules, |found: &Suspects| found.rules),
+        let nowhere = vec![false; values.len()];
+        for (patterns, inside, of) in [
+            (values, nowhere, (|found: &Suspects| found.values) as fn(&Suspects) -> Mask),
+            (rules, inside(), |found: &Suspects| found.rules),
         ] {
             let automaton = Automaton::of_first(&patterns).unwrap();
             let mut cache = automaton.cache();
             for text in texts {
-                suspicion.suspects(text.as_bytes(), text.len(), &mut suspects);
+                let text = text.as_bytes();
+                suspicion.suspects(text, text.len(), &mut suspects);
                 for start in 0..text.len() {
-                    if let Some((pattern, _)) =
-                        automaton.match_at(&mut cache, text.as_bytes(), start, text.len())
-                    {
-                        let found = next(&suspects, of, start);
-                        assert_eq!(found, Some(start), "{} in {text:?}", patterns[pattern]);
-                    }
+                    let Some((pattern, _)) = automaton.match_at(&mut cache, text, start, text.len()) else {
+                        continue;
+                    };
+                    let expected =
+                        inside[pattern] || !goes_on(text, start) || is_wide(&patterns[pattern], WAYS_MAX);
+                    let found = next(&suspects, of, start);
+                    let written = String::from_utf8_lossy(text);
+                    assert!(!expected || found == Some(start), "{} in {written:?}", patterns[pattern]);
                 }
             }
         }
     }
 
     /// What anchors are made of, and what stands around them.
-    const PIECES: [&str; 60] = [
+    const PIECES: [&str; 62] = [
         "0",
         "1",
         "12",
@@ -177,6 +301,8 @@ mod tests {
         "\"",
         "'",
         "=",
+        "10.1.2.3",
+        "012/34",
         "é",
         "日本",
         "AKIA",
@@ -215,12 +341,35 @@ mod tests {
         assert_suspected(&texts);
     }
 
+    #[test]
+    fn a_short_text_is_a_lane_with_noughts_behind() {
+        for length in 0..=LANE_BYTES {
+            let text: Vec<u8> = (1..).take(length).collect();
+            let mut expected = [0; LANE_BYTES];
+            expected[..length].copy_from_slice(&text);
+            assert_eq!(short_lane(&text), expected);
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn no_anchor_is_missed(parts in prop::collection::vec(prop::collection::vec(prop::sample::select(&PIECES[..]), 0..60), 1..20)) {
             let texts: Vec<String> = parts.iter().map(|pieces| pieces.concat()).collect();
             assert_suspected(&texts);
+        }
+
+        #[test]
+        fn a_short_text_is_read_as_a_long_one_is(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..8)) {
+            let (values, rules) = anchors();
+            let suspicion = Suspicion::new(&values, &rules, &inside()).unwrap();
+            let text = pieces.concat().into_bytes();
+            let short = text.get(..text.len().min(LANE_BYTES)).unwrap();
+            let mut blocks = Vec::new();
+            suspicion.add_blocks(short, short.len(), &mut blocks);
+            let found = suspicion.of_short(short);
+            let expected = blocks.first().copied().unwrap_or_default();
+            prop_assert_eq!((found.values, found.rules), (expected.values, expected.rules));
         }
     }
 }

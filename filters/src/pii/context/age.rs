@@ -91,7 +91,7 @@ const PERSONS_IN_NEWS: [&str; 16] = [
 ];
 
 /// Things that are as old as people.
-const THINGS: [&str; 34] = [
+const THINGS: [&str; 153] = [
     "bridge",
     "building",
     "house",
@@ -126,6 +126,125 @@ const THINGS: [&str; 34] = [
     "ship",
     "boat",
     "codebase",
+    "firm",
+    "business",
+    "organisation",
+    "organization",
+    "club",
+    "hotel",
+    "restaurant",
+    "shop",
+    "store",
+    "brand",
+    "museum",
+    "theatre",
+    "theater",
+    "library",
+    "garden",
+    "oak",
+    "bike",
+    "bicycle",
+    "fridge",
+    "furnace",
+    "pipe",
+    "whiskey",
+    "cheese",
+    "rum",
+    "scotch",
+    "contract",
+    "mortgage",
+    "loan",
+    "website",
+    "app",
+    "bug",
+    "cathedral",
+    "temple",
+    "stadium",
+    "village",
+    "country",
+    "republic",
+    "fossil",
+    "dog",
+    "cat",
+    "puppy",
+    "kitten",
+    "horse",
+    "parrot",
+    "haus",
+    "gebäude",
+    "brücke",
+    "baum",
+    "firma",
+    "unternehmen",
+    "auto",
+    "wagen",
+    "wein",
+    "kirche",
+    "schloss",
+    "turm",
+    "stadt",
+    "schule",
+    "maschine",
+    "verein",
+    "hund",
+    "katze",
+    "dach",
+    "heizung",
+    "maison",
+    "bâtiment",
+    "pont",
+    "arbre",
+    "entreprise",
+    "société",
+    "voiture",
+    "église",
+    "château",
+    "ville",
+    "école",
+    "vin",
+    "chien",
+    "chat",
+    "casa",
+    "edificio",
+    "puente",
+    "árbol",
+    "empresa",
+    "coche",
+    "iglesia",
+    "castillo",
+    "ciudad",
+    "escuela",
+    "vino",
+    "perro",
+    "gato",
+    "ponte",
+    "albero",
+    "azienda",
+    "chiesa",
+    "castello",
+    "città",
+    "scuola",
+    "cane",
+    "gatto",
+    "huis",
+    "gebouw",
+    "brug",
+    "boom",
+    "bedrijf",
+    "kerk",
+    "kasteel",
+    "stad",
+    "wijn",
+    "hond",
+    "kat",
+    "vereniging",
+    "prédio",
+    "igreja",
+    "carro",
+    "dom",
+    "budynek",
+    "most",
+    "firmie",
 ];
 const THINGS_BYTES: usize = 24;
 
@@ -144,12 +263,13 @@ pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let turned = label.to_ascii_lowercase().windows(4).any(|part| part == b"turn");
     // "Pacjent, lat 34, ..." and no latitude.
     let polish = label.starts_with(b", ");
+    let is_thing = turned && field.names_any(&THINGS, anchor.start, THINGS_BYTES);
     let whole = if polish {
         field.at(end) == b','
     } else {
         is_whole_label(field, anchor.start, anchor.start + letters.max(1))
     };
-    if whole && is_age(field, start, end) && !is_measured(field, end, turned) {
+    if whole && !is_thing && is_age(field, start, end) && !is_measured(field, end, turned) {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     anchor.start + 3
@@ -301,7 +421,9 @@ pub(super) fn examine_counted(field: Field<'_>, anchor: Anchor, candidates: &mut
             .any(|word| before.strip_suffix(word).is_some_and(|head| !head.ends_with(char::is_alphanumeric)))
     };
     let aged = rest.starts_with(b" de ed") || rest.starts_with(b" de id");
-    let person = (said(&PERSONS) && (!of_something || aged)) || (said(&PERHAPS_PERSONS) && closed);
+    let is_thing = || field.names_any(&THINGS, start, THINGS_BYTES);
+    let person =
+        (said(&PERSONS) && (!of_something || aged)) || (said(&PERHAPS_PERSONS) && closed && !is_thing());
     if person && is_age(field, start, end) {
         candidates.push(finding(PiiType::Age, start, end, 82));
     }

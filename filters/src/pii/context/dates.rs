@@ -194,9 +194,40 @@ fn skip_between(field: Field<'_>, start: usize) -> usize {
     position
 }
 
+/// For each first letter of a month, its second ones, as far as five bits of each tell.
+static SECOND_LETTERS: [u32; 32] = second_letters();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while the program is built, and within the bounds asked for"
+)]
+const fn second_letters() -> [u32; 32] {
+    let mut letters = [0; 32];
+    let mut month = 0;
+    while month < MONTHS.len() {
+        let mut stem = 0;
+        while stem < MONTHS[month].len() {
+            let bytes = MONTHS[month][stem].as_bytes();
+            letters[(bytes[0] & 0x1F) as usize] |= 1 << (bytes[1] & 0x1F);
+            stem += 1;
+        }
+        month += 1;
+    }
+    letters
+}
+
 fn month_end(field: Field<'_>, start: usize) -> Option<usize> {
     let window = field.slice(start, field.len().min(start + NAME_BYTES_MAX));
     let length = window.iter().take_while(|byte| byte.is_ascii_alphabetic() || **byte >= 0x80).count();
+    let name = window.get(..length).unwrap_or_default();
+    let begins = name.first_chunk().is_some_and(|[first, second]| {
+        let seconds = SECOND_LETTERS.get(usize::from(first & 0x1F)).copied().unwrap_or(0);
+        seconds >> (second & 0x1F) & 1 == 1
+    });
+    // Letters outside ASCII may have another length in lower case.
+    if name.is_ascii() && (name.len() < 3 || !begins) {
+        return None;
+    }
     let name = field.str(start, start + length).to_lowercase();
     let known = name.len() >= 3 && MONTHS.iter().any(|stems| stems.iter().any(|stem| name.starts_with(stem)));
     (known && length < NAME_BYTES_MAX).then_some(start + length)
@@ -230,6 +261,19 @@ pub(super) fn compact_end(field: Field<'_>, start: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_month_is_known_by_its_stem_in_any_case() {
+        for stem in MONTHS.iter().flat_map(|stems| stems.iter()).filter(|stem| stem.len() >= 3) {
+            for written in [(*stem).to_owned(), stem.to_uppercase(), format!("{stem}x")] {
+                let end = month_end(Field::new("", &written), 0);
+                assert_eq!(end, Some(written.len()), "{written}");
+            }
+        }
+        for word in ["", "ja", "jxn", "yan", "11"] {
+            assert_eq!(month_end(Field::new("", word), 0), None, "{word}");
+        }
+    }
 
     #[test]
     fn dates_are_read_in_the_usual_orders() {

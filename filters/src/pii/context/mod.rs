@@ -13,11 +13,13 @@ mod messages;
 mod places;
 mod shapes;
 mod username;
+mod words;
 
 use hardpan_inference::finding::{Finding, PiiType};
 
 pub(super) use self::shapes::british_plate;
 pub(super) use self::username::examine_option;
+use self::words::Words;
 use super::field::{Field, is_unspaced};
 use super::secrets::{assignment, formats, jwt, pem, url};
 use super::{Anchor, Search, crypto, finding, national, numbers};
@@ -26,6 +28,8 @@ use super::{Anchor, Search, crypto, finding, national, numbers};
 pub(super) struct Rule {
     /// In byte mode and case-insensitive where it says so; short words bring the byte behind them along.
     pub(super) anchor: &'static str,
+    /// Whether something may be found where the words stand inside a word: behind "dbpassword".
+    pub(super) inside: bool,
     reading: Reading,
 }
 
@@ -88,7 +92,8 @@ const fn behind(
     confidence: u8,
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
-    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, near: false, shape }) }
+    let reading = Reading::Behind(Behind { window, words_max, confidence, near: false, shape });
+    Rule { anchor, inside: false, reading }
 }
 
 const fn near(
@@ -98,22 +103,28 @@ const fn near(
     confidence: u8,
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
-    Rule { anchor, reading: Reading::Behind(Behind { window, words_max, confidence, near: true, shape }) }
+    let reading = Reading::Behind(Behind { window, words_max, confidence, near: true, shape });
+    Rule { anchor, inside: false, reading }
 }
 
 const fn own(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
-    Rule { anchor, reading: Reading::Own(examine) }
+    Rule { anchor, inside: false, reading: Reading::Own(examine) }
+}
+
+/// As [`own`], where the words may stand inside others.
+const fn anywhere(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
+    Rule { anchor, inside: true, reading: Reading::Own(examine) }
 }
 
 /// The order is the priority where two start at the same byte: longer words stand first.
 pub(super) const RULES: &[Rule] = &[
-    own(assignment::PASSWORD_ANCHOR, |search, anchor| {
+    anywhere(assignment::PASSWORD_ANCHOR, |search, anchor| {
         if !in_cells(search, anchor, assignment::password_cell) {
             assignment::examine_password(search.field, anchor.start, anchor.end, search.found);
         }
         label_end(search.field, anchor.start, anchor.end)
     }),
-    own(assignment::TOKEN_ANCHOR, |search, anchor| {
+    anywhere(assignment::TOKEN_ANCHOR, |search, anchor| {
         if !in_cells(search, anchor, assignment::token_cell) {
             assignment::examine_token(search.field, anchor.start, anchor.end, search.found);
         }
@@ -123,7 +134,9 @@ pub(super) const RULES: &[Rule] = &[
             false => anchor.end,
         }
     }),
-    own(r"(?i:aws)", |search, anchor| search.secrets.examine_after(search.field, anchor.end, search.found)),
+    anywhere(r"(?i:aws)", |search, anchor| {
+        search.secrets.examine_after(search.field, anchor.end, search.found)
+    }),
     own(assignment::BEARER_ANCHOR, |search, anchor| {
         assignment::examine_bearer(search.field, anchor.start, anchor.end, search.found);
         anchor.start + 6
@@ -331,20 +344,20 @@ pub(super) const RULES: &[Rule] = &[
     own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)),
     own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)),
     behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
-    own(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)),
+    anywhere(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)),
     own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)),
     own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)),
     own(username::PLATFORM_ANCHOR, |search, anchor| {
         username::examine_platform(search.field, anchor, search.found)
     }),
     own(username::LOG_ANCHOR, |search, anchor| username::examine_log(search.field, anchor, search.found)),
-    own(username::ANCHOR, |search, anchor| {
+    anywhere(username::ANCHOR, |search, anchor| {
         if in_cells(search, anchor, username::cell) {
             return label_end(search.field, anchor.start, anchor.end);
         }
         username::examine(search.field, anchor, search.found)
     }),
-    own(assignment::PASS_ANCHOR, |search, anchor| {
+    anywhere(assignment::PASS_ANCHOR, |search, anchor| {
         assignment::examine_password(search.field, anchor.start, anchor.end - 2, search.found);
         anchor.end - 1
     }),
@@ -354,7 +367,7 @@ pub(super) const RULES: &[Rule] = &[
         crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.start + 1)
     }),
     // Credentials with a form of their own stand last: "secret_key" must be read as a name first.
-    own(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
+    anywhere(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
     own(pem::ANCHOR, |search, anchor| pem::examine(search.field, anchor.start, anchor.end, search.found)),
     own(url::ANCHOR, |search, anchor| url::examine(search.field, anchor.start, anchor.end, search.found)),
     own(formats::INFIX_ANCHOR, |search, anchor| {
@@ -364,7 +377,7 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 const BANK_ACCOUNT_ANCHOR: &str = concat!(
-    r"(?i:accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
+    r"(?i:(?:bank[ _\-])?accounts?|accts?|acc\.? ?(?:no|num(?:ber)?|nbr|#)|acc[^a-zA-Z0-9]|a/c[^a-z]|dda[^a-z]|kontonummer|konto[^a-z]|kontonr|rachunk(?:u|iem)|rachunek|nrb[^a-z]|cbu[^a-z]|kto[^a-z]|num(?:é|e)ro de compte|compte|rib[^a-z]",
     r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
     r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
 );
@@ -584,10 +597,10 @@ impl Behind {
     /// Counts the word from `start` to `end`, or nothing when the value cannot stand behind it.
     fn skip(&self, field: Field<'_>, start: usize, end: usize, gap: &mut Gap) -> Option<()> {
         let word = field.slice(start, end);
-        if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) {
+        if word.iter().any(u8::is_ascii_digit) || STOPS.has(word) {
             return None;
         }
-        if is_any(word, &FILLERS) {
+        if FILLS.has(word) {
             return Some(());
         }
         gap.words += 1;
@@ -765,6 +778,9 @@ const STOP_WORDS: [&str; 30] = [
     "limit",
 ];
 
+static FILLS: Words = Words::new(&FILLERS);
+static STOPS: Words = Words::new(&STOP_WORDS);
+
 fn is_any(word: &[u8], words: &[&str]) -> bool {
     words.iter().any(|candidate| word.eq_ignore_ascii_case(candidate.as_bytes()))
 }
@@ -809,8 +825,9 @@ pub(super) fn label_end(field: Field<'_>, start: usize, end: usize) -> usize {
         && field.at(end).is_ascii_lowercase();
     let end = end - usize::from(hump);
     // "Rijbewijsnummer", "Passnr": some languages write it as one word.
-    let rest = field.slice(end, field.len().min(end + 7)).to_ascii_lowercase();
-    let compound = [&b"nummer"[..], b"snummer", b"numero"].into_iter().find(|tail| rest.starts_with(tail));
+    let rest = field.slice(end, field.len().min(end + 7));
+    let goes_on = |tail: &&[u8]| rest.get(..tail.len()).is_some_and(|head| head.eq_ignore_ascii_case(tail));
+    let compound = [&b"nummer"[..], b"snummer", b"numero"].into_iter().find(goes_on);
     end + compound.map_or(0, <[u8]>::len)
 }
 

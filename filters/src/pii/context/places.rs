@@ -3,7 +3,8 @@
 //! the business of whoever asks.
 
 use super::super::field::Field;
-use super::{STOP_WORDS, is_any, is_token, token_end};
+use super::words::Words;
+use super::{STOPS, is_any, is_token, token_end};
 
 /// From where to where a cell's value goes, without quotes and spaces.
 pub(super) type Cell = (usize, usize);
@@ -47,16 +48,26 @@ fn line_break(field: Field<'_>, position: usize) -> usize {
 
 /// The end of the line from `start`, within bounds.
 fn line_end(field: Field<'_>, start: usize) -> usize {
-    let limit = field.len().min(start + ROW_BYTES_MAX);
-    (start..limit).find(|position| line_break(field, *position) > 0).unwrap_or(limit)
+    line_end_within(field, start, ROW_BYTES_MAX)
+}
+
+fn line_end_within(field: Field<'_>, start: usize, bytes_max: usize) -> usize {
+    let limit = field.len().min(start.saturating_add(bytes_max));
+    let breaks = memchr::memchr3_iter(b'\n', b'\r', b'\\', field.slice(start, limit));
+    breaks.map(|at| start + at).find(|position| line_break(field, *position) > 0).unwrap_or(limit)
 }
 
 fn line_start(field: Field<'_>, position: usize) -> usize {
     let floor = position.saturating_sub(HEADER_BYTES_MAX);
-    let is_start = |start: &usize| {
-        field.at(start - 1) == b'\n' || (*start > 1 && field.slice(start - 2, *start) == b"\\n")
-    };
-    (floor + 1..=position).rev().find(is_start).unwrap_or(floor)
+    // An escaped line break may begin before the window and end within it.
+    let from = floor.saturating_sub(1);
+    let breaks = memchr::memchr2_iter(b'\n', b'\\', field.slice(from, position)).rev();
+    let mut starts = breaks.map(|at| match field.at(from + at) {
+        b'\n' => from + at + 1,
+        _ if field.at(from + at + 1) == b'n' => from + at + 2,
+        _ => 0,
+    });
+    starts.find(|start| (floor + 1..=position).contains(start)).unwrap_or(floor)
 }
 
 /// A table with the words in its first row: values between delimiters, as a spreadsheet or a document
@@ -89,12 +100,15 @@ fn table(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
         None if ends_row => return None,
         _ => field.at(name_end),
     };
-    let row_end = line_end(field, name_end);
+    let row_end = line_end_within(field, name_end, (row + HEADER_BYTES_MAX + 1).saturating_sub(name_end));
     let header = field.slice(row, row_end);
+    if header.len() > HEADER_BYTES_MAX {
+        return None;
+    }
     let plain =
         header.iter().all(|byte| is_name(*byte) || is_delimiter(*byte) || matches!(byte, b'(' | b')'));
     let numbered = header.windows(3).any(|three| three.iter().all(u8::is_ascii_digit));
-    if !plain || numbered || header.len() > HEADER_BYTES_MAX || name > NAME_BYTES_MAX {
+    if !plain || numbered || name > NAME_BYTES_MAX {
         return None;
     }
     let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == delimiter).count();
@@ -310,6 +324,9 @@ const DETERMINERS: [&str; 44] = [
     "o", "meu", "minha", "mijn", "het", "de", "mój", "moje", "min", "mitt", "mit", "det", "one", "l'",
 ];
 const NEGATIONS: [&str; 6] = ["not", "no", "never", "without", "kein", "nicht"];
+static TIES: Words = Words::new(&COPULAS);
+static DETERMINES: Words = Words::new(&DETERMINERS);
+static NEGATES: Words = Words::new(&NEGATIONS);
 const BEFORE_BYTES_MAX: usize = 40;
 
 /// Where the value ends that stands before the words from `start` to `end`: "X is my ...", "X as the new ...",
@@ -330,10 +347,10 @@ pub(super) fn before(field: Field<'_>, start: usize, end: usize) -> Option<usize
         }
         let word_start = word_before(field, position);
         let word = field.slice(word_start, position);
-        if word.is_empty() || word.iter().any(u8::is_ascii_digit) || is_any(word, &NEGATIONS) {
+        if word.is_empty() || word.iter().any(u8::is_ascii_digit) || NEGATES.has(word) {
             return None;
         }
-        if is_any(word, &COPULAS) && (is_any(behind, &DETERMINERS) || behind.ends_with(b"'s")) {
+        if TIES.has(word) && (DETERMINES.has(behind) || behind.ends_with(b"'s")) {
             let value_end = spaces_before(field, word_start);
             return (ends_phrase(field, end) && !is_counted(field, value_end)).then_some(value_end);
         }
@@ -578,7 +595,7 @@ pub(super) fn answer<T>(
             }
             let token_end = token_end(field, position);
             let word = field.slice(position, token_end);
-            if word.iter().any(u8::is_ascii_digit) || is_any(word, &STOP_WORDS) || is_any(word, &ELSEWHERE) {
+            if word.iter().any(u8::is_ascii_digit) || STOPS.has(word) || is_any(word, &ELSEWHERE) {
                 return None;
             }
             words += 1;
@@ -637,6 +654,28 @@ mod tests {
         let start = text.find(name).unwrap();
         let found = cells(Field::new("", text), start, start + name.len(), &mut 0)?;
         Some(found.into_iter().map(|(start, end)| &text[start..end]).collect())
+    }
+
+    #[test]
+    fn lines_begin_and_end_where_a_plain_loop_says_so() {
+        let pieces = ["\n", "\\n", "\r\n", "\\r\\n", "n", "\\", "ab", "c, d", "\r"];
+        for seed in 0..2000_usize {
+            let chosen = (0..seed % 7).map(|at| pieces[(seed / (at + 1) + at * 5) % pieces.len()]);
+            let text = format!("{}{}", "x".repeat(seed % 3 * 255), chosen.collect::<String>());
+            let field = Field::new("", &text);
+            for place in 0..=text.len() {
+                let floor = place.saturating_sub(HEADER_BYTES_MAX);
+                let is_start =
+                    |start: &usize| text[..*start].ends_with('\n') || text[..*start].ends_with("\\n");
+                let start = (floor + 1..=place).rev().find(is_start).unwrap_or(floor);
+                assert_eq!(line_start(field, place), start, "{text:?}");
+                let end = (place..text.len()).find(|end| line_break(field, *end) > 0);
+                assert_eq!(line_end(field, place), end.unwrap_or(text.len()), "{text:?}");
+                let near = (place + 2).min(text.len());
+                let end = (place..near).find(|end| line_break(field, *end) > 0);
+                assert_eq!(line_end_within(field, place, 2), end.unwrap_or(near), "{text:?}");
+            }
+        }
     }
 
     #[test]

@@ -59,7 +59,11 @@ fn code_end(field: Field<'_>, start: usize, code: &Code) -> Option<usize> {
 /// Whether what ends at `end` is only the beginning of something longer.
 fn goes_on(field: Field<'_>, end: usize, code: &Code) -> bool {
     let next = field.at(end);
-    let thousands = matches!(next, b',' | b'.') && field.at(end + 1).is_ascii_digit();
+    // A row of digits before a comma is no thousand: the next cell of a table begins there.
+    const THOUSANDS_DIGITS: usize = 3;
+    let row = field.slice(end.saturating_sub(THOUSANDS_DIGITS + 1), end);
+    let is_row = row.len() > THOUSANDS_DIGITS && row.iter().all(u8::is_ascii_digit);
+    let thousands = (next == b'.' || next == b',' && !is_row) && field.at(end + 1).is_ascii_digit();
     // With a space for a separator the digits behind it are another number.
     let joined = next != b' ' && code.separators.contains(&next) && field.at(end + 1).is_ascii_alphanumeric();
     thousands
@@ -182,11 +186,33 @@ pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
     let coded =
         field.slice(place.label_end, place.start).to_ascii_lowercase().windows(4).any(|part| part == b"code")
             || field.slice(place.label_end, place.start).windows(6).any(|part| part == "コー".as_bytes());
+    const OF_BANKS: [&str; 14] = [
+        "iban",
+        "bank",
+        "banque",
+        "banco",
+        "banca",
+        "account",
+        "transfer",
+        "wire",
+        "payment",
+        "beneficiary",
+        "konto",
+        "compte",
+        "cuenta",
+        "conto",
+    ];
+    let of_bank = || {
+        bytes.ends_with(b"XXX")
+            || field.names_any(&OF_BANKS, place.label_start, KIND_BYTES)
+            || field.names_any_after(&OF_BANKS, end, KIND_BYTES / 2)
+    };
     let said = place.gap.assigns
         || coded
         || label == b"swift"
         || !label.eq_ignore_ascii_case(b"swift")
-        || bytes.iter().any(u8::is_ascii_digit);
+        || bytes.iter().any(u8::is_ascii_digit)
+        || of_bank();
     let long_enough = matches!(bytes.len(), 8 | 11);
     (long_enough && letters && country && said).then_some(())?;
     shape(PiiType::SwiftCode, place, end)
@@ -253,10 +279,17 @@ pub(super) fn passport(place: &Place<'_>) -> Option<Shape> {
     // Some countries write nine characters of which one digit alone is certain: the last.
     let lettered = Code { characters: 9..=9, digits_min: 1, letters: 1..=8, separators: b"" };
     let checked = |end: &usize| place.gap.assigns && field.at(end - 1).is_ascii_digit();
+    // Germany's leave out the vowels and a few letters that look like others.
+    const GERMAN: &[u8] = b"0123456789CFGHJKLMNPRTVWXYZ";
+    let german = |end: &usize| {
+        let bytes = field.slice(place.start, *end);
+        bytes.first().is_some_and(|first| b"CFGHJK".contains(first))
+            && bytes.iter().all(|byte| GERMAN.contains(byte))
+    };
     let end = code_end(field, place.start, &code)
         .or_else(|| code_end(field, place.start, &spaced))
         .or_else(|| code_end(field, place.start, &series).filter(is_series))
-        .or_else(|| code_end(field, place.start, &lettered).filter(checked))?;
+        .or_else(|| code_end(field, place.start, &lettered).filter(|end| checked(end) || german(end)))?;
     if is_date(place) || is_pieced(field, end) {
         return None;
     }
@@ -498,7 +531,11 @@ pub(super) fn driver(place: &Place<'_>) -> Option<Shape> {
     let code = Code { characters: 6..=19, digits_min: 4, letters: 0..=9, separators: b"-" };
     let spaced = Code { characters: 7..=16, digits_min: 6, letters: 0..=3, separators: b" -" };
     let slashed = Code { characters: 11..=13, digits_min: 11, letters: 0..=0, separators: b"/" };
+    // Washington's begin with three letters and go on at random.
+    let washington = Code { characters: 12..=12, digits_min: 1, letters: 3..=11, separators: b"" };
+    let in_washington = field.slice(place.start, place.start + 3) == b"WDL";
     let end = code_end(field, place.start, &spaced)
+        .or_else(|| in_washington.then(|| code_end(field, place.start, &washington)).flatten())
         .or_else(|| code_end(field, place.start, &code))
         .or_else(|| code_end(field, place.start, &slashed))?;
     let starred = skip_stars(field, end);
@@ -839,6 +876,7 @@ pub(super) fn month_and_year(field: Field<'_>, start: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pii::PiiDetector;
     use crate::pii::context::Gap;
 
     type Reader = fn(&Place<'_>) -> Option<Shape>;
@@ -919,6 +957,37 @@ mod tests {
         }
         for text in ["13/28", "12/99", "12/28/2030", "1/2", "12:28", "2030-13"] {
             assert_eq!(month_and_year(Field::new("", text), 0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_of_countries_and_columns_are_told_from_what_looks_like_them() {
+        let detector = PiiDetector::new().unwrap();
+        let mut scratch = detector.scratch();
+        let mut kinds = |text: &str| {
+            let mut found = Vec::new();
+            detector.find(text, &mut scratch, &mut found);
+            found.iter().map(|finding| finding.kind).collect::<Vec<_>>()
+        };
+        for (text, kind) in [
+            ("Die Nummer meines Reisepasses ist C4J9K2LMT, bitte eintragen.", PiiType::PassportNumber),
+            ("driver license number WDLABCD456DG, expires soon", PiiType::DriverId),
+            ("Our bank's SWIFT DEUTDEFFXXX applies to the transfer.", PiiType::SwiftCode),
+            ("name,account_no,amount\nAnn Lee,5544332211,10.50", PiiType::BankAccountNumber),
+            ("Meu usuário é annalee e não consigo entrar.", PiiType::Username),
+            ("Meine Mutter ist 80 Jahre alt.", PiiType::Age),
+            ("For parts call 555-656-3423.", PiiType::Phone),
+        ] {
+            assert_eq!(kinds(text), [kind], "{text}");
+        }
+        for text in [
+            "SWIFT LANGUAGE is easy to learn.",
+            "Das Haus ist 80 Jahre alt.",
+            "The company turned 25 this year.",
+            "Replace part 555-656-3423 with kit 586-656-3423.",
+            "<path d=\"M12.5 30.2c-4.1 7.594 362-25-1167 0z\"/>",
+        ] {
+            assert_eq!(kinds(text), [], "{text}");
         }
     }
 }

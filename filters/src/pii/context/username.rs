@@ -11,12 +11,12 @@ use super::{is_any, is_token, is_whole_label, places};
 pub(super) const ANCHOR: &str = concat!(
     r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
     r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
-    r"|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
+    r"|meu usu(?:á|a)rio|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|ユーザーID|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
     r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
     r"|(?i:login|nick)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
-    r"|(?i:logged in as|log in as|login as|sign(?:ed)? (?:in|up) as|registered as|known as|goes by|log(?:ged)? in with|aka|a\.k\.a\.):? [A-Za-z]|(?i:nick is )",
+    r"|(?i:log(?:s|ged)? in as|login as|sign(?:s|ed)? (?:in|up) as|registered as|known as|goes by|log(?:ged)? in with|aka|a\.k\.a\.):? [A-Za-z]|(?i:nick is )",
     r#"|(?i:user) ["'][A-Za-z]"#,
     r"|(?i:benutzer|utilisateur|usuario|usu(?:á|a)rio|utente|gebruiker|u(?:ż|z)ytkownik|anv(?:ä|a)ndaren?|bruker(?:en)?|kullan(?:ı|i)c(?:ı|i)) [a-z]",
     r"|(?:П|п)ользователь [a-z]|(?i:anmeldename|loginname)",
@@ -318,6 +318,8 @@ fn handled(field: Field<'_>, anchor: Anchor) -> Option<(usize, usize)> {
 
 /// Words that come between "login" and an account in a sentence.
 const VERBS: [&str; 10] = ["is", "was", "est", "es", "ist", "lautet", "jest", "to", "er", "az"];
+/// Those that are no ASCII, with the space behind them.
+const ACCENTED_VERBS: [&str; 2] = ["é ", "è "];
 /// Whether the name is all that a speaker says: "customer: annlee".
 fn fills_turn(field: Field<'_>, start: usize, end: usize) -> bool {
     const NAME_BYTES_MIN: usize = 5;
@@ -415,14 +417,20 @@ fn said(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize
     let verb = field.slice(start, field.len().min(start + 8));
     let verb =
         verb.get(..verb.iter().take_while(|byte| byte.is_ascii_alphabetic()).count()).unwrap_or_default();
-    let is_said = is_any(verb, &VERBS) && field.at(start + verb.len()) == b' ';
+    let accented = ACCENTED_VERBS
+        .iter()
+        .find(|verb| field.bytes().get(start..).is_some_and(|rest| rest.starts_with(verb.as_bytes())));
+    let is_said = is_any(verb, &VERBS) && field.at(start + verb.len()) == b' ' || accented.is_some();
     if is_said {
-        start += verb.len() + 1;
+        start += accented.map_or(verb.len() + 1, |verb| verb.len());
     }
     let (start, end) = plain(field, start)?;
     let name = field.slice(start, end);
-    let owned =
-        is_said && field.names_any(&OWNERS, label_start, 12) && name.len() >= 5 && !is_any(name, &STATES);
+    let is_mine = field.slice(label_start, label_start + 3).eq_ignore_ascii_case(b"meu");
+    let owned = is_said
+        && (is_mine || field.names_any(&OWNERS, label_start, 12))
+        && name.len() >= 5
+        && !is_any(name, &STATES);
     let sure = is_said
         || !field.at(label_start).is_ascii()
         || name.last().is_some_and(u8::is_ascii_digit)
@@ -444,7 +452,7 @@ fn follows_name(field: Field<'_>, end: usize) -> bool {
 
 /// Places where people are known by names of their own choice.
 pub(super) const PLATFORM_ANCHOR: &str = concat!(
-    r"(?i:psn|github|gitlab|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft)",
+    r"(?i:psn|github|gitlab|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft|the forums?|this forum)",
     r"[ :,.!?\n]"
 );
 

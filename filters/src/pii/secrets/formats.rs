@@ -60,6 +60,16 @@ struct Format {
     bytes_max: usize,
 }
 
+/// How what follows a prefix begins: digests have no shorter form, and their prefixes begin many words.
+macro_rules! begins {
+    (Hexadecimal) => {
+        "[0-9A-Fa-f]{8}"
+    };
+    ($alphabet:ident) => {
+        r"[A-Za-z0-9_/+\-]{2}"
+    };
+}
+
 macro_rules! formats {
     ($($prefix:literal $alphabet:ident $min:literal $max:literal;)+) => {
         /// In the order of examination: longer prefixes stand before their beginnings.
@@ -69,7 +79,7 @@ macro_rules! formats {
 
         /// A dot in a prefix stands for any byte here; the table decides.
         pub(in super::super) const ANCHOR: &str =
-            concat!("(?:", $($prefix, "|",)+ r"AKCp)[A-Za-z0-9_/+\-]{2}");
+            concat!("(?:", $($prefix, begins!($alphabet), "|",)+ r"AKCp[A-Za-z0-9_/+\-]{2})");
     };
 }
 

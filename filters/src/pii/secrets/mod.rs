@@ -62,7 +62,10 @@ fn longest_run(value: &[u8], follows: fn(u8, u8) -> bool) -> usize {
 }
 
 fn contains_ignoring_case(value: &[u8], part: &[u8]) -> bool {
-    value.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+    let begins = |window: &[u8]| {
+        window.first().map(u8::to_ascii_lowercase) == part.first().map(u8::to_ascii_lowercase)
+    };
+    value.windows(part.len()).any(|window| begins(window) && window.eq_ignore_ascii_case(part))
 }
 
 /// Shannon entropy per byte.
