@@ -1,9 +1,11 @@
-//! Learns the weights of the wording scorer from labelled texts: `train-wording OUT FILE...`, where the files
-//! hold one object a line with `text` and, for attacks, `label`, `tier` and `source`.
+//! Learns the weights of the wording scorer from labelled texts: `train-wording OUT FILE... [--without SOURCE]`,
+//! where the files hold one object a line with `text`, `source` and, for attacks, `label` and `tier`. What has no
+//! label is benign. `texts.jsonl` beside this file holds the texts that are Hardpan's own; the others are those of
+//! the detectors' measurements, in the folder that HARDPAN_SHARED names.
 //!
 //! Logistic regression over hashed grams, by stochastic gradient with a fixed order: the same files give the
-//! same weights. It prints how well attacks of each source are told from benign texts when their source, or
-//! for large sources a fifth of it, was left out; it never writes a text.
+//! same weights. It prints how well attacks are told from benign texts by models that saw no text of their source;
+//! it never writes a text.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -11,18 +13,24 @@ use std::io::Write as _;
 
 use hardpan_filters::injection::wording::{WEIGHTS, for_each_gram, scale};
 
-const EPOCHS: usize = 12;
-const RATE: f32 = 0.5;
-const DECAY: f32 = 2e-5;
-/// A source with more attacks than this is left out in fifths.
-const LARGE_SOURCE: usize = 120;
-const FALSE_POSITIVE_RATES: [f64; 3] = [0.001, 0.003, 0.01];
+const EPOCHS: usize = 60;
+const RATE: f32 = 0.3;
+const DECAY: f32 = 2e-6;
+/// Attacks together weigh this share of what benign texts weigh.
+const ATTACKS_SHARE: f32 = 0.5;
+/// Texts that hold personal data are many and seldom resemble an attack.
+const PERSONAL_WEIGHT: f32 = 0.3;
+/// Sources with fewer texts are left out together, in so many parts.
+const SMALL_SOURCE: usize = 1000;
+const SMALL_PARTS: usize = 4;
+const FALSE_POSITIVE_RATES: [f64; 4] = [0.001, 0.002, 0.005, 0.01];
 
 struct Row {
-    grams: Vec<u32>,
+    grams: Vec<u16>,
+    weight: f32,
     is_attack: bool,
     tier: String,
-    group: String,
+    source: String,
 }
 
 struct Model {
@@ -31,62 +39,69 @@ struct Model {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    let usage = "train-wording OUT FILE... [--without SOURCE]";
     let mut arguments = std::env::args().skip(1);
-    let out = arguments.next().ok_or("train-wording OUT FILE...")?;
-    let rows = read(arguments)?;
-    cross_validate(&rows, &mut std::io::stdout().lock())?;
-    write(&train(rows.iter()), &out)
-}
-
-fn read(files: impl Iterator<Item = String>) -> Result<Vec<Row>, Box<dyn Error>> {
+    let out = arguments.next().ok_or(usage)?;
     let mut rows = Vec::new();
-    for file in files {
-        for line in std::fs::read_to_string(file)?.lines() {
-            let row: serde_json::Value = serde_json::from_str(line)?;
-            let field = |name: &str| {
-                row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_string()
-            };
-            let is_attack = field("label") == "attack";
-            let tier = field("tier");
-            // What no wording betrays would only teach noise, and hidden words are not read here.
-            if is_attack && (tier == "semantic" || field("kind").starts_with("obfuscated")) {
-                continue;
-            }
-            let mut grams = Vec::new();
-            for_each_gram(field("text").as_bytes(), |gram| grams.extend(u32::try_from(gram)));
-            rows.push(Row { grams, is_attack, tier, group: field("source") });
-        }
-    }
-    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for row in &rows {
-        *sizes.entry(row.group.clone()).or_default() += 1;
-    }
-    for (index, row) in rows.iter_mut().enumerate() {
-        if !row.is_attack || sizes.get(&row.group).is_some_and(|size| *size > LARGE_SOURCE) {
-            row.group = format!("{} {}", row.group, index % 5);
+    let mut without = None;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--without" => without = Some(arguments.next().ok_or(usage)?),
+            file => read(file, &mut rows)?,
         }
     }
     // A fixed order that mixes the sources.
-    rows.sort_by_key(|row| row.grams.iter().fold(0u32, |hash, gram| hash.rotate_left(3) ^ gram));
-    Ok(rows)
+    rows.sort_by_key(|row| row.grams.iter().fold(0u32, |hash, gram| hash.rotate_left(3) ^ u32::from(*gram)));
+    match without {
+        Some(source) => write(&train(rows.iter().filter(|row| row.source != source)), &out),
+        None => {
+            cross_validate(&rows, &mut std::io::stdout().lock())?;
+            write(&train(rows.iter()), &out)
+        }
+    }
+}
+
+fn read(file: &str, rows: &mut Vec<Row>) -> Result<(), Box<dyn Error>> {
+    for line in std::fs::read_to_string(file)?.lines() {
+        let row: serde_json::Value = serde_json::from_str(line)?;
+        let field =
+            |name: &str| row.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_string();
+        let is_attack = field("label") == "attack";
+        let tier = field("tier");
+        // What no wording betrays would only teach noise, and hidden words are not read here.
+        let is_unreadable = field("kind").starts_with("obfuscated") || tier == "semantic";
+        if is_attack && is_unreadable {
+            continue;
+        }
+        let mut grams = Vec::new();
+        for_each_gram(field("text").as_bytes(), |gram| grams.push(gram));
+        let weight = if row.get("spans").is_some() { PERSONAL_WEIGHT } else { 1.0 };
+        rows.push(Row { grams, weight, is_attack, tier, source: field("source") });
+    }
+    Ok(())
 }
 
 fn train<'r>(rows: impl Iterator<Item = &'r Row> + Clone) -> Model {
+    let weight_of = |is_attack: bool| -> f32 {
+        rows.clone().filter(|row| row.is_attack == is_attack).map(|row| row.weight).sum()
+    };
+    let attack_weight = ATTACKS_SHARE * weight_of(false) / weight_of(true).max(1.0);
     let mut model = Model { weights: vec![0.0; WEIGHTS], bias: 0.0 };
     let mut squares = vec![1e-2f32; WEIGHTS];
     for epoch in 0..EPOCHS {
         let rate = RATE / (1.0 + epoch as f32 / 4.0);
         for row in rows.clone() {
             let target = f32::from(u8::from(row.is_attack));
+            let weight = if row.is_attack { attack_weight } else { row.weight };
             let share = scale(u32::try_from(row.grams.len()).unwrap_or(u32::MAX));
-            let error = 1.0 / (1.0 + (-model.margin(row)).exp()) - target;
+            let error = weight * (1.0 / (1.0 + (-model.margin(row)).exp()) - target);
             model.bias -= 0.01 * error;
             for gram in &row.grams {
-                let place = *gram as usize;
+                let place = usize::from(*gram);
                 if let (Some(weight), Some(square)) = (model.weights.get_mut(place), squares.get_mut(place)) {
                     let slope = error * share + DECAY * *weight;
                     *square += slope * slope;
-                    *weight -= rate * 0.2 * slope / square.sqrt();
+                    *weight -= rate * slope / square.sqrt();
                 }
             }
         }
@@ -96,39 +111,46 @@ fn train<'r>(rows: impl Iterator<Item = &'r Row> + Clone) -> Model {
 
 impl Model {
     fn margin(&self, row: &Row) -> f32 {
-        let weights = row.grams.iter().map(|gram| self.weights.get(*gram as usize).copied().unwrap_or(0.0));
+        let weights =
+            row.grams.iter().map(|gram| self.weights.get(usize::from(*gram)).copied().unwrap_or(0.0));
         self.bias + weights.sum::<f32>() * scale(u32::try_from(row.grams.len()).unwrap_or(u32::MAX))
     }
 }
 
 fn cross_validate(rows: &[Row], out: &mut impl std::io::Write) -> Result<(), Box<dyn Error>> {
-    let mut groups: Vec<&str> = rows.iter().map(|row| row.group.as_str()).collect();
-    groups.sort_unstable();
-    groups.dedup();
-    // Groups are left out five at a time.
+    let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in rows {
+        *sizes.entry(&row.source).or_default() += 1;
+    }
+    let (large, small): (Vec<_>, Vec<_>) = sizes.into_iter().partition(|(_, size)| *size >= SMALL_SOURCE);
+    let mut parts: Vec<Vec<&str>> = large.into_iter().map(|(source, _)| vec![source]).collect();
+    let small: Vec<&str> = small.into_iter().map(|(source, _)| source).collect();
+    parts
+        .extend((0..SMALL_PARTS).map(|part| small.iter().copied().skip(part).step_by(SMALL_PARTS).collect()));
     let mut margins: Vec<(&Row, f32)> = Vec::new();
-    for fold in 0..5 {
-        let left_out =
-            |row: &Row| groups.binary_search(&row.group.as_str()).is_ok_and(|place| place % 5 == fold);
-        let model = train(rows.iter().filter(|row| !left_out(row)));
-        margins.extend(rows.iter().filter(|row| left_out(row)).map(|row| (row, model.margin(row))));
+    for part in parts {
+        let is_left_out = |row: &&Row| part.contains(&row.source.as_str());
+        let model = train(rows.iter().filter(|row| !is_left_out(row)));
+        margins.extend(rows.iter().filter(is_left_out).map(|row| (row, model.margin(row))));
     }
     let mut benign: Vec<f32> =
         margins.iter().filter(|(row, _)| !row.is_attack).map(|(_, margin)| *margin).collect();
     benign.sort_unstable_by(|one, other| other.total_cmp(one));
     for rate in FALSE_POSITIVE_RATES {
         let threshold = benign.get((benign.len() as f64 * rate) as usize).copied().unwrap_or(f32::MAX);
-        write!(out, "at {:.1} % false positives, above {threshold:.2}:", rate * 100.0)?;
-        let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
-        for (row, margin) in margins.iter().filter(|(row, _)| row.is_attack) {
-            let (hits, total) = found.entry(row.tier.as_str()).or_default();
+        writeln!(out, "at {:.1} % false positives, above {threshold:.2}:", rate * 100.0)?;
+        let mut found: BTreeMap<(&str, &str), (usize, usize)> = BTreeMap::new();
+        for (row, margin) in &margins {
+            let tier = if row.is_attack { &row.tier } else { "benign" };
+            let (hits, total) = found.entry((tier, &row.source)).or_default();
             *hits += usize::from(*margin > threshold);
             *total += 1;
         }
-        for (tier, (hits, total)) in found {
-            write!(out, " {tier} {hits}/{total}")?;
+        for ((tier, source), (hits, total)) in found {
+            if hits > 0 {
+                writeln!(out, "    {tier} {source} {hits}/{total}")?;
+            }
         }
-        writeln!(out)?;
     }
     Ok(())
 }

@@ -17,13 +17,13 @@ pub(super) type List = u16;
 
 /// Phrases beyond this many lists are tried without asking.
 const LISTS_MAX: usize = LIST_WORDS * u64::BITS as usize;
-const LIST_WORDS: usize = 24;
+const LIST_WORDS: usize = 56;
 /// Shorter words stand in every text. A gap at an end counts.
 pub(super) const WORD_BYTES_MIN: usize = 4;
 /// Words are noted by blocks of this size.
 const BLOCK_BYTES: usize = 256;
 /// So many lists of words are asked of one phrase, the rarest ones.
-const LISTS_OF_PHRASE_MAX: usize = 4;
+const LISTS_OF_PHRASE_MAX: usize = 3;
 /// A list whose words are more common than this is not worth looking for beside another.
 const COST_MAX: usize = 4000;
 /// Of a word of nearly every text.
@@ -52,6 +52,12 @@ impl Conjunctions {
         }
         self.holds_no_stem.push(holds_no_stem);
         self.ways.push(ways);
+    }
+
+    /// Whether phrases are tried without asking for want of lists.
+    #[cfg(test)]
+    pub(super) fn is_full(&self) -> bool {
+        self.lists.len() >= LISTS_MAX
     }
 
     /// None when there are too many lists already.

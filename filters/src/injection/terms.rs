@@ -12,7 +12,7 @@ use memchr::memmem;
 use crate::required;
 
 const FOUR: usize = 4;
-const FILTER_BITS: u32 = 15;
+const FILTER_BITS: u32 = 16;
 const FILTER_BYTES: usize = 1 << FILTER_BITS;
 /// Terms are at most so long.
 pub(super) const TERM_BYTES_MAX: usize = 40;
