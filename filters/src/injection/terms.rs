@@ -29,7 +29,7 @@ const BLOCK_PLACES: usize = 64;
 /// How a term stands in a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Written {
-    /// As it is, in any case.
+    /// As it is, in any case and across lines.
     Verbatim,
     /// A space in it is anything that ends a word.
     AsWords,
@@ -219,7 +219,11 @@ impl<T> Term<T> {
 
     fn is_written_at(&self, text: &[u8], start: usize) -> bool {
         let found = text.get(start..start.saturating_add(self.bytes.len()));
-        found.is_some_and(|found| found.eq_ignore_ascii_case(&self.bytes))
+        // Words broken over lines are words.
+        let is_same = |(found, byte): (&u8, &u8)| {
+            found.eq_ignore_ascii_case(byte) || *byte == b' ' && found.is_ascii_whitespace()
+        };
+        found.is_some_and(|found| found.iter().zip(&self.bytes).all(is_same))
     }
 }
 
@@ -305,6 +309,7 @@ mod tests {
     fn stems_are_found_in_any_case() {
         assert_eq!(hits("IgNoRe the PROMPT"), vec![(0, 1), (11, 16)]);
         assert_eq!(hits("ignorant"), vec![(0, 1), (0, 4)]);
+        assert_eq!(hits("an\nLLM"), vec![(2, 64)]);
         assert_eq!(hits("请忽略"), vec![(3, 8)]);
         assert_eq!(hits("<|IM_start"), vec![(0, 32)]);
         for text in ["an LLM", "an llm.", "an llms", "an llm\u{e9}"] {
