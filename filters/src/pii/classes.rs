@@ -104,7 +104,7 @@ impl Classes {
         let mut suspects = Suspects { values: self.at_sign, rules: 0 };
         let digit = (self.digit | next.digit) != 0;
         let dot = (self.dot | next.dot) != 0;
-        if (self.colon | next.colon | self.dash | next.dash) != 0 || digit && dot {
+        if dot || (self.colon | next.colon | self.dash | next.dash) != 0 {
             suspects.values |= self.addresses(next, bytes);
         }
         if digit {
@@ -135,7 +135,7 @@ impl Classes {
         let network = colon.0 & (colon.0 >> 1 | colon.0 >> 2 | colon.0 >> 3 | colon.0 >> 4 | colon.0 >> 5);
         let hardware = separator.0 & separator.0 >> 3;
         let digit = pair(|block| block.digit);
-        let dotted = if digit.0 == 0 { 0 } else { dot.0 & dot.0 >> 5 };
+        let dotted = dot.0 & dot.0 >> 5;
         if (network | hardware | dotted) == 0 {
             return 0;
         }

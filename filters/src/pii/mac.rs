@@ -89,6 +89,16 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_letters_alone_are_looked_at() {
+        let detector = crate::pii::PiiDetector::new().unwrap();
+        for text in ["the switch aabb.ccdd.eeff", "aa:bb:cc:dd:ee:ff is the switch"] {
+            let mut found = Vec::new();
+            detector.find(text, &mut detector.scratch(), &mut found);
+            assert_eq!(found.len(), 1, "{text}");
+        }
+    }
+
+    #[test]
     fn twelve_bare_digits_need_the_word() {
         assert!(examine_bare(Field::new("mac_address", "001a2b3c4d5e"), 0, 12).is_some());
         assert!(examine_bare(Field::new("commit", "001a2b3c4d5e"), 0, 12).is_none());
