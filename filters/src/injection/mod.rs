@@ -4,9 +4,9 @@
 //! Ordinary text costs a search for stems. Around stems, the phrases of their family are tried wherever their first
 //! bytes stand, each weighing what it is worth; weights of different families combine as independent evidence. What
 //! had to be decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is evidence,
-//! the wording of the whole text moves the verdict, and where a stem stands it may be evidence by itself. It depends on who wrote the text: a document that gives orders is
-//! more suspicious than a user who does, an answer of the model is read for data on its way out only, and what the
-//! application wrote is not scored at all.
+//! the wording of the whole text moves the verdict, and where a stem stands it may be evidence by itself. The verdict
+//! depends on who wrote the text: a document that gives orders is more suspicious than a user who does, an answer of the
+//! model is read for data on its way out only, and what the application wrote is not scored at all.
 //!
 //! It deliberately draws no conclusion: policy compares the score.
 
@@ -778,6 +778,23 @@ mod tests {
             }
         }
         assert!(matched_at_all > 10 && found_at_all > 10, "{matched_at_all}, {found_at_all}");
+    }
+
+    /// A table that is too narrow loses terms without a word.
+    #[test]
+    fn every_stem_and_every_word_is_found_where_it_stands() {
+        let scorer = InjectionScorer::new().unwrap();
+        let sources = FAMILIES.iter().chain(&INDIRECT).chain(&GENERAL).chain(&IN_OTHER_LANGUAGES);
+        for (stem, sets) in stems(sources) {
+            let mut found = 0;
+            scorer.stems.search(stem, |start, sets| found |= if start == 0 { *sets } else { 0 });
+            assert_eq!(found & sets, sets, "{}", String::from_utf8_lossy(stem));
+        }
+        for (word, lists) in scorer.conjunctions.words() {
+            let mut found = Vec::new();
+            scorer.words.search(word, |_, lists| found.extend_from_slice(lists));
+            assert!(lists.iter().all(|list| found.contains(list)), "{}", String::from_utf8_lossy(word));
+        }
     }
 
     #[test]

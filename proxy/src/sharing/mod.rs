@@ -168,8 +168,11 @@ pub async fn keep(asker: &Asker<'_>, mapping: &Mapping, draft: &mut Draft) -> Re
     let note = draft.shared_values.get_or_insert_default();
     let (mut sealed, mut over) = (Vec::new(), 0);
     for (token, value) in mapping.vault.own_tokens() {
+        if sealed.len() >= sharing.config.values_max {
+            over += 1;
+            continue;
+        }
         match scope.seal(token, value) {
-            _ if sealed.len() >= sharing.config.values_max => over += 1,
             Ok(one) => sealed.push(one),
             Err(SealError::TooLong) => {
                 metrics::shared_values("too_long", 1);
