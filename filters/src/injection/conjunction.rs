@@ -272,17 +272,37 @@ impl Places {
         }
     }
 
-    /// The blocks that a part touches.
+    /// The blocks that a part touches: the gap before its first word too.
     pub(super) fn blocks(part: &Range<usize>) -> Range<usize> {
-        part.start / BLOCK_BYTES * BLOCK_BYTES..(part.end / BLOCK_BYTES + 1) * BLOCK_BYTES
+        let start = part.start.saturating_sub(1);
+        start / BLOCK_BYTES * BLOCK_BYTES..(part.end / BLOCK_BYTES + 1) * BLOCK_BYTES
     }
 
     fn lists(&self, part: &Range<usize>) -> Lists {
-        let blocks = self.blocks.get(part.start / BLOCK_BYTES..).unwrap_or_default();
+        let Range { start, end } = Self::blocks(part);
+        let blocks = self.blocks.get(start / BLOCK_BYTES..).unwrap_or_default();
         let mut lists = Lists::default();
-        for block in blocks.iter().take(part.end / BLOCK_BYTES + 1 - part.start / BLOCK_BYTES) {
+        for block in blocks.iter().take((end - start) / BLOCK_BYTES) {
             lists.add_all(block);
         }
         lists
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_before_a_part_belongs_to_it() {
+        let text = [b' '; 2 * BLOCK_BYTES];
+        for (place, is_at_start, is_behind) in
+            [(BLOCK_BYTES - 1, true, false), (BLOCK_BYTES, true, true), (2 * BLOCK_BYTES - 1, true, true)]
+        {
+            let mut places = Places::new(&text);
+            places.add(place, &[7]);
+            assert_eq!(places.lists(&(BLOCK_BYTES..BLOCK_BYTES + 9)).has(7), is_at_start, "{place}");
+            assert_eq!(places.lists(&(BLOCK_BYTES + 1..BLOCK_BYTES + 9)).has(7), is_behind, "{place}");
+        }
     }
 }

@@ -23,7 +23,7 @@ const SHORT_BYTES: usize = 64;
 const MARGIN_BYTES: usize = TERM_BYTES_MAX + BLOCK_PLACES;
 /// At each place so many bytes are read; the first few count.
 const READ_BYTES: usize = size_of::<u64>();
-/// Places that are looked up before the first of them is compared: a bit for each.
+/// Places that are looked up before the first of them is compared.
 const BLOCK_PLACES: usize = 64;
 
 /// How a term stands in a text.
