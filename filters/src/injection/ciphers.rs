@@ -7,16 +7,10 @@
 
 use std::ops::Range;
 
-use super::decode::Parts;
+use super::signs::{BLOCK_BYTES, Block, Mask};
 
-/// Counting letters in blocks of this size finds where the usual ones are rare.
-const BLOCK_BYTES: usize = 32;
-/// A block is text when this share of it is letters and spaces.
-const TEXT_PERCENT_MIN: usize = 80;
-/// In European languages e, t, a, o, n and i make up more than this share of the letters.
-const USUAL_PERCENT_MAX: usize = 34;
-/// Letters by which a moved alphabet can be told.
-const LETTERS_MIN: usize = 18;
+/// Around a part that lacks the usual letters stands so much text that may not be moved.
+const AROUND_BYTES: usize = 32;
 
 /// Frequency of the letters in English, in hundredths of a percent.
 const FREQUENCY: [u32; 26] = [
@@ -24,53 +18,13 @@ const FREQUENCY: [u32; 26] = [
     98, 236, 15, 197, 7,
 ];
 
-/// Parts of a text that look like words but lack the usual letters.
-pub(super) fn unusual_parts(text: &[u8]) -> Parts {
-    let mut parts = Parts::default();
-    let mut row = 0;
-    for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
-        let (letters, spaces, usual) = count_letters(block);
-        let is_text = (letters + spaces) * 100 >= block.len() * TEXT_PERCENT_MIN;
-        if letters >= LETTERS_MIN && spaces > 0 && is_text && usual * 100 <= letters * USUAL_PERCENT_MAX {
-            row += 1;
-        } else {
-            row = 0;
-        }
-        // One block of rare letters is a name or a number; two are a text.
-        if row >= 2 {
-            let start = (index + 1).saturating_sub(row + 1) * BLOCK_BYTES;
-            parts.add(start..text.len().min((index + 2) * BLOCK_BYTES));
-        }
-    }
-    parts
-}
-
-/// Letters, spaces, and how many of the letters are among the usual ones. It vectorises.
-fn count_letters(block: &[u8]) -> (usize, usize, usize) {
-    let (mut letters, mut spaces, mut usual) = (0u8, 0u8, 0u8);
-    for byte in block {
-        let lower = byte | 0x20;
-        letters += u8::from(lower.wrapping_sub(b'a') < 26);
-        spaces += u8::from(*byte == b' ');
-        let is_usual = (lower == b'e')
-            | (lower == b't')
-            | (lower == b'a')
-            | (lower == b'o')
-            | (lower == b'n')
-            | (lower == b'i');
-        usual += u8::from(is_usual);
-    }
-    (usize::from(letters), usize::from(spaces), usize::from(usual))
-}
-
 /// The part with its letters moved back to where their frequencies fit best, and mirrored where that fits
 /// better still.
 pub(super) fn moved_back(part: &[u8]) -> Option<String> {
     let mut counts = [0u32; 26];
-    // Around the part that showed the sign stands text that may not be moved.
     let core = part
-        .get(BLOCK_BYTES..part.len().saturating_sub(BLOCK_BYTES))
-        .filter(|core| core.len() >= BLOCK_BYTES);
+        .get(AROUND_BYTES..part.len().saturating_sub(AROUND_BYTES))
+        .filter(|core| core.len() >= AROUND_BYTES);
     for byte in core.unwrap_or(part) {
         if let Some(count) = letter_place(*byte).and_then(|place| counts.get_mut(place)) {
             *count += 1;
@@ -121,8 +75,9 @@ const BETWEEN_MAX: usize = 6;
 pub(super) fn number_rows(text: &[u8]) -> Vec<Range<usize>> {
     let mut rows = Vec::new();
     let mut row: Option<(Range<usize>, usize)> = None;
+    let mut digits = Digits::default();
     let mut position = 0;
-    while let Some(digit) = next_digit(text, position) {
+    while let Some(digit) = digits.next(text, position) {
         let mut start = digit;
         // In hexadecimal a number may begin with a letter.
         if let Some((last, _)) = &row {
@@ -153,17 +108,30 @@ pub(super) fn number_rows(text: &[u8]) -> Vec<Range<usize>> {
     rows
 }
 
-/// Whole blocks without a digit are passed over at once.
-fn next_digit(text: &[u8], from: usize) -> Option<usize> {
-    let mut start = from;
-    while let Some(rest) = text.get(start..).filter(|rest| !rest.is_empty()) {
-        let block = rest.get(..BLOCK_BYTES).unwrap_or(rest);
-        if block.iter().fold(false, |any, byte| any | byte.is_ascii_digit()) {
-            return block.iter().position(u8::is_ascii_digit).map(|place| start + place);
+/// Where digits stand, looked for in a block at a time.
+#[derive(Default)]
+struct Digits {
+    /// Behind the block last looked at, and the digits in it.
+    end: usize,
+    mask: Mask,
+}
+
+impl Digits {
+    /// The next digit, not before `from`; asked for in order.
+    fn next(&mut self, text: &[u8], from: usize) -> Option<usize> {
+        loop {
+            let start = self.end.saturating_sub(BLOCK_BYTES);
+            let passed = from.saturating_sub(start);
+            let left = if passed < BLOCK_BYTES { self.mask & Mask::MAX << passed } else { 0 };
+            if left != 0 {
+                return Some(start + left.trailing_zeros() as usize);
+            }
+            let next = self.end.max(from / BLOCK_BYTES * BLOCK_BYTES);
+            let block = text.get(next..).filter(|rest| !rest.is_empty())?;
+            self.mask = Block::<4>::of(block).digits();
+            self.end = next + BLOCK_BYTES;
         }
-        start += block.len();
     }
-    None
 }
 
 /// What the numbers say in binary, octal, decimal and hexadecimal, and as places in the alphabet.
@@ -367,7 +335,22 @@ fn in_fives(run: &[u8], value: &dyn Fn(u8) -> Option<u32>) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::survey::Survey;
     use super::*;
+
+    #[test]
+    fn digits_are_found_from_every_place() {
+        let text =
+            [" ".repeat(130), "12".into(), "x".repeat(61), "3".into(), " ".repeat(200), "4".into()].concat();
+        let text = text.as_bytes();
+        for step in [1, 2, 7, 64, 100] {
+            let mut digits = Digits::default();
+            for from in (0..text.len() + 70).step_by(step) {
+                let expected = (from..text.len()).find(|place| text[*place].is_ascii_digit());
+                assert_eq!(digits.next(text, from), expected, "{from}");
+            }
+        }
+    }
 
     #[test]
     fn moved_and_mirrored_letters_are_put_back() {
@@ -376,14 +359,14 @@ mod tests {
             "Zh phhw dw wkh rog ploo ehiruh wkh vwrup duulyhv dqg zh zdon krph",
             "Dv nvvg zg gsv low nroo yvuliv gsv hglin ziirevh zmw dv dzop slnv",
         ] {
-            assert!(!unusual_parts(text.as_bytes()).merged().is_empty(), "{text}");
+            assert!(!Survey::of(text.as_bytes()).disguises.unusual.merged().is_empty(), "{text}");
             assert_eq!(
                 moved_back(text.as_bytes()).unwrap(),
                 "We meet at the old mill before the storm arrives and we walk home"
             );
         }
         let plain = "We meet at the old mill before the storm arrives and we walk home";
-        assert!(unusual_parts(plain.as_bytes()).merged().is_empty());
+        assert!(Survey::of(plain.as_bytes()).disguises.unusual.merged().is_empty());
         assert_eq!(moved_back(plain.as_bytes()), None);
     }
 

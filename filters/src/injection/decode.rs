@@ -11,9 +11,8 @@ use std::ops::Range;
 use memchr::{memchr_iter, memchr3_iter};
 
 use super::ciphers;
+use super::survey::{Disguises, RUN_BYTES_MIN, Survey, is_gap};
 
-/// Shorter runs are words, numbers and identifiers.
-const RUN_BYTES_MIN: usize = 24;
 /// No encoding says anything in fewer bytes.
 const ENCODED_BYTES_MIN: usize = 12;
 /// Runs are probed before they are decoded: images and archives are long.
@@ -23,12 +22,6 @@ const PRINTABLE_PERCENT_MIN: usize = 90;
 const WORDS_BYTES_MAX: usize = 512;
 const ESCAPES_MIN: usize = 3;
 const ESCAPE_NEIGHBOURHOOD_BYTES: usize = 64;
-/// Equals signs counted before the rest is taken to be alike.
-const QUOTED_MAX: usize = 4096;
-/// Spaced letters and digits for letters are counted in blocks of this size.
-const BLOCK_BYTES: usize = 128;
-const SPACED_MIN: u8 = 3;
-const LEET_MIN: u8 = 2;
 
 /// Bytes that may still be decoded for one text.
 pub(super) struct Budget {
@@ -80,42 +73,43 @@ impl Parts {
 }
 
 /// What is encoded in `text` and says so by its alphabet or its escapes.
-pub(super) fn encoded_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
+pub(super) fn encoded_views(text: &[u8], survey: &Survey, budget: &mut Budget) -> Vec<String> {
     let mut views = Vec::new();
     if text.len() < ENCODED_BYTES_MIN {
         return views;
     }
-    for part in escaped_parts(text) {
+    for part in escaped_parts(text, survey) {
         let part = text.get(part).unwrap_or_default();
         if budget.take(part.len()) {
             views.push(unescape(part));
         }
     }
-    for_each_run(text, is_base64, |run| {
-        if let Some(words) = words_apart(run).filter(|_| budget.take(run.len())) {
-            views.push(words);
-        }
-        decode_probed(run, decode_run, budget, &mut views);
-    });
-    for_each_run(
-        text,
-        |byte| byte.is_ascii_graphic(),
-        |run| {
-            if run.iter().any(|byte| !is_base64(*byte)) {
-                decode_probed(run, decode_dense, budget, &mut views);
+    for (_, run) in survey.graphic.in_text(text) {
+        for_each_run(run, is_base64, |run| {
+            if let Some(words) = words_apart(run).filter(|_| budget.take(run.len())) {
+                views.push(words);
             }
-        },
-    );
-    for row in ciphers::number_rows(text) {
+            decode_probed(run, decode_run, budget, &mut views);
+        });
+    }
+    for (_, run) in survey.graphic.in_text(text) {
+        if run.iter().any(|byte| !is_base64(*byte)) {
+            decode_probed(run, decode_dense, budget, &mut views);
+        }
+    }
+    let numbers = if survey.has_numbers { ciphers::number_rows(text) } else { Vec::new() };
+    for row in numbers {
         let row = text.get(row).unwrap_or_default();
         if budget.take(row.len()) {
             views.extend(ciphers::numbers_read(row));
         }
     }
-    for row in ciphers::morse_rows(text) {
-        let row = text.get(row).unwrap_or_default();
-        if budget.take(row.len()) {
-            views.extend(ciphers::morse_read(row));
+    for (_, signs) in survey.signs.in_text(text) {
+        for row in ciphers::morse_rows(signs) {
+            let row = signs.get(row).unwrap_or_default();
+            if budget.take(row.len()) {
+                views.extend(ciphers::morse_read(row));
+            }
         }
     }
     views
@@ -137,20 +131,9 @@ fn decode_probed(
 }
 
 /// What is written in another way: spaced out, with digits for letters, or in a moved alphabet.
-pub(super) fn disguised_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
-    let (mut spaced, mut leet) = (Parts::default(), Parts::default());
-    for (index, block) in text.chunks(BLOCK_BYTES).enumerate() {
-        let around =
-            || neighbourhood(index * BLOCK_BYTES, block.len() + BLOCK_BYTES, BLOCK_BYTES, text.len());
-        if count_leet(block) >= LEET_MIN {
-            leet.add(around());
-        }
-        if count_spaced(block) >= SPACED_MIN {
-            spaced.add(around());
-        }
-    }
-    let mut views = part_views(text, spaced, budget, |part| Some(join_letters(part)));
-    for part in leet.merged() {
+pub(super) fn disguised_views(text: &[u8], disguises: Disguises, budget: &mut Budget) -> Vec<String> {
+    let mut views = part_views(text, disguises.spaced, budget, |part| Some(join_letters(part)));
+    for part in disguises.leet.merged() {
         let part = text.get(part).unwrap_or_default();
         if budget.take(part.len()) {
             views.push(letters_for_digits(part, b'i'));
@@ -159,7 +142,7 @@ pub(super) fn disguised_views(text: &[u8], budget: &mut Budget) -> Vec<String> {
             }
         }
     }
-    views.extend(part_views(text, ciphers::unusual_parts(text), budget, ciphers::moved_back));
+    views.extend(part_views(text, disguises.unusual, budget, ciphers::moved_back));
     views
 }
 
@@ -208,52 +191,6 @@ fn part_views(
 /// `before` bytes before `start` to `length` bytes after it, within the text.
 pub(super) fn neighbourhood(start: usize, length: usize, before: usize, text_bytes: usize) -> Range<usize> {
     start.saturating_sub(before)..text_bytes.min(start + length)
-}
-
-/// Letter, digit, letter: "d3v3l0p3r" has four of these, ordinary names one or none.
-fn count_leet(block: &[u8]) -> u8 {
-    let triples = block.iter().zip(block.iter().skip(1)).zip(block.iter().skip(2));
-    triples
-        .map(|((left, middle), right)| {
-            let digit = middle.is_ascii_digit()
-                | (*middle == b'@')
-                | (*middle == b'$')
-                | (*middle == b'!')
-                | (*middle == b'|');
-            u8::from(left.is_ascii_alphabetic() & digit & right.is_ascii_alphabetic())
-        })
-        .fold(0, u8::wrapping_add)
-}
-
-/// Letter, separator, letter, separator, letter.
-fn count_spaced(block: &[u8]) -> u8 {
-    let letters = |byte: u8| byte.is_ascii_alphabetic();
-    block
-        .iter()
-        .zip(block.iter().skip(1))
-        .zip(block.iter().skip(2))
-        .zip(block.iter().skip(3))
-        .zip(block.iter().skip(4))
-        .map(|((((first, gap), second), same), third)| {
-            let separated = is_gap(*gap) & (gap == same);
-            u8::from(letters(*first) & separated & letters(*second) & letters(*third))
-        })
-        .fold(0, u8::wrapping_add)
-}
-
-fn is_gap(byte: u8) -> bool {
-    (byte == b' ')
-        | (byte == b'.')
-        | (byte == b'-')
-        | (byte == b'_')
-        | (byte == b'*')
-        | (byte == b'|')
-        | (byte == b'/')
-        | (byte == b'+')
-        | (byte == b',')
-        | (byte == b'~')
-        | (byte == b'\t')
-        | (byte == b'\n')
 }
 
 /// "i g n o r e  a l l" as "ignore all": a gap between two single characters goes, a wider one becomes a
@@ -321,17 +258,21 @@ fn letters_for_digits(part: &[u8], for_one: u8) -> String {
 }
 
 /// Parts with at least a few percent, entity or backslash escapes near each other.
-fn escaped_parts(text: &[u8]) -> Vec<Range<usize>> {
-    let mut parts = escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text));
-    // A soft line break is what tells quoted-printable from the equals signs of code.
-    let equals = || memchr_iter(b'=', text);
-    let is_soft_break = |place: usize| text.get(place + 1) == Some(&b'\n');
-    if equals().take(QUOTED_MAX).count() * 12 > text.len() || equals().any(is_soft_break) {
-        parts.extend(escapes_near(text, equals()));
+fn escaped_parts(text: &[u8], survey: &Survey) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    if survey.escapes >= ESCAPES_MIN {
+        parts.extend(escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text)));
     }
-    let code_points = memchr_iter(b'+', text).filter_map(|place| place.checked_sub(1));
-    let is_code_point = |place: &usize| text.get(*place..).is_some_and(|rest| rest.starts_with(b"U+00"));
-    parts.extend(escapes_near(text, code_points.filter(is_code_point)));
+    // A soft line break is what tells quoted-printable from the equals signs of code.
+    let is_quoted = survey.equals * 12 > text.len() || survey.has_soft_break;
+    if is_quoted && survey.equals >= ESCAPES_MIN {
+        parts.extend(escapes_near(text, memchr_iter(b'=', text)));
+    }
+    if survey.code_points >= ESCAPES_MIN {
+        let code_points = memchr_iter(b'+', text).filter_map(|place| place.checked_sub(1));
+        let is_code_point = |place: &usize| text.get(*place..).is_some_and(|rest| rest.starts_with(b"U+00"));
+        parts.extend(escapes_near(text, code_points.filter(is_code_point)));
+    }
     parts
 }
 
@@ -576,10 +517,38 @@ fn printable(mut bytes: Vec<u8>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// Every escape, looked for without a survey.
+    fn plain_escaped_parts(text: &[u8]) -> Vec<Range<usize>> {
+        let mut parts = escapes_near(text, memchr3_iter(b'%', b'&', b'\\', text));
+        let equals = || memchr_iter(b'=', text);
+        if equals().take(4096).count() * 12 > text.len() || text.windows(2).any(|two| two == b"=\n") {
+            parts.extend(escapes_near(text, equals()));
+        }
+        let places = 0..text.len();
+        parts.extend(escapes_near(text, places.filter(|place| text[*place..].starts_with(b"U+00"))));
+        parts
+    }
+
+    proptest! {
+        #[test]
+        fn no_escape_is_passed_over(
+            pieces in prop::collection::vec(prop::sample::select(&[
+                "%", "%4", "%41", "%u0041", "&", "&#65;", "&#x41;", "\\", "\\x41", "\\u0041", "\\101", "\\u{41}",
+                "=", "=41", "=\n", "U", "+", "U+0041", "U+00", "4", "a", " ", "words that say nothing at all here ",
+            ][..]), 0..60),
+        ) {
+            let text = pieces.concat();
+            let text = text.as_bytes();
+            prop_assert_eq!(escaped_parts(text, &Survey::of(text)), plain_escaped_parts(text));
+        }
+    }
+
     fn encoded(text: &str) -> Vec<String> {
-        encoded_views(text.as_bytes(), &mut Budget::new(10_000))
+        encoded_views(text.as_bytes(), &Survey::of(text.as_bytes()), &mut Budget::new(10_000))
     }
 
     #[test]
@@ -622,12 +591,16 @@ mod tests {
     #[test]
     fn the_budget_bounds_what_is_decoded() {
         let text = "d2UgbWVldCBhdCB0aGUgb2xkIG1pbGw= ".repeat(10);
-        assert_eq!(encoded_views(text.as_bytes(), &mut Budget::new(100)).len(), 3);
+        let survey = Survey::of(text.as_bytes());
+        assert_eq!(encoded_views(text.as_bytes(), &survey, &mut Budget::new(100)).len(), 3);
     }
 
     #[test]
     fn disguises_are_undone_where_they_stand() {
-        let views = |text: &str| disguised_views(text.as_bytes(), &mut Budget::new(10_000));
+        let views = |text: &str| {
+            let disguises = Survey::of(text.as_bytes()).disguises;
+            disguised_views(text.as_bytes(), disguises, &mut Budget::new(10_000))
+        };
         assert_eq!(views("w e  m e e t  t h e r e"), ["we meet there"]);
         assert_eq!(views("w-e m-e-e-t t-h-e-r-e"), ["we meet there"]);
         assert_eq!(views("w3 m33t a7 th3 0ld m1ll h3re").first().unwrap(), "we meet at the old mill here");

@@ -31,6 +31,7 @@ use self::families::{
 use self::general::GENERAL;
 use self::indirect::INDIRECT;
 use self::languages::IN_OTHER_LANGUAGES;
+use self::survey::Survey;
 use self::terms::{TermSearch, Written};
 use crate::anchored::{Automaton, Broken, Cache, parse};
 use crate::prefixes::{FOUR, Prefixes, groups, may_begin_within_word};
@@ -45,7 +46,9 @@ mod general;
 mod indirect;
 mod languages;
 mod mention;
+mod signs;
 mod suffix;
+mod survey;
 mod terms;
 #[doc(hidden)]
 pub mod wording;
@@ -177,6 +180,7 @@ struct Known {
     /// All of the evidence is only talked about.
     is_mentioned: bool,
     has_stems: bool,
+    lone_signs: usize,
 }
 
 impl Evidence {
@@ -238,7 +242,9 @@ impl InjectionScorer {
             self.examine_view(carried, &mut hidden, DECODE_LEVELS_MAX, &mut budget);
         }
         let bytes = plain.as_bytes();
-        for view in decode::disguised_views(bytes, &mut budget)
+        let mut survey = Survey::of(bytes);
+        let disguises = std::mem::take(&mut survey.disguises);
+        for view in decode::disguised_views(bytes, disguises, &mut budget)
             .into_iter()
             .chain(decode::reversed_views(bytes, hints.reversed, &mut budget))
             .chain(decode::rotated_views(bytes, hints.rotated, &mut budget))
@@ -246,7 +252,7 @@ impl InjectionScorer {
         {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
-        for view in decode::encoded_views(bytes, &mut budget) {
+        for view in decode::encoded_views(bytes, &survey, &mut budget) {
             self.examine_view(&view, &mut hidden, 1, &mut budget);
         }
         // What a view shows that the text shows as well was not hidden.
@@ -255,7 +261,7 @@ impl InjectionScorer {
                 *hidden = 0.0;
             }
         }
-        let known = Known { is_mentioned, has_stems: hints.has_stems };
+        let known = Known { is_mentioned, has_stems: hints.has_stems, lone_signs: survey.lone_signs };
         self.verdict(plain.as_bytes(), open, hidden, &smuggled, channel, known)
     }
 
@@ -306,7 +312,8 @@ impl InjectionScorer {
         let (plain, _) = visible(view);
         self.examine(plain.as_bytes(), hidden);
         if level < DECODE_LEVELS_MAX {
-            for inner in decode::encoded_views(plain.as_bytes(), budget) {
+            let survey = Survey::of(plain.as_bytes());
+            for inner in decode::encoded_views(plain.as_bytes(), &survey, budget) {
                 self.examine_view(&inner, hidden, level + 1, budget);
             }
         }
@@ -441,7 +448,7 @@ impl InjectionScorer {
         channel: Channel,
         known: Known,
     ) -> InjectionScore {
-        let suffix = suffix::weigh(text);
+        let suffix = suffix::weigh(text, known.lone_signs);
         let is_evident = suffix > 0.0 || smuggled.is_deliberate || open.is_any() || hidden.is_any();
         if !is_evident && !known.has_stems {
             return InjectionScore::default();
