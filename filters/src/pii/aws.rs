@@ -31,6 +31,12 @@ pub(super) fn examine_access_key(
     end
 }
 
+/// Whether the name of a JSON member announces a secret.
+pub(super) fn announces_secret(key: &[u8]) -> bool {
+    let names = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    names(b"secret") || names(b"aws")
+}
+
 /// Remembers how far secrets were searched, so that announcing words in a row do not search the same bytes
 /// again.
 #[derive(Default)]
@@ -56,11 +62,7 @@ impl SecretSearch {
 
     /// Searches the start of a value whose JSON key announces a secret.
     pub(super) fn examine_keyed(&mut self, field: Field<'_>, candidates: &mut Vec<Finding>) {
-        let key = field.key();
-        let announces = |word: &[u8]| key.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-        if announces(b"secret") || announces(b"aws") {
-            self.examine(field, 0, AFTER_WORDS_BYTES_MAX, candidates);
-        }
+        self.examine(field, 0, AFTER_WORDS_BYTES_MAX, candidates);
     }
 
     fn examine(&mut self, field: Field<'_>, start: usize, end: usize, candidates: &mut Vec<Finding>) {

@@ -7,11 +7,12 @@ use super::field::Field;
 use super::finding;
 use super::national::checks::luhn;
 use super::numbers::{Run, Step};
+use super::words::Words;
 
 const CONTEXT_BYTES: usize = 48;
 const GROUPS_MAX: usize = 5;
 
-const CONTEXT_WORDS: [&str; 26] = [
+static CONTEXT_WORDS: Words = Words::new(&[
     "card",
     "cards",
     "visa",
@@ -38,7 +39,7 @@ const CONTEXT_WORDS: [&str; 26] = [
     "kaart",
     "karta",
     "kort",
-];
+]);
 
 const CONTEXT_PHRASES: [&str; 6] = ["カード", "信用卡", "银行卡", "卡号", "카드", "карт"];
 
@@ -112,7 +113,7 @@ fn grouped_in(run: Run<'_, '_>, index: usize, count: usize) -> Option<Step> {
     let valid = !short && is_issued(digits.as_bytes(), has_context(field, start)) && luhn(digits.as_bytes());
     let longer = run.is_joined(index + count) || field.glued_after(end);
     // Half of an IBAN with a typing mistake looks like a card one time in ten.
-    if !valid || longer || field.names_any(&["iban"], start, 24) {
+    if !valid || longer || field.names_any(const { &Words::new(&["iban"]) }, start, 24) {
         return None;
     }
     Some(step(index + count, start, end, 97))

@@ -2,6 +2,8 @@
 //! what stands on either side of a candidate, and words in front of it. It holds user text, hence no
 //! `Debug`.
 
+use super::words::Words;
+
 /// A text and the name of the JSON member it came from (empty when there is none).
 #[derive(Clone, Copy)]
 pub(super) struct Field<'t> {
@@ -124,7 +126,7 @@ impl<'t> Field<'t> {
 
     /// Whether one of `words` (lower case) stands within `window` bytes before `position`, or in the key.
     /// Whole words only, or whole parts of a camelCase name: "public" must not count as "lic".
-    pub(super) fn names_any(self, words: &[&str], position: usize, window: usize) -> bool {
+    pub(super) fn names_any(self, words: &Words, position: usize, window: usize) -> bool {
         let start = position.saturating_sub(window);
         let mut before = self.slice(start, position);
         if self.key.is_empty() && !has_letter(before) {
@@ -145,7 +147,7 @@ impl<'t> Field<'t> {
 
     /// As [`names_any`](Self::names_any), with no digit between the word and `position`: the word speaks of
     /// this number and not of the one before it.
-    pub(super) fn names_any_next(self, words: &[&str], position: usize, window: usize) -> bool {
+    pub(super) fn names_any_next(self, words: &Words, position: usize, window: usize) -> bool {
         let before = self.slice(position.saturating_sub(window), position);
         let digit = before.iter().rposition(u8::is_ascii_digit);
         let window = digit.map_or(before.len(), |digit| before.len() - digit - 1);
@@ -154,16 +156,16 @@ impl<'t> Field<'t> {
 
     /// Whether a word of `first` and one of `second` stand next to each other within `window` bytes before
     /// `position`.
-    pub(super) fn names_pair(self, first: &[&str], second: &[&str], position: usize, window: usize) -> bool {
+    pub(super) fn names_pair(self, first: &Words, second: &Words, position: usize, window: usize) -> bool {
         let before = self.slice(position.saturating_sub(window), position);
         let words = before.split(|byte| !is_letter(*byte)).filter(|word| !word.is_empty());
         let next = words.clone().skip(1);
-        words.zip(next).any(|(word, next)| equals_any(word, first) && equals_any(next, second))
+        words.zip(next).any(|(word, next)| first.has(word) && second.has(next))
     }
 
     /// Whether one of `words` (lower case) stands within `window` bytes after `position`, in the same
     /// sentence. Whole words only.
-    pub(super) fn names_any_after(self, words: &[&str], position: usize, window: usize) -> bool {
+    pub(super) fn names_any_after(self, words: &Words, position: usize, window: usize) -> bool {
         let end = self.len().min(position + window);
         let after = self.slice(position, end);
         let sentence = after.iter().position(|byte| matches!(byte, b'.' | b';' | b'\n' | b'0'..=b'9'));
@@ -218,22 +220,50 @@ fn has_letter(text: &[u8]) -> bool {
     text.iter().fold(false, |found, byte| found | is_letter(*byte))
 }
 
-fn contains_word(text: &[u8], words: &[&str]) -> bool {
-    // Most words of a text do not even begin like one of these.
-    let marks = words.iter().fold(0, |marks, word| marks | mark(word.as_bytes()));
-    let is_one = |word: &[u8]| marks & mark(word) != 0 && equals_any(word, words);
-    text.split(|byte| !is_letter(*byte)).filter(|word| word.len() > 1).any(|word| {
-        is_one(word) || (has_hump(word) && CamelParts { rest: word }.any(|part| equals_any(part, words)))
-    })
+fn contains_word(text: &[u8], words: &Words) -> bool {
+    let mut rest = text;
+    loop {
+        let gap = rest.iter().take_while(|byte| class(**byte) == 0).count();
+        rest = rest.get(gap..).unwrap_or_default();
+        let Some((_, others)) = rest.split_first() else { return false };
+        let (mut length, mut capitals) = (1, 0);
+        for class in others.iter().map(|byte| class(*byte)).take_while(|class| *class != 0) {
+            length += 1;
+            capitals |= class;
+        }
+        let (word, behind) = rest.split_at_checked(length).unwrap_or_default();
+        let in_parts = || has_hump(word) && CamelParts { rest: word }.any(|part| words.has(part));
+        if length > 1 && (words.has(word) || capitals & CAPITAL != 0 && in_parts()) {
+            return true;
+        }
+        rest = behind;
+    }
 }
 
-/// A bit for a word's first letter in either case and its length, odd or even.
-fn mark(word: &[u8]) -> u64 {
-    word.first().map_or(0, |first| 1 << (first & 0x1F | u8::from(word.len() % 2 == 1) << 5))
+const LETTER: u8 = 1;
+const CAPITAL: u8 = 2;
+static CLASSES: [u8; 256] = classes();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while the program is built, and within the bounds asked for"
+)]
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < classes.len() {
+        classes[byte] = match byte as u8 {
+            b'A'..=b'Z' => LETTER | CAPITAL,
+            b'a'..=b'z' | 0x80.. => LETTER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
 }
 
-fn equals_any(word: &[u8], words: &[&str]) -> bool {
-    words.iter().any(|candidate| word.eq_ignore_ascii_case(candidate.as_bytes()))
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn is_hump(left: u8, right: u8) -> bool {
@@ -282,15 +312,20 @@ mod tests {
         ];
         for (before, expected) in cases {
             let field = Field::new("", before);
-            assert_eq!(field.names_any(&["phone"], before.len(), 48), expected, "{before:?}");
+            assert_eq!(
+                field.names_any(const { &Words::new(&["phone"]) }, before.len(), 48),
+                expected,
+                "{before:?}"
+            );
         }
-        assert!(Field::new("homePhone", "1").names_any(&["phone"], 0, 48));
+        assert!(Field::new("homePhone", "1").names_any(const { &Words::new(&["phone"]) }, 0, 48));
     }
 
     #[test]
     fn words_are_found_whatever_else_is_asked_for() {
-        let words = ["tel", "phone", "fax", "ssn", "número", "id"];
-        for word in words {
+        const LISTED: [&str; 6] = ["tel", "phone", "fax", "ssn", "número", "id"];
+        let words = Words::new(&LISTED);
+        for word in LISTED {
             for text in [word.to_owned(), word.to_ascii_uppercase(), format!("my {word}: ")] {
                 assert!(contains_word(text.as_bytes(), &words), "{text}");
             }
@@ -303,7 +338,7 @@ mod tests {
     #[test]
     fn a_word_cut_by_the_window_does_not_count() {
         let text = "microphone 1";
-        assert!(!Field::new("", text).names_any(&["phone"], 11, 6));
+        assert!(!Field::new("", text).names_any(const { &Words::new(&["phone"]) }, 11, 6));
     }
 
     #[test]

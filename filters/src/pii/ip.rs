@@ -9,12 +9,13 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::field::Field;
 use super::finding;
 use super::numbers::{Run, Step};
+use super::words::Words;
 
 /// The longest text form is 45 bytes; a little more tells a longer token from an address.
 const V6_BYTES_MAX: usize = 48;
 
 /// Words that make even a loopback address somebody's.
-const ADDRESS_WORDS: [&str; 5] = ["ip", "ipv6", "from", "ipaddress", "loopback"];
+static ADDRESS_WORDS: Words = Words::new(&["ip", "ipv6", "from", "ipaddress", "loopback"]);
 const ADDRESS_WORDS_BYTES: usize = 12;
 
 /// Words after which four numbers with dots are a version or a place in a document.

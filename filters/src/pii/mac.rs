@@ -5,12 +5,22 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::field::Field;
 use super::finding;
+use super::words::Words;
 
 const PAIRS_BYTES: usize = 17;
 const FOURS_BYTES: usize = 14;
 const BARE_BYTES: usize = 12;
-const WORDS: [&str; 9] =
-    ["mac", "macaddress", "macaddr", "bssid", "hwaddr", "ether", "ethernet", "hardware", "physical"];
+static WORDS: Words = Words::new(&[
+    "mac",
+    "macaddress",
+    "macaddr",
+    "bssid",
+    "hwaddr",
+    "ether",
+    "ethernet",
+    "hardware",
+    "physical",
+]);
 const WORDS_BYTES: usize = 32;
 
 /// Examines the hexadecimal digits at `start`. The end of an address, or nothing.

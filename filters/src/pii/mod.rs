@@ -40,6 +40,7 @@ mod secrets;
 mod social_security;
 mod suspicion;
 mod vehicle;
+mod words;
 
 /// One way a value announces itself, and the code that decides whether it is one.
 struct Recogniser {
@@ -305,10 +306,13 @@ impl PiiDetector {
     /// context.
     pub fn find_keyed(&self, key: &str, text: &str, scratch: &mut Scratch, out: &mut Vec<Finding>) {
         let Scratch { caches, groups, candidates, folded, composed } = scratch;
-        let departs = folded.fill(text);
+        let departs = !text.is_ascii() && folded.fill(text);
         let plain = if departs { folded.text() } else { text };
         candidates.clear();
         self.collect(Field::new(key, plain), composed, caches, groups, candidates);
+        if candidates.is_empty() && !departs {
+            return;
+        }
         let first = out.len();
         append_without_overlaps(candidates, out);
         if departs {
@@ -331,8 +335,10 @@ impl PiiDetector {
         let cards = context::CardWords::default();
         let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
         if !field.key().is_empty() {
-            search.secrets.examine_keyed(field, search.found);
-            self.collect_keyed(&mut search, composed, caches);
+            let key = caches.silent_keys.hash_short(field.key());
+            if !caches.silent_keys.has(key) {
+                self.collect_keyed(&mut search, key, composed, caches);
+            }
         }
         self.suspicion.suspects(field.bytes(), field.len(), &mut caches.suspects);
         if !caches.suspects.iter().all(Suspects::is_none) {
@@ -341,15 +347,23 @@ impl PiiDetector {
     }
 
     /// What a JSON key announces is found where its value begins, as if both stood in one text.
-    fn collect_keyed(&self, search: &mut Search<'_, '_>, composed: &mut String, caches: &mut Caches) {
-        let key = caches.silent_keys.hash(search.field.key());
-        if caches.silent_keys.has(key) {
-            return;
+    fn collect_keyed(
+        &self,
+        search: &mut Search<'_, '_>,
+        key: u64,
+        composed: &mut String,
+        caches: &mut Caches,
+    ) {
+        let announces_secret = aws::announces_secret(search.field.key());
+        if announces_secret {
+            search.secrets.examine_keyed(search.field, search.found);
         }
         let value_start = context::compose_key(search.field, composed);
         self.suspicion.suspects(composed.as_bytes(), value_start, &mut caches.suspects);
         if caches.suspects.iter().all(Suspects::is_none) {
-            caches.silent_keys.add(key);
+            if !announces_secret {
+                caches.silent_keys.add(key);
+            }
             return;
         }
         context::compose_value(search.field, composed);

@@ -7,6 +7,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::field::Field;
 use super::finding;
 use super::numbers::{Run, Step};
+use super::words::Words;
 
 const DIGITS_MAX: usize = 15;
 const GROUPS_MAX: usize = 8;
@@ -15,7 +16,7 @@ const CONTEXT_BYTES: usize = 32;
 const OTHER_NUMBER_BYTES: usize = 20;
 const EXTENSION_DIGITS_MAX: usize = 6;
 
-const CONTEXT_WORDS: [&str; 61] = [
+static CONTEXT_WORDS: Words = Words::new(&[
     "phone",
     "phones",
     "telephone",
@@ -77,7 +78,7 @@ const CONTEXT_WORDS: [&str; 61] = [
     "chiamami",
     "chiamare",
     "komórka",
-];
+]);
 const CONTEXT_PHRASES: [&str; 16] = [
     "電話",
     "电话",
@@ -98,22 +99,22 @@ const CONTEXT_PHRASES: [&str; 16] = [
 ];
 
 /// "my number is": a number that is somebody's and announced as nothing else.
-const OWNER_WORDS: [&str; 16] = [
+static OWNER_WORDS: Words = Words::new(&[
     "my", "mio", "mi", "mon", "mein", "meine", "meiner", "meu", "mijn", "mój", "min", "mitt", "his", "her",
     "their", "your",
-];
-const NUMBER_WORDS: [&str; 10] =
-    ["number", "numero", "número", "numéro", "nummer", "numer", "numeri", "no", "nr", "nbr"];
+]);
+static NUMBER_WORDS: Words =
+    Words::new(&["number", "numero", "número", "numéro", "nummer", "numer", "numeri", "no", "nr", "nbr"]);
 const OWNER_BYTES: usize = 22;
 
 /// Words behind a number in address blocks and signatures: "930.167.3943 fax".
-const TRAILING_WORDS: [&str; 7] = ["fax", "mobile", "cell", "phone", "tel", "mob", "switchboard"];
+static TRAILING_WORDS: Words = Words::new(&["fax", "mobile", "cell", "phone", "tel", "mob", "switchboard"]);
 const TRAILING_BYTES: usize = 10;
 /// Those that follow digits of other kinds as well, which then are in one piece.
-const TRAILING_OF_GROUPS: [&str; 5] = ["office", "home", "work", "direct", "main"];
+static TRAILING_OF_GROUPS: Words = Words::new(&["office", "home", "work", "direct", "main"]);
 
 /// Words of machines and games that stand before digits in one piece behind "call", "text" and the like.
-const MACHINE_WORDS: [&str; 22] = [
+static MACHINE_WORDS: Words = Words::new(&[
     "id",
     "ids",
     "error",
@@ -136,12 +137,12 @@ const MACHINE_WORDS: [&str; 22] = [
     "stack",
     "handle",
     "token",
-];
+]);
 const MACHINE_BYTES: usize = 14;
 
 /// Words that announce a number of another kind.
 /// What stores count, right before a number that is grouped like a telephone's.
-const PART_WORDS: [&str; 16] = [
+static PART_WORDS: Words = Words::new(&[
     "part",
     "sku",
     "kit",
@@ -158,12 +159,12 @@ const PART_WORDS: [&str; 16] = [
     "valve",
     "filter",
     "cartridge",
-];
+]);
 const PART_BYTES: usize = 12;
-const OTHER_NUMBER_WORDS: [&str; 24] = [
+static OTHER_NUMBER_WORDS: Words = Words::new(&[
     "nhs", "utr", "steuer", "iban", "isbn", "issn", "doi", "sin", "mrn", "tfn", "abn", "vat", "ref", "order",
     "invoice", "ticket", "account", "npi", "tracking", "imei", "serial", "license", "licence", "pesel",
-];
+]);
 
 /// How national numbers with a trunk zero are grouped.
 const TRUNK_SHAPES: [&[usize]; 24] = [

@@ -6,11 +6,21 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::field::Field;
 use super::finding;
 use super::numbers::{Run, Step};
+use super::words::Words;
 
-const CONTEXT_WORDS: [&str; 9] =
-    ["ssn", "ssns", "social", "ssnumber", "socialsecurity", "socialsecuritynumber", "taxpayer", "soc", "tin"];
+static CONTEXT_WORDS: Words = Words::new(&[
+    "ssn",
+    "ssns",
+    "social",
+    "ssnumber",
+    "socialsecurity",
+    "socialsecuritynumber",
+    "taxpayer",
+    "soc",
+    "tin",
+]);
 /// "Social insurance" is Canada's.
-const OTHER_WORDS: [&str; 11] = [
+static OTHER_WORDS: Words = Words::new(&[
     "insurance",
     "sin",
     "assurance",
@@ -22,10 +32,10 @@ const OTHER_WORDS: [&str; 11] = [
     "post",
     "club",
     "housing",
-];
+]);
 const CONTEXT_BYTES: usize = 48;
 /// Words before a number that is no person's, though it is grouped like one.
-const OTHER_NUMBER_WORDS: [&str; 52] = [
+static OTHER_NUMBER_WORDS: Words = Words::new(&[
     "order",
     "orders",
     "invoice",
@@ -78,7 +88,7 @@ const OTHER_NUMBER_WORDS: [&str; 52] = [
     "docket",
     "membership",
     "customer",
-];
+]);
 const OTHER_NUMBER_BYTES: usize = 20;
 /// Bare digits need the word closer.
 const BARE_CONTEXT_BYTES: usize = 32;

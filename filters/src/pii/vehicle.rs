@@ -5,11 +5,12 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::field::Field;
 use super::finding;
+use super::words::Words;
 
 const BYTES: usize = 17;
 const CHECK_PLACE: usize = 8;
 const WEIGHTS: [u32; BYTES] = [8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2];
-const WORDS: [&str; 12] = [
+static WORDS: Words = Words::new(&[
     "vin",
     "vins",
     "chassis",
@@ -22,7 +23,7 @@ const WORDS: [&str; 12] = [
     "châssis",
     "vincode",
     "vinnumber",
-];
+]);
 const WORDS_BYTES: usize = 40;
 
 /// Examines the whole word from `start` to `end`.

@@ -4,6 +4,7 @@
 use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
+use super::super::words::Words;
 use super::super::{Anchor, finding};
 use super::{Place, Shape, is_any, is_whole_label, label_end};
 
@@ -91,7 +92,7 @@ const PERSONS_IN_NEWS: [&str; 16] = [
 ];
 
 /// Things that are as old as people.
-const THINGS: [&str; 153] = [
+static THINGS: Words = Words::new(&[
     "bridge",
     "building",
     "house",
@@ -245,7 +246,7 @@ const THINGS: [&str; 153] = [
     "budynek",
     "most",
     "firmie",
-];
+]);
 const THINGS_BYTES: usize = 24;
 
 /// Words behind a number.
@@ -263,13 +264,13 @@ pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let turned = label.to_ascii_lowercase().windows(4).any(|part| part == b"turn");
     // "Pacjent, lat 34, ..." and no latitude.
     let polish = label.starts_with(b", ");
-    let is_thing = turned && field.names_any(&THINGS, anchor.start, THINGS_BYTES);
+    let is_thing = || turned && field.names_any(&THINGS, anchor.start, THINGS_BYTES);
     let whole = if polish {
         field.at(end) == b','
     } else {
         is_whole_label(field, anchor.start, anchor.start + letters.max(1))
     };
-    if whole && !is_thing && is_age(field, start, end) && !is_measured(field, end, turned) {
+    if whole && is_age(field, start, end) && !is_measured(field, end, turned) && !is_thing() {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     anchor.start + 3
@@ -284,8 +285,8 @@ pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let start = end - before.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
     let letter_behind =
         field.at(anchor.start).is_ascii() && field.word_at(words_end) && field.at(words_end) != b'_';
-    let is_thing = field.names_any(&THINGS, start, THINGS_BYTES);
-    if !letter_behind && !is_thing && !is_demanded(field, start) && is_age(field, start, end) {
+    let is_thing = || field.names_any(&THINGS, start, THINGS_BYTES);
+    if !letter_behind && is_age(field, start, end) && !is_demanded(field, start) && !is_thing() {
         candidates.push(finding(PiiType::Age, start, end, 85));
     }
     words_end
@@ -293,7 +294,7 @@ pub(super) fn examine_behind(field: Field<'_>, anchor: Anchor, candidates: &mut 
 
 /// "At least 18 years of age": nobody's.
 fn is_demanded(field: Field<'_>, start: usize) -> bool {
-    const DEMANDS: [&str; 14] = [
+    static DEMANDS: Words = Words::new(&[
         "least",
         "over",
         "under",
@@ -308,8 +309,9 @@ fn is_demanded(field: Field<'_>, start: usize) -> bool {
         "unter",
         "über",
         "between",
-    ];
-    field.names_any_next(&DEMANDS, start, 14) || field.names_any(&["between"], start, 16)
+    ]);
+    field.names_any_next(&DEMANDS, start, 14)
+        || field.names_any(const { &Words::new(&["between"]) }, start, 16)
 }
 
 /// The name of a column, a field of a form, or what somebody is asked for.

@@ -13,15 +13,14 @@ mod messages;
 mod places;
 mod shapes;
 mod username;
-mod words;
 
 use hardpan_inference::finding::{Finding, PiiType};
 
 pub(super) use self::shapes::british_plate;
 pub(super) use self::username::examine_option;
-use self::words::Words;
 use super::field::{Field, is_unspaced};
 use super::secrets::{assignment, formats, jwt, pem, url};
+use super::words::Words;
 use super::{Anchor, Search, crypto, finding, national, numbers};
 
 /// Words that announce a value, and how to read it.
@@ -48,6 +47,8 @@ struct Behind {
     confidence: u8,
     /// Whether a value that nothing ties to the words counts when it stands near them: its form says much.
     near: bool,
+    /// Whether there is a digit in every value, so that nothing is looked for where none stands.
+    has_digit: bool,
     shape: fn(&Place<'_>) -> Option<Shape>,
 }
 
@@ -92,8 +93,18 @@ const fn behind(
     confidence: u8,
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
-    let reading = Reading::Behind(Behind { window, words_max, confidence, near: false, shape });
-    Rule { anchor, inside: false, reading }
+    behind_as(anchor, Behind { window, words_max, confidence, near: false, has_digit: true, shape })
+}
+
+/// As [`behind`], where a value may be letters alone.
+const fn lettered(
+    anchor: &'static str,
+    window: usize,
+    words_max: usize,
+    confidence: u8,
+    shape: fn(&Place<'_>) -> Option<Shape>,
+) -> Rule {
+    behind_as(anchor, Behind { window, words_max, confidence, near: false, has_digit: false, shape })
 }
 
 const fn near(
@@ -103,8 +114,11 @@ const fn near(
     confidence: u8,
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
-    let reading = Reading::Behind(Behind { window, words_max, confidence, near: true, shape });
-    Rule { anchor, inside: false, reading }
+    behind_as(anchor, Behind { window, words_max, confidence, near: true, has_digit: true, shape })
+}
+
+const fn behind_as(anchor: &'static str, behind: Behind) -> Rule {
+    Rule { anchor, inside: false, reading: Reading::Behind(behind) }
 }
 
 const fn own(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
@@ -200,7 +214,7 @@ pub(super) const RULES: &[Rule] = &[
         shapes::pin,
     ),
     // Banks.
-    behind(
+    lettered(
         concat!(
             r"(?i:(?:beneficiary|intermediary|correspondent|receiving|ordering|sending|issuing|advising)(?:'s)? bank",
             r"|account with institution)|:5[1-8][AD]:"
@@ -218,7 +232,7 @@ pub(super) const RULES: &[Rule] = &[
         }
         label_end
     }),
-    behind(
+    lettered(
         r"(?i:swift|bank[ _\-]?identifier[ _\-]?code|bankleitcode)|(?i:bic)[^a-z]",
         32,
         3,
@@ -381,12 +395,18 @@ const BANK_ACCOUNT_ANCHOR: &str = concat!(
     r"|n(?:ú|u)mero de cuenta|cuenta|conto corrente|numero di conto|conta[^a-z]|rekeningnummer|rekening",
     r"|clabe|numer konta)|口座番号|账号|账户|帳號|계좌번호|(?:Н|н)омер сч(?:е|ё)та|(?:Р|р)асч(?:е|ё)тный сч(?:е|ё)т"
 );
-const BANK_ACCOUNT: Behind =
-    Behind { window: 40, words_max: 3, confidence: 92, near: false, shape: shapes::bank_account };
+const BANK_ACCOUNT: Behind = Behind {
+    window: 40,
+    words_max: 3,
+    confidence: 92,
+    near: false,
+    has_digit: true,
+    shape: shapes::bank_account,
+};
 
 /// The month and year until which a card is valid.
 const EXPIRY: Behind =
-    Behind { window: 40, words_max: 4, confidence: 93, near: false, shape: shapes::expiry };
+    Behind { window: 40, words_max: 4, confidence: 93, near: false, has_digit: true, shape: shapes::expiry };
 
 /// Examines what `rule` announces at `anchor`. Returns where to go on: right behind the words, since the
 /// value may announce itself as well.
@@ -470,7 +490,12 @@ impl Behind {
             let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
             Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(1)))
         };
-        if let Some(found) = self.find(field, label_start, label_end) {
+        let ahead = label_end.saturating_add(self.window).saturating_add(SHAPE_BYTES_MAX);
+        let found = match self.may_stand(field, label_end, ahead) {
+            true => self.find(field, label_start, label_end),
+            false => None,
+        };
+        if let Some(found) = found {
             self.list(search, label_start, label_end, found);
             return;
         }
@@ -482,10 +507,19 @@ impl Behind {
                 Some((finding(shape.kind, shape.start, shape.end, confidence), shape.end))
             })
         });
+        let before = label_start.saturating_sub(BEFORE_BYTES_MAX);
         let found = found
-            .or_else(|| self.before(field, label_start, label_end))
+            .or_else(|| {
+                let may_stand = self.may_stand(field, before, label_start);
+                may_stand.then(|| self.before(field, label_start, label_end)).flatten()
+            })
             .or_else(|| self.nearby(field, label_start, label_end));
         search.found.extend(found);
+    }
+
+    /// Whether a value may stand between two places: most labels have no digit near them.
+    fn may_stand(&self, field: Field<'_>, start: usize, end: usize) -> bool {
+        !self.has_digit || has_digit(field.slice(start.min(field.len()), end.min(field.len())))
     }
 
     /// Keeps what was found and what is listed with it: "passports X1928374 and X1928375".
@@ -552,15 +586,12 @@ impl Behind {
             let shape = (self.shape)(&Place { field, label_start, label_end, start, gap })?;
             Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(5)))
         };
-        let has_digit = |from: usize, to: usize| field.slice(from, to).iter().any(u8::is_ascii_digit);
-        let behind = (label_end..end).filter(|_| has_digit(label_end, end)).filter(is_start).find_map(read);
-        behind.or_else(|| {
-            (start..label_start)
-                .rev()
-                .filter(|_| has_digit(start, label_start))
-                .filter(is_start)
-                .find_map(read)
-        })
+        let places = |from: usize, to: usize| {
+            let may_stand = has_digit(field.slice(from, to));
+            (from..to).filter(move |_| may_stand)
+        };
+        let behind = places(label_end, end).filter(is_start).find_map(read);
+        behind.or_else(|| places(start, label_start).rev().filter(is_start).find_map(read))
     }
 
     fn find(&self, field: Field<'_>, label_start: usize, label_end: usize) -> Option<Finding> {
@@ -611,6 +642,16 @@ impl Behind {
     }
 }
 
+/// Further than a value, with all that may belong to it, reaches from where it starts to its first digit.
+const SHAPE_BYTES_MAX: usize = 64;
+/// Further than a value before the words that name it may start before them: the words between are bounded.
+const BEFORE_BYTES_MAX: usize = 256;
+
+/// Without an early end, so that the compiler can use vector instructions.
+fn has_digit(text: &[u8]) -> bool {
+    text.iter().fold(false, |found, byte| found | byte.is_ascii_digit())
+}
+
 /// Where the short remark that opens at `position` has been closed.
 fn closing(field: Field<'_>, position: usize) -> Option<usize> {
     const REMARK_BYTES_MAX: usize = 40;
@@ -658,7 +699,7 @@ fn is_abbreviated(field: Field<'_>, dot: usize) -> bool {
 }
 
 /// Words between a label and its value that say nothing.
-const FILLERS: [&str; 83] = [
+pub(super) const FILLERS: [&str; 83] = [
     "a",
     "an",
     "the",
@@ -745,7 +786,7 @@ const FILLERS: [&str; 83] = [
 ];
 
 /// Words after which a number is something else.
-const STOP_WORDS: [&str; 30] = [
+pub(super) const STOP_WORDS: [&str; 30] = [
     "expires",
     "expired",
     "expiry",

@@ -3,7 +3,7 @@
 //! the business of whoever asks.
 
 use super::super::field::Field;
-use super::words::Words;
+use super::super::words::Words;
 use super::{STOPS, is_any, is_token, token_end};
 
 /// From where to where a cell's value goes, without quotes and spaces.
@@ -29,7 +29,26 @@ pub(super) fn cells(field: Field<'_>, start: usize, end: usize, read: &mut usize
 }
 
 fn is_name(byte: u8) -> bool {
-    is_token(byte) || matches!(byte, b'_' | b'-' | b' ' | b'.' | b'/' | b'#' | b'"' | b'\'' | b'*' | b'`')
+    NAMES.get(usize::from(byte)).is_some_and(|is_name| *is_name)
+}
+
+/// What names of columns are made of.
+static NAMES: [bool; 256] = names();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "done while the program is built, and within the bounds asked for"
+)]
+const fn names() -> [bool; 256] {
+    let mut names = [false; 256];
+    let mut byte = 0;
+    while byte < names.len() {
+        let one = byte as u8;
+        let sign = matches!(one, b'_' | b'-' | b' ' | b'.' | b'/' | b'#' | b'"' | b'\'' | b'*' | b'`');
+        names[byte] = sign || one.is_ascii_alphanumeric() || one >= 0x80;
+        byte += 1;
+    }
+    names
 }
 
 fn is_delimiter(byte: u8) -> bool {
@@ -73,20 +92,16 @@ fn line_start(field: Field<'_>, position: usize) -> usize {
 /// A table with the words in its first row: values between delimiters, as a spreadsheet or a document
 /// writes them.
 fn table(field: Field<'_>, start: usize, end: usize) -> Option<Vec<Cell>> {
-    let after = field.slice(end, field.len().min(end + NAME_BYTES_MAX));
-    let name_end = end
-        + after
-            .iter()
-            .enumerate()
-            .take_while(|(index, byte)| is_name(**byte) && line_break(field, end + index) == 0)
-            .count();
-    let ends_row = name_end == field.len() || line_break(field, name_end) > 0;
-    if !ends_row && !is_delimiter(field.at(name_end)) {
-        return None;
-    }
     // In prose names have no end: seen before a whole row is read.
     let near = field.slice(start.saturating_sub(NAME_BYTES_MAX + 2), start);
     if near.len() > NAME_BYTES_MAX + 1 && near.iter().all(|byte| is_name(*byte)) {
+        return None;
+    }
+    let after = field.slice(end, field.len().min(end + NAME_BYTES_MAX));
+    // No line break begins with a byte that names are made of.
+    let name_end = end + after.iter().take_while(|byte| is_name(**byte)).count();
+    let ends_row = name_end == field.len() || line_break(field, name_end) > 0;
+    if !ends_row && !is_delimiter(field.at(name_end)) {
         return None;
     }
     let row = line_start(field, start);
@@ -558,7 +573,9 @@ pub(super) fn answer<T>(
     mut read: impl FnMut(usize) -> Option<(T, usize)>,
 ) -> Option<T> {
     let window = field.slice(end, field.len().min(end + QUESTION_BYTES_MAX));
-    let asked = window.iter().position(|byte| matches!(byte, b'?' | b'.' | b'!' | b'\n' | b';'))?;
+    let sentence = memchr::memchr3(b'?', b'.', b'!', window);
+    let before = window.get(..sentence.unwrap_or(window.len())).unwrap_or_default();
+    let asked = memchr::memchr2(b'\n', b';', before).or(sentence)?;
     if window.iter().take(asked).any(u8::is_ascii_digit) {
         return None;
     }

@@ -7,6 +7,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
 use super::super::national::checks::us_bank_routing;
+use super::super::words::Words;
 use super::super::{Anchor, finding};
 use super::dates::{self, date_end};
 use super::{CardWords, Place, Shape};
@@ -97,7 +98,7 @@ pub(super) fn card_code(place: &Place<'_>) -> Option<Shape> {
     // In tables and questions "cid" is somebody's customer.
     let label = place.field.slice(place.label_start, place.label_end);
     let alone = place.gap.cell || place.gap.answer || !place.gap.assigns;
-    const CARDS: [&str; 5] = ["amex", "express", "card", "visa", "mastercard"];
+    static CARDS: Words = Words::new(&["amex", "express", "card", "visa", "mastercard"]);
     let of_card = || {
         place.field.names_any(&CARDS, place.label_start, KIND_BYTES)
             || place.field.names_any_after(&CARDS, place.start, KIND_BYTES / 2)
@@ -126,7 +127,7 @@ pub(super) fn pin(place: &Place<'_>) -> Option<Shape> {
 
 /// Six to seventeen digits. Accounts at a cloud or a network are no bank accounts.
 pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
-    const OTHER: [&str; 17] = [
+    static OTHER: Words = Words::new(&[
         "aws",
         "azure",
         "gcp",
@@ -144,9 +145,9 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
         "netflix",
         "ads",
         "linkedin",
-    ];
-    const UNITED_STATES: [&str; 9] =
-        ["routing", "aba", "ach", "checking", "savings", "chequing", "fdic", "us", "usa"];
+    ]);
+    static UNITED_STATES: Words =
+        Words::new(&["routing", "aba", "ach", "checking", "savings", "chequing", "fdic", "us", "usa"]);
     let field = place.field;
     let code = Code { characters: 6..=17, digits_min: 6, letters: 0..=0, separators: b" -" };
     let long = Code { characters: 18..=26, digits_min: 18, letters: 0..=0, separators: b" -" };
@@ -168,7 +169,7 @@ pub(super) fn bank_account(place: &Place<'_>) -> Option<Shape> {
 
 /// Whether `number` is a routing number that words before the account's announce: "routing/account: ...".
 pub(super) fn is_routing(field: Field<'_>, label_start: usize, number: &[u8]) -> bool {
-    const ROUTING: [&str; 5] = ["routing", "aba", "rtn", "transit", "rt"];
+    static ROUTING: Words = Words::new(&["routing", "aba", "rtn", "transit", "rt"]);
     let named = || field.names_any_next(&ROUTING, label_start, QUALIFIER_BYTES);
     number.len() == 9 && us_bank_routing(number) && named()
 }
@@ -186,7 +187,7 @@ pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
     let coded =
         field.slice(place.label_end, place.start).to_ascii_lowercase().windows(4).any(|part| part == b"code")
             || field.slice(place.label_end, place.start).windows(6).any(|part| part == "コー".as_bytes());
-    const OF_BANKS: [&str; 14] = [
+    static OF_BANKS: Words = Words::new(&[
         "iban",
         "bank",
         "banque",
@@ -201,7 +202,7 @@ pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
         "compte",
         "cuenta",
         "conto",
-    ];
+    ]);
     let of_bank = || {
         bytes.ends_with(b"XXX")
             || field.names_any(&OF_BANKS, place.label_start, KIND_BYTES)
@@ -234,7 +235,7 @@ fn is_country(code: &[u8]) -> bool {
 
 /// Six to ten characters, at least four of them digits.
 pub(super) fn passport(place: &Place<'_>) -> Option<Shape> {
-    const OTHER_COUNTRIES: [&str; 34] = [
+    static OTHER_COUNTRIES: Words = Words::new(&[
         "uk",
         "british",
         "gb",
@@ -269,7 +270,7 @@ pub(super) fn passport(place: &Place<'_>) -> Option<Shape> {
         "japan",
         "china",
         "australia",
-    ];
+    ]);
     let field = place.field;
     let code = Code { characters: 6..=10, digits_min: 4, letters: 0..=5, separators: b"" };
     let spaced = Code { characters: 8..=9, digits_min: 6, letters: 0..=2, separators: b" " };
@@ -314,10 +315,10 @@ pub(super) fn plate(place: &Place<'_>) -> Option<Shape> {
     if place.gap.near {
         return plate_as_issued(place);
     }
-    const OTHER_PLATES: [&str; 14] = [
+    static OTHER_PLATES: Words = Words::new(&[
         "hot", "steel", "metal", "base", "back", "dinner", "glass", "copper", "face", "name", "floor",
         "tectonic", "heat", "cover",
-    ];
+    ]);
     let label = field.slice(place.label_start, place.label_end);
     if label.to_ascii_lowercase().starts_with(b"plate")
         && field.names_any_next(&OTHER_PLATES, place.label_start, 10)
@@ -402,7 +403,7 @@ pub(in super::super) fn british_plate(field: Field<'_>, start: usize) -> Option<
         field.names_any(&CARS, start, KIND_BYTES / 2) || field.names_any_after(&CARS, end, KIND_BYTES / 2);
     let other = || {
         field.names_any_next(
-            &["model", "part", "type", "code", "sku", "postcode", "serial", "ref"],
+            const { &Words::new(&["model", "part", "type", "code", "sku", "postcode", "serial", "ref"]) },
             start,
             12,
         )
@@ -416,7 +417,7 @@ pub(super) fn plate_of_a_car(place: &Place<'_>) -> Option<Shape> {
     if about_cars { plate(place) } else { plate_as_issued(place) }
 }
 
-const CARS: [&str; 34] = [
+static CARS: Words = Words::new(&[
     "car",
     "cars",
     "lorry",
@@ -451,7 +452,7 @@ const CARS: [&str; 34] = [
     "permit",
     "taxi",
     "license",
-];
+]);
 
 /// Up to three letters with umlauts, a gap, up to two letters and four digits.
 fn umlaut_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
@@ -585,7 +586,7 @@ pub(super) fn state_licence(place: &Place<'_>) -> Option<Shape> {
         "OK OR PA RI SC SD TN TX UT VT VA WA WV WI WY DMV ON BC AB QC"
     )
     .as_bytes();
-    const NAMES: [&str; 24] = [
+    static NAMES: Words = Words::new(&[
         "california",
         "texas",
         "florida",
@@ -610,7 +611,7 @@ pub(super) fn state_licence(place: &Place<'_>) -> Option<Shape> {
         "driver",
         "driver's",
         "drivers",
-    ];
+    ]);
     let field = place.field;
     let before = field.slice(place.label_start.saturating_sub(QUALIFIER_BYTES), place.label_start);
     let word = before.trim_ascii_end().rsplit(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
@@ -655,10 +656,15 @@ pub(super) fn canadian_health(place: &Place<'_>) -> Option<Shape> {
     let label = field.slice(place.label_start, place.label_end);
     let short = label.eq_ignore_ascii_case(b"msi");
     (!short
-        || field.names_any(&["nova", "scotia", "health", "card", "patient"], place.start, KIND_BYTES)
+        || field.names_any(
+            const { &Words::new(&["nova", "scotia", "health", "card", "patient"]) },
+            place.start,
+            KIND_BYTES,
+        )
         || place.gap.assigns)
         .then_some(())?;
-    (!is_date(place) && !field.names_any(&["nhs"], place.start, KIND_BYTES / 2)).then_some(())?;
+    (!is_date(place) && !field.names_any(const { &Words::new(&["nhs"]) }, place.start, KIND_BYTES / 2))
+        .then_some(())?;
     shape(PiiType::CaHealthNumber, place, end)
 }
 
@@ -677,7 +683,7 @@ pub(super) fn medical_record(place: &Place<'_>) -> Option<Shape> {
 
 /// Behind "record number": rows of databases have these too, so the text must speak of medicine.
 pub(super) fn filed_record(place: &Place<'_>) -> Option<Shape> {
-    const MEDICINE: [&str; 16] = [
+    static MEDICINE: Words = Words::new(&[
         "patient",
         "patients",
         "hospital",
@@ -694,14 +700,14 @@ pub(super) fn filed_record(place: &Place<'_>) -> Option<Shape> {
         "surgery",
         "health",
         "oncology",
-    ];
+    ]);
     let field = place.field;
     let near = field.names_any(&MEDICINE, place.label_start, KIND_BYTES)
         || field.names_any_after(&MEDICINE, place.start + 12, KIND_BYTES / 2)
         || field
             .slice(place.start, field.len().min(place.start + KIND_BYTES))
             .split(|byte| !byte.is_ascii_alphabetic())
-            .any(|word| MEDICINE.iter().any(|medicine| word.eq_ignore_ascii_case(medicine.as_bytes())));
+            .any(|word| MEDICINE.has(word));
     near.then_some(())?;
     medical_record(place)
 }
@@ -751,8 +757,13 @@ pub(super) fn beneficiary(place: &Place<'_>) -> Option<Shape> {
 
 /// Behind "Medicare", which is New Brunswick's health insurance too.
 pub(super) fn medicare(place: &Place<'_>) -> Option<Shape> {
-    let canadian =
-        || place.field.names_any(&["brunswick", "canada", "canadian"], place.start, KIND_BYTES / 2);
+    let canadian = || {
+        place.field.names_any(
+            const { &Words::new(&["brunswick", "canada", "canadian"]) },
+            place.start,
+            KIND_BYTES / 2,
+        )
+    };
     beneficiary(place).or_else(|| canadian().then(|| canadian_health(place)).flatten())
 }
 

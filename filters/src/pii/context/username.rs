@@ -5,6 +5,7 @@
 use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::field::Field;
+use super::super::words::Words;
 use super::super::{Anchor, finding};
 use super::{is_any, is_token, is_whole_label, places};
 
@@ -126,7 +127,7 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
     let spoken = is_bare
         && opens_line
         && words.ends_with(b":")
-        && field.names_any(&["assistant", "agent", "bot", "model"], anchor.start, 160);
+        && field.names_any(const { &Words::new(&["assistant", "agent", "bot", "model"]) }, anchor.start, 160);
     if spoken {
         return None;
     }
@@ -180,13 +181,14 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
 /// "Which handle I signed up with, maybe ann_lee7?": a name that stands for nothing else, in the same sentence.
 fn hinted(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
     const HINT_BYTES_MAX: usize = 48;
-    const PERSONS: [&str; 10] = ["my", "i", "which", "your", "his", "her", "their", "our", "mein", "mi"];
+    static PERSONS: Words =
+        Words::new(&["my", "i", "which", "your", "his", "her", "their", "our", "mein", "mi"]);
     let window = field.slice(label_end, field.len().min(label_end + HINT_BYTES_MAX));
     let sentence =
         window.iter().take_while(|byte| !matches!(byte, b'\n' | b'!' | b'=' | b'{' | b'(' | b';')).count();
     let limit = label_end + sentence;
-    let personal =
-        field.names_any(&PERSONS, label_start, 24) || field.names_any(&["maybe", "perhaps"], limit, sentence);
+    let personal = field.names_any(&PERSONS, label_start, 24)
+        || field.names_any(const { &Words::new(&["maybe", "perhaps"]) }, limit, sentence);
     let mut position = label_end;
     while personal && position < limit {
         if !field.at(position).is_ascii_alphanumeric() {
@@ -363,10 +365,10 @@ const REPLIES: [&str; 25] = [
 ];
 
 /// Words that make an account somebody's own, and what is said of accounts besides their names.
-const OWNERS: [&str; 16] = [
+static OWNERS: Words = Words::new(&[
     "my", "mi", "mon", "mein", "mijn", "mio", "meu", "moja", "moje", "min", "mitt", "benim", "our", "his",
     "her", "their",
-];
+]);
 const STATES: [&str; 26] = [
     "wrong",
     "invalid",

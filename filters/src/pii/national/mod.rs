@@ -10,6 +10,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::field::Field;
 use super::finding;
 use super::numbers::{Run, Step};
+use super::words::Words;
 
 pub(super) mod checks;
 mod table;
@@ -27,7 +28,7 @@ const IDENTITY_BYTES: usize = 28;
 const OTHER_NUMBER_BYTES: usize = 20;
 
 /// Words that announce a number that is no person's, whatever its arithmetic says.
-const OTHER_NUMBER_WORDS: [&str; 34] = [
+static OTHER_NUMBER_WORDS: Words = Words::new(&[
     "order",
     "orders",
     "invoice",
@@ -62,7 +63,7 @@ const OTHER_NUMBER_WORDS: [&str; 34] = [
     "iccid",
     "lot",
     "article",
-];
+]);
 
 /// A number without separators, letters in upper case. It is user data, hence no `Debug`.
 struct Value {
@@ -342,14 +343,19 @@ fn is_other(format: &Format, field: Field<'_>, place: Place<'_>) -> bool {
         PiiType::UsBankRoutingNumber => {
             // "Routing/account: ..." names this one first.
             field.names_any_next(
-                &["account", "acct", "acc", "accountnumber"],
+                const { &Words::new(&["account", "acct", "acc", "accountnumber"]) },
                 place.start,
                 OTHER_NUMBER_BYTES,
-            ) && !field.names_any_next(&["routing", "aba", "rtn"], place.start, OTHER_NUMBER_BYTES + 8)
+            ) && !field.names_any_next(
+                const { &Words::new(&["routing", "aba", "rtn"]) },
+                place.start,
+                OTHER_NUMBER_BYTES + 8,
+            )
         }
         PiiType::UkNationalHealthServiceNumber => {
-            const CANADIAN: [&str; 9] =
-                ["ohip", "ontario", "canada", "alberta", "manitoba", "quebec", "hcn", "phn", "columbia"];
+            static CANADIAN: Words = Words::new(&[
+                "ohip", "ontario", "canada", "alberta", "manitoba", "quebec", "hcn", "phn", "columbia",
+            ]);
             field.names_any(&CANADIAN, place.start, WORDS_BEFORE_BYTES)
                 || field.names_any_after(&CANADIAN, place.end, WORDS_AFTER_BYTES)
         }
@@ -357,10 +363,11 @@ fn is_other(format: &Format, field: Field<'_>, place: Place<'_>) -> bool {
     }
 }
 
-fn is_named(field: Field<'_>, words: &[&str], place: Place<'_>) -> bool {
-    field.names_any(words, place.start, WORDS_BEFORE_BYTES)
+fn is_named(field: Field<'_>, words: &'static [&'static str], place: Place<'_>) -> bool {
+    let whole = Words::new(words);
+    field.names_any(&whole, place.start, WORDS_BEFORE_BYTES)
         || field.mentions_any(words, place.start, WORDS_BEFORE_BYTES)
-        || field.names_any_after(words, place.end, WORDS_AFTER_BYTES)
+        || field.names_any_after(&whole, place.end, WORDS_AFTER_BYTES)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use hardpan_inference::finding::PiiType;
 
+use super::super::words::Words;
 use super::checks;
 
 /// One kind of number.
@@ -51,7 +52,7 @@ impl Format {
 }
 
 /// Words for identity in general.
-pub(super) const IDENTITY_WORDS: [&str; 21] = [
+pub(super) static IDENTITY_WORDS: Words = Words::new(&[
     "national",
     "nationalid",
     "identity",
@@ -73,7 +74,7 @@ pub(super) const IDENTITY_WORDS: [&str; 21] = [
     "steuer",
     "personal",
     "resident",
-];
+]);
 
 /// The forms of so many digits.
 pub(super) fn of_digits(count: usize) -> &'static [Format] {

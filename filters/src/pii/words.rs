@@ -1,8 +1,6 @@
 //! Lists of words that are asked for often. Nearly every word of a text is in none of them, and is known not to be by
 //! one bit: its length and its first two letters mark it. It deliberately knows no words itself.
 
-use super::is_any;
-
 const MARKS: usize = 1024;
 
 /// Words in any case.
@@ -33,7 +31,7 @@ impl Words {
         let Some((first, rest)) = word.split_first() else { return false };
         let mark = mark(word.len(), *first, rest.first().copied().unwrap_or(0));
         let marked = self.marks.get(mark / 64).is_some_and(|marks| marks >> (mark % 64) & 1 == 1);
-        marked && is_any(word, self.list)
+        marked && self.list.iter().any(|listed| word.eq_ignore_ascii_case(listed.as_bytes()))
     }
 }
 
@@ -43,7 +41,7 @@ const fn mark(length: usize, first: u8, second: u8) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{FILLERS, STOP_WORDS};
+    use super::super::context::{FILLERS, STOP_WORDS};
     use super::*;
 
     #[test]
