@@ -304,29 +304,42 @@ pub(super) fn decode_base32(run: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// What each character stands for in an alphabet of 85, and [`NO_DIGIT`] for any other.
+pub(super) type Base85 = [u8; 256];
+
+const NO_DIGIT: u8 = 85;
+
 /// Both alphabets in use: Adobe's, from "!" to "u", and that of RFC 1924.
-pub(super) fn decode_base85(run: &[u8]) -> [Option<Vec<u8>>; 2] {
-    const RFC_1924: &[u8] =
-        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
-    let run = run.strip_prefix(b"<~").unwrap_or(run);
-    let run = run.strip_suffix(b"~>").unwrap_or(run);
-    let adobe = |byte: u8| matches!(byte, b'!'..=b'u').then(|| u32::from(byte - b'!'));
-    let other = |byte: u8| {
-        RFC_1924.iter().position(|known| *known == byte).and_then(|place| u32::try_from(place).ok())
-    };
-    [in_fives(run, &adobe), in_fives(run, &other)]
+pub(super) static BASE_85: [Base85; 2] = [
+    base_85(b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu"),
+    base_85(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
+];
+
+const fn base_85(alphabet: &[u8]) -> Base85 {
+    let mut digits = [NO_DIGIT; 256];
+    let (mut left, mut digit) = (alphabet, 0);
+    while let Some((character, others)) = left.split_first() {
+        if let Some((_, [place, ..])) = digits.split_at_mut_checked(*character as usize) {
+            *place = digit;
+        }
+        left = others;
+        digit += 1;
+    }
+    digits
 }
 
-fn in_fives(run: &[u8], value: &dyn Fn(u8) -> Option<u32>) -> Option<Vec<u8>> {
+pub(super) fn decode_base85(run: &[u8], alphabet: &Base85) -> Option<Vec<u8>> {
+    let run = run.strip_prefix(b"<~").unwrap_or(run);
+    let run = run.strip_suffix(b"~>").unwrap_or(run);
     let mut out = Vec::with_capacity(run.len() / 5 * 4 + 4);
     for group in run.chunks(5) {
         let mut bits = 0u32;
         for place in 0..5 {
             let digit = match group.get(place) {
-                Some(byte) => value(*byte)?,
-                None => 84,
+                Some(byte) => alphabet.get(usize::from(*byte)).copied().filter(|digit| *digit < NO_DIGIT)?,
+                None => NO_DIGIT - 1,
             };
-            bits = bits.checked_mul(85)?.checked_add(digit)?;
+            bits = bits.checked_mul(85)?.checked_add(u32::from(digit))?;
         }
         out.extend(bits.to_be_bytes().iter().take(group.len().saturating_sub(1)));
     }
@@ -403,10 +416,16 @@ mod tests {
     fn base_32_and_85_are_undone() {
         assert_eq!(decode_base32(b"O5SSA3LFMV2CAYLU").unwrap(), b"we meet at");
         assert_eq!(decode_base32(b"not base 32"), None);
-        let [adobe, _] = decode_base85(b"<~G@_n6AS#s+@<;~>");
-        assert_eq!(adobe.unwrap(), b"we meet at");
-
-        assert_eq!(decode_base85(b"cV!@LWo2|AVRQ")[1].as_deref(), Some(&b"we meet at"[..]));
-        assert_eq!(decode_base85(b"~~~~~~~~~~")[0], None);
+        let [adobe, other] = &BASE_85;
+        assert_eq!(decode_base85(b"<~G@_n6AS#s+@<;~>", adobe).unwrap(), b"we meet at");
+        assert_eq!(decode_base85(b"cV!@LWo2|AVRQ", other).unwrap(), b"we meet at");
+        for (run, alphabet) in [(b"~~~~~~~~~~", adobe), (b"uuuuuuuuuu", adobe), (b"aaaa,aaaaa", other)] {
+            assert_eq!(decode_base85(run, alphabet), None);
+        }
+        for alphabet in &BASE_85 {
+            let mut digits: Vec<u8> = alphabet.iter().copied().filter(|digit| *digit < NO_DIGIT).collect();
+            digits.sort_unstable();
+            assert_eq!(digits, (0..NO_DIGIT).collect::<Vec<u8>>());
+        }
     }
 }

@@ -233,11 +233,9 @@ fn commonest_sign(part: &[u8]) -> Option<u8> {
 }
 
 fn letters_for_digits(part: &[u8], for_one: u8) -> String {
-    let mut out = String::with_capacity(part.len());
-    for (index, byte) in part.iter().enumerate() {
-        let next_is_letter =
-            || part.get(index + 1).is_some_and(|next| next.is_ascii_alphanumeric() || *next == b'$');
-        let letter = match byte {
+    let mut letters = [b' '; 256];
+    for (byte, letter) in (0..=u8::MAX).zip(&mut letters) {
+        *letter = match byte {
             b'0' => b'o',
             b'1' => for_one,
             b'2' => b'z',
@@ -247,14 +245,22 @@ fn letters_for_digits(part: &[u8], for_one: u8) -> String {
             b'6' | b'9' => b'g',
             b'7' => b't',
             b'8' => b'b',
-            b'|' | b'!' if next_is_letter() => for_one,
-            b'+' if next_is_letter() => b't',
-            b'(' if next_is_letter() => b'c',
-            other => *other,
+            _ if byte.is_ascii() => byte,
+            _ => b' ',
         };
-        out.push(ascii_or_space(letter));
     }
-    out
+    let letter = |byte: &u8| letters.get(usize::from(*byte)).copied().unwrap_or(b' ');
+    let mut out: Vec<u8> = part.iter().map(letter).collect();
+    for ((letter, byte), next) in out.iter_mut().zip(part).zip(part.iter().skip(1)) {
+        if matches!(byte, b'|' | b'!' | b'+' | b'(') && (next.is_ascii_alphanumeric() || *next == b'$') {
+            *letter = match byte {
+                b'+' => b't',
+                b'(' => b'c',
+                _ => for_one,
+            };
+        }
+    }
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Parts with at least a few percent, entity or backslash escapes near each other.
@@ -466,10 +472,10 @@ fn bits_read(run: &[u8]) -> Vec<u8> {
 
 /// The text in a run without spaces that no smaller alphabet explains.
 fn decode_dense(run: &[u8]) -> Option<String> {
-    ciphers::decode_base85(run)
-        .into_iter()
-        .flatten()
-        .find_map(|bytes| printable(bytes).filter(|text| reads(text)))
+    ciphers::BASE_85.iter().find_map(|alphabet| {
+        let bytes = ciphers::decode_base85(run, alphabet)?;
+        printable(bytes).filter(|text| reads(text))
+    })
 }
 
 /// Whether a text is nearly all letters and spaces: any bytes decode to something in base 85.
@@ -480,24 +486,42 @@ fn reads(text: &str) -> bool {
 
 fn decode_base64(run: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
-    for quad in run.chunks(4) {
-        let bits = quad.iter().fold(0u32, |bits, byte| (bits << 6) | u32::from(base64_value(*byte)));
-        // A cut group of two characters carries one byte, one of three carries two.
-        let [_, bytes @ ..] = (bits << (6 * (4 - quad.len()))).to_be_bytes();
-        out.extend(bytes.iter().take(quad.len().saturating_sub(1)));
+    let (quads, last) = run.as_chunks::<4>();
+    let bits_of = |digits: &[u8]| {
+        digits.iter().fold(0u32, |bits, byte| {
+            (bits << 6) | u32::from(BASE_64.get(usize::from(*byte)).copied().unwrap_or_default())
+        })
+    };
+    for quad in quads {
+        let [_, bytes @ ..] = bits_of(quad).to_be_bytes();
+        out.extend_from_slice(&bytes);
+    }
+    // A cut group of two characters carries one byte, one of three carries two.
+    if !last.is_empty() {
+        let [_, bytes @ ..] = (bits_of(last) << (6 * (4 - last.len()))).to_be_bytes();
+        out.extend(bytes.iter().take(last.len() - 1));
     }
     out
 }
 
-fn base64_value(byte: u8) -> u8 {
-    match byte {
-        b'A'..=b'Z' => byte - b'A',
-        b'a'..=b'z' => byte - b'a' + 26,
-        b'0'..=b'9' => byte - b'0' + 52,
-        b'+' | b'-' => 62,
-        _ => 63,
+/// What each character stands for in base64, in both of its alphabets; 63 for any other.
+static BASE_64: [u8; 256] = {
+    let mut values = [63; 256];
+    let mut rest: &mut [u8] = &mut values;
+    let mut byte = 0u8;
+    while let Some((value, others)) = rest.split_first_mut() {
+        *value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            _ => 63,
+        };
+        rest = others;
+        byte = byte.wrapping_add(1);
     }
-}
+    values
+};
 
 /// The bytes as a string when nearly all of it is readable. A character cut at the end does not count
 /// against it.
@@ -509,9 +533,13 @@ fn printable(mut bytes: Vec<u8>) -> Option<String> {
     };
     bytes.truncate(valid);
     let text = String::from_utf8(bytes).ok()?;
-    let total = text.chars().count();
-    let readable =
-        text.chars().filter(|character| !character.is_control() || character.is_whitespace()).count();
+    let (total, readable) = if text.is_ascii() {
+        let is_readable = |byte: &&u8| !byte.is_ascii_control() || matches!(byte, 9..=13);
+        (text.len(), text.as_bytes().iter().filter(is_readable).count())
+    } else {
+        let is_readable = |character: &char| !character.is_control() || character.is_whitespace();
+        (text.chars().count(), text.chars().filter(is_readable).count())
+    };
     (total > 0 && readable * 100 >= total * PRINTABLE_PERCENT_MIN).then_some(text)
 }
 

@@ -7,6 +7,8 @@
 //! words. It never touches words written wholly in one alphabet, so that Russian and Greek stay Russian and
 //! Greek.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::char::decompose_compatible;
 
 /// What folding made of a text. It holds user text, hence no `Debug`.
@@ -39,18 +41,19 @@ pub(super) fn fold(text: &str) -> Folded {
     let mut row = CarrierRow::default();
     let mut rest = text;
     while !rest.is_empty() {
-        let plain_bytes = ascii_prefix(rest.as_bytes());
-        if plain_bytes > 0 {
+        // What a row of invisible characters hid between is told by the character behind it.
+        let kept_bytes = if row.length == 0 { kept_prefix(rest) } else { ascii_prefix(rest.as_bytes()) };
+        if kept_bytes > 0 {
             row.finish(&mut folded);
-            let (ascii, tail) = rest.split_at(plain_bytes);
+            let (kept, tail) = rest.split_at(kept_bytes);
             if reversed_from.is_some()
-                && let Some((line, _)) = ascii.split_once('\n')
+                && let Some((line, _)) = kept.split_once('\n')
             {
                 folded.text.push_str(line);
                 turn_round(&mut folded.text, reversed_from.take());
-                folded.text.push_str(ascii.get(line.len()..).unwrap_or_default());
+                folded.text.push_str(kept.get(line.len()..).unwrap_or_default());
             } else {
-                folded.text.push_str(ascii);
+                folded.text.push_str(kept);
             }
             in_flag = false;
             rest = tail;
@@ -90,6 +93,35 @@ pub(super) fn fold(text: &str) -> Folded {
         folded.disguised += mixed;
     }
     folded
+}
+
+/// How many bytes at the start stay as they are.
+fn kept_prefix(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let mut length = 0;
+    loop {
+        length += ascii_prefix(bytes.get(length..).unwrap_or_default());
+        length += match bytes.get(length) {
+            None => return length,
+            // Cyrillic, Chinese, Korean.
+            Some(0xD0 | 0xD1) => 2,
+            Some(0xE5..=0xE9 | 0xEB | 0xEC) => 3,
+            Some(_) => match text.get(length..).and_then(|rest| rest.chars().next()) {
+                Some(character) if is_kept(character) => character.len_utf8(),
+                _ => return length,
+            },
+        };
+    }
+}
+
+/// Letters and signs of alphabets that are never taken for Latin, or only in words that mix both.
+fn is_kept(character: char) -> bool {
+    matches!(
+        u32::from(character),
+        0x0386..=0x0481 | 0x048A..=0x04FF | 0x05D0..=0x05EA | 0x0620..=0x064A | 0x0660..=0x06D3
+            | 0x0900..=0x097F | 0x0E01..=0x0E5B | 0x3001..=0x3002 | 0x3041..=0x3163 | 0x4E00..=0x9FFF
+            | 0xAC00..=0xD7A3
+    )
 }
 
 /// How many bytes at the start are ASCII, looked at in steps that vectorise.
@@ -244,13 +276,23 @@ fn push_plain(character: char, folded: &mut Folded) {
     }
 }
 
+const DRAWN: [(&str, &str); 3] = [
+    ("ɐɔǝɟƃɓɥᴉɾʞʅɯɹʇʌʍʎ∀ᗺƆᗡƎℲ⅁⋊⅂Ԁᴚ┴∩⅄", "acefgghijklmrtvwyabcdefgklprtuy"),
+    ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz"),
+    ("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz "),
+];
+
+/// The same in order, each with the letter it is taken for.
+static DRAWN_LETTERS: LazyLock<Vec<(char, char)>> = LazyLock::new(|| {
+    let letters = DRAWN.iter().flat_map(|(drawn, plain)| drawn.chars().zip(plain.chars()));
+    let mut letters: Vec<(char, char)> = letters.collect();
+    letters.sort_by_key(|(drawn, _)| *drawn);
+    letters.dedup_by_key(|(drawn, _)| *drawn);
+    letters
+});
+
 /// Letters that only look like letters: turned, small capitals, Braille.
 fn drawn_letter(character: char) -> Option<char> {
-    const DRAWN: [(&str, &str); 3] = [
-        ("ɐɔǝɟƃɓɥᴉɾʞʅɯɹʇʌʍʎ∀ᗺƆᗡƎℲ⅁⋊⅂Ԁᴚ┴∩⅄", "acefgghijklmrtvwyabcdefgklprtuy"),
-        ("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnopqrstuvwyz"),
-        ("⠁⠃⠉⠙⠑⠋⠛⠓⠊⠚⠅⠇⠍⠝⠕⠏⠟⠗⠎⠞⠥⠧⠺⠭⠽⠵⠀", "abcdefghijklmnopqrstuvwxyz "),
-    ];
     let code = u32::from(character);
     let may_be_drawn = matches!(
         code,
@@ -270,10 +312,8 @@ fn drawn_letter(character: char) -> Option<char> {
     if !may_be_drawn {
         return None;
     }
-    DRAWN.iter().find_map(|(drawn, plain)| {
-        let place = drawn.chars().position(|candidate| candidate == character)?;
-        plain.chars().nth(place)
-    })
+    let place = DRAWN_LETTERS.binary_search_by_key(&character, |(drawn, _)| *drawn).ok()?;
+    DRAWN_LETTERS.get(place).map(|(_, plain)| *plain)
 }
 
 /// Replaces look-alikes in words that also hold Latin letters (and, with `all`, in words of look-alikes
@@ -293,20 +333,20 @@ fn unmix(text: &str, all: bool) -> (String, usize) {
         };
         let (plain, tail) = rest.split_at(whole);
         out.push_str(plain);
-        let end = tail.find(|character: char| !character.is_alphabetic()).unwrap_or(tail.len());
+        let end = tail.find(|character: char| !is_alphabetic(character)).unwrap_or(tail.len());
         let (word, tail) = tail.split_at(end);
         let disguised = !word.is_empty() && {
-            let latin = word.chars().any(|character| character.is_ascii());
+            let latin = word.bytes().any(|byte| byte.is_ascii());
             let alike = |character: char| character.is_ascii() || look_alike(character).is_some();
             let is_mixed = latin && word.chars().any(|character| look_alike(character).is_some());
             mixed += usize::from(is_mixed);
             is_mixed || (all && word.chars().all(alike))
         };
         for character in word.chars() {
-            match look_alike(character).filter(|_| disguised) {
+            match disguised.then(|| look_alike(character)).flatten() {
                 Some(latin) => out.push(latin),
                 None if character.is_ascii() => out.push(character),
-                None => out.extend(character.to_lowercase()),
+                None => push_small(character, &mut out),
             }
         }
         let mut characters = tail.chars();
@@ -314,6 +354,24 @@ fn unmix(text: &str, all: bool) -> (String, usize) {
         rest = characters.as_str();
     }
     (out, mixed)
+}
+
+/// Whether a character is a letter; the commonest need no table.
+fn is_alphabetic(character: char) -> bool {
+    match u32::from(character) {
+        0x0400..=0x0481 | 0x4E00..=0x9FFF | 0xAC00..=0xD7A3 => true,
+        _ => character.is_alphabetic(),
+    }
+}
+
+/// Writes a letter in lower case; the commonest need no table.
+fn push_small(character: char, out: &mut String) {
+    let code = u32::from(character);
+    match code {
+        0x0410..=0x042F => out.extend(char::from_u32(code + 0x20)),
+        0x0430..=0x045F | 0x4E00..=0x9FFF | 0xAC00..=0xD7A3 => out.push(character),
+        _ => out.extend(character.to_lowercase()),
+    }
 }
 
 /// The Latin letter a Cyrillic, Greek or other letter is taken for.
@@ -392,6 +450,31 @@ mod tests {
             ("ﬁrst", "first"),
         ] {
             assert_eq!(fold(text).text, expected);
+        }
+    }
+
+    #[test]
+    fn what_needs_no_look_is_as_the_tables_have_it() {
+        for character in (0..=0x11_0000).filter_map(char::from_u32) {
+            assert_eq!(is_alphabetic(character), character.is_alphabetic(), "{character:?}");
+            let mut small = String::new();
+            push_small(character, &mut small);
+            assert_eq!(small, character.to_lowercase().to_string());
+            let text = character.to_string();
+            if !character.is_ascii() && kept_prefix(&text) > 0 {
+                assert_eq!(kept_prefix(&text), text.len());
+                let mut folded = Folded { text: String::new(), tags: 0, disguised: 0, carried: Vec::new() };
+                push_plain(character, &mut folded);
+                assert_eq!((folded.text, folded.disguised), (text, 0));
+                assert!(!CarrierRow::default().takes(character), "{character:?}");
+                let turns = [BLACK_FLAG, CANCEL_TAG, RIGHT_TO_LEFT_OVERRIDE, POP_DIRECTIONAL_FORMATTING];
+                assert!(!turns.contains(&character) && !('\u{E0020}'..='\u{E007E}').contains(&character));
+            }
+        }
+        for (drawn, plain) in DRAWN {
+            for (drawn, plain) in drawn.chars().zip(plain.chars()) {
+                assert_eq!(drawn_letter(drawn), Some(plain));
+            }
         }
     }
 

@@ -6,6 +6,9 @@
 //! because an attacker can write quotation marks too.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 /// A longer text is taken as said throughout: nobody quotes that much, and the search is not free.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -156,7 +159,7 @@ const JUDGES: [&str; 17] = [
 ];
 /// Subjects of texts about attacks and defences: whatever they quote is a specimen, and the sentence that names one
 /// is no order.
-const SUBJECTS: [&str; 96] = [
+const SUBJECT_WORDING: [&str; 96] = [
     "jailbreak prompts",
     "jailbreak prompt ",
     "be tricked",
@@ -255,7 +258,7 @@ const SUBJECTS: [&str; 96] = [
     "the attacker embeds",
 ];
 /// Subjects of stories.
-const STORIES: [&str; 21] = [
+const STORY_WORDING: [&str; 21] = [
     "novel",
     "short story",
     "screenplay",
@@ -281,7 +284,7 @@ const STORIES: [&str; 21] = [
 /// How far behind the word for a story its sentences go.
 const STORY_BYTES: usize = 400;
 /// Words of somebody who is told of; what follows in their sentence is told too.
-const TOLD: [&str; 36] = [
+const TOLD_WORDING: [&str; 36] = [
     "prompts that",
     "inputs that",
     "texts that",
@@ -320,7 +323,7 @@ const TOLD: [&str; 36] = [
     "has been told to",
 ];
 /// Affairs of people, firms and machines in which rules, orders and instructions are replaced every day.
-const AFFAIRS: [&str; 36] = [
+const AFFAIR_WORDING: [&str; 36] = [
     "this policy",
     "this agreement",
     "this document",
@@ -358,7 +361,7 @@ const AFFAIRS: [&str; 36] = [
     "checkpoint",
     "our members",
 ];
-const QUESTIONS: [&str; 26] = [
+const QUESTION_WORDING: [&str; 26] = [
     "is there an ai",
     "is there a ",
     "are there any ",
@@ -387,7 +390,7 @@ const QUESTIONS: [&str; 26] = [
     "how might i ",
 ];
 /// Names that share a word with what attacks speak to.
-const NAMES: [&str; 49] = [
+const NAME_WORDING: [&str; 49] = [
     "command prompt",
     "assistant manager",
     "assistant professor",
@@ -439,7 +442,7 @@ const NAMES: [&str; 49] = [
     "word of the day",
 ];
 /// Words of a rule that are followed by what it is about.
-const LIMITED: [&str; 12] = [
+const LIMITED_WORDING: [&str; 12] = [
     "instructions for ",
     "instructions on ",
     "instructions about ",
@@ -523,7 +526,7 @@ const OF_MODELS: [&str; 64] = [
     "filtering",
 ];
 /// What no affair of that kind asks for.
-const DEMANDS: [&str; 26] = [
+const DEMAND_WORDING: [&str; 26] = [
     "send",
     "forward",
     "reveal",
@@ -616,19 +619,19 @@ pub(super) fn without_mentions(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
     }
+    // Without the lists nothing is known to be talked about.
+    let lists = LISTS.as_ref()?;
     let lower = text.to_ascii_lowercase();
     let quoted = quoted(&lower);
     let mut outside = lower.clone();
     blank(&mut outside, &quoted);
-    let mut mentions = quotations(&lower, &outside, quoted);
-    mentions.extend(told(&outside));
-    mentions.extend(limited(&outside));
+    let known = lists.places(&lower, &quoted);
+    let mut mentions = quotations(&lower, known.of(SUBJECTS), quoted);
+    mentions.extend(told(&outside, &known));
+    mentions.extend(limited(&outside, known.of(LIMITED)));
     let lines = pieces(&lower, |byte| byte == b'\n');
     mentions.extend(lines.filter(|line| is_log(lower.get(line.clone()).unwrap_or_default())));
-    for name in NAMES {
-        let places = memchr::memmem::find_iter(&lower, name.as_bytes());
-        mentions.extend(places.map(|place| place..place + name.len()));
-    }
+    mentions.extend_from_slice(known.of(NAMES));
     blanked(text, &mentions)
 }
 
@@ -638,10 +641,103 @@ pub(super) fn without_code(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() > TEXT_BYTES_MAX {
         return None;
     }
-    if has_placeholder(text) || has_any(&text.to_ascii_lowercase(), &TEMPLATING) {
+    let is_about_templates = || match TEMPLATES.as_ref() {
+        Some(templates) => templates.is_match(text),
+        None => has_any(&text.to_ascii_lowercase(), &TEMPLATING),
+    };
+    if has_placeholder(text) || is_about_templates() {
         return Some(Vec::new());
     }
     blanked(text, &code(text))
+}
+
+/// The lists that are looked for all at once, in the order of their words.
+const LISTED: [&[&str]; 8] = [
+    &SUBJECT_WORDING,
+    &STORY_WORDING,
+    &TOLD_WORDING,
+    &AFFAIR_WORDING,
+    &QUESTION_WORDING,
+    &LIMITED_WORDING,
+    &DEMAND_WORDING,
+    &NAME_WORDING,
+];
+const SUBJECTS: usize = 0;
+const STORIES: usize = 1;
+const TOLD: usize = 2;
+const AFFAIRS: usize = 3;
+const QUESTIONS: usize = 4;
+const LIMITED: usize = 5;
+const DEMANDS: usize = 6;
+const NAMES: usize = 7;
+
+static LISTS: LazyLock<Option<Lists>> = LazyLock::new(Lists::new);
+static TEMPLATES: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(TEMPLATING).ok());
+
+/// A search for the wording of all lists, which is in lower case and holds no mark that blanks a quotation.
+struct Lists {
+    search: AhoCorasick,
+    /// Which list each wording is of.
+    list_of: Vec<usize>,
+}
+
+/// Where the wording of each list stands in a text, in order.
+#[derive(Default)]
+struct Known([Vec<Range<usize>>; LISTED.len()]);
+
+impl Lists {
+    fn new() -> Option<Self> {
+        let search = AhoCorasick::new(LISTED.iter().copied().flatten()).ok()?;
+        let list_of =
+            LISTED.iter().enumerate().flat_map(|(list, words)| words.iter().map(move |_| list)).collect();
+        Some(Self { search, list_of })
+    }
+
+    /// What stands outside quotations, and names wherever they stand. Of one wording that overlaps itself the first
+    /// counts.
+    fn places(&self, lower: &[u8], quoted: &[Range<usize>]) -> Known {
+        let mut known = Known::default();
+        let mut ends = vec![0; self.list_of.len()];
+        for hit in self.search.find_overlapping_iter(lower) {
+            let pattern = hit.pattern().as_usize();
+            let (Some(list), Some(end)) = (self.list_of.get(pattern).copied(), ends.get_mut(pattern)) else {
+                continue;
+            };
+            let is_quoted = || {
+                let next = quoted.partition_point(|range| range.end <= hit.start());
+                quoted.get(next).is_some_and(|range| range.start < hit.end())
+            };
+            if hit.start() < *end || (list != NAMES && is_quoted()) {
+                continue;
+            }
+            *end = hit.end();
+            known.0.get_mut(list).into_iter().for_each(|places| places.push(hit.range()));
+        }
+        known.0.iter_mut().for_each(|places| places.sort_unstable_by_key(|place| place.start));
+        known
+    }
+}
+
+impl Known {
+    fn of(&self, list: usize) -> &[Range<usize>] {
+        self.0.get(list).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the first wording of a list begins that begins in this range.
+    fn first_in(&self, list: usize, range: &Range<usize>) -> Option<usize> {
+        let places = self.of(list);
+        let next = places.partition_point(|place| place.start < range.start);
+        places.get(next).map(|place| place.start).filter(|start| *start < range.end)
+    }
+
+    /// Whether wording of a list begins and ends in this range.
+    fn is_within(&self, list: usize, range: &Range<usize>) -> bool {
+        let places = self.of(list);
+        let next = places.partition_point(|place| place.start < range.start);
+        let begun = places.iter().skip(next).take_while(|place| place.start < range.end);
+        begun.into_iter().any(|place| place.end <= range.end)
+    }
 }
 
 fn has_any(text: &[u8], needles: &[&str]) -> bool {
@@ -668,10 +764,10 @@ fn blanked(text: &[u8], ranges: &[Range<usize>]) -> Option<Vec<u8>> {
 
 /// Quotations that are introduced as wording or attributed to somebody. Where one piece of speech is attributed the
 /// others are speech too, and in a text about attacks all are specimens.
-fn quotations(text: &[u8], outside: &[u8], quoted: Vec<Range<usize>>) -> Vec<Range<usize>> {
+fn quotations(text: &[u8], subjects: &[Range<usize>], quoted: Vec<Range<usize>>) -> Vec<Range<usize>> {
     if quoted.is_empty()
         || quoted.iter().any(|range| is_followed_by(text, range, &ATTRIBUTES))
-        || has_any(outside, &SUBJECTS)
+        || !subjects.is_empty()
     {
         return quoted;
     }
@@ -776,29 +872,23 @@ fn speaks_to_reader(text: &[u8]) -> bool {
 
 /// What is told of attacks and of somebody, of daily affairs, or asked about the asker's: whole sentences, or from the
 /// words on that tell of somebody.
-fn told(text: &[u8]) -> Vec<Range<usize>> {
-    let (subjects, told) = (places(text, &SUBJECTS), places(text, &TOLD));
-    let (affairs, questions) = (places(text, &AFFAIRS), places(text, &QUESTIONS));
-    let stories = places(text, &STORIES);
+fn told(text: &[u8], known: &Known) -> Vec<Range<usize>> {
     let mut mentions = Vec::new();
     for sentence in pieces(text, |byte| matches!(byte, b'.' | b'!' | b'?' | b'\n')) {
         let words = text.get(sentence.clone()).unwrap_or_default();
-        let is_affair = || first_in(&affairs, &sentence).is_some() && !has_any(words, &DEMANDS);
+        let is_affair =
+            || known.first_in(AFFAIRS, &sentence).is_some() && !known.is_within(DEMANDS, &sentence);
         // A story is told in its own lines: what else stands in a text that speaks of novels is no novel.
-        let line = sentence.start
-            - text
-                .get(..sentence.start)
-                .unwrap_or_default()
-                .iter()
-                .rev()
-                .take(STORY_BYTES)
-                .take_while(|byte| **byte != b'\n')
-                .count();
-        let is_story = || first_in(&stories, &(line..sentence.end)).is_some();
-        let is_ordinary = || is_story() || first_in(&questions, &sentence).is_some() || is_affair();
-        if first_in(&subjects, &sentence).is_some() {
+        let line = || {
+            let before = text.get(..sentence.start).unwrap_or_default().iter().rev();
+            let told = before.take(STORY_BYTES).take_while(|byte| **byte != b'\n').count();
+            sentence.start - told..sentence.end
+        };
+        let is_story = || !known.of(STORIES).is_empty() && known.first_in(STORIES, &line()).is_some();
+        let is_ordinary = || is_story() || known.first_in(QUESTIONS, &sentence).is_some() || is_affair();
+        if known.first_in(SUBJECTS, &sentence).is_some() {
             mentions.push(sentence);
-        } else if let Some(start) = first_in(&told, &sentence) {
+        } else if let Some(start) = known.first_in(TOLD, &sentence) {
             mentions.push(start..sentence.end);
         } else if is_ordinary() && !speaks_to_reader(words) {
             mentions.push(sentence);
@@ -808,9 +898,9 @@ fn told(text: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// Rules, instructions and prompts on a subject of daily life ("the instructions for the shelf"), up to that subject.
-fn limited(text: &[u8]) -> Vec<Range<usize>> {
+fn limited(text: &[u8], places: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut found = Vec::new();
-    for place in places(text, &LIMITED) {
+    for place in places.iter().map(|place| place.start) {
         let after = text.get(place..(place + SUBJECT_BYTES).min(text.len())).unwrap_or_default();
         let clause = after.iter().position(|byte| matches!(byte, b'.' | b'!' | b'?' | b';' | b'\n' | b','));
         let clause = after.get(..clause.unwrap_or(after.len())).unwrap_or_default();
@@ -826,20 +916,6 @@ fn limited(text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Where any of `needles` begins, in order.
-fn places(text: &[u8], needles: &[&str]) -> Vec<usize> {
-    let mut places: Vec<usize> =
-        needles.iter().flat_map(|needle| memchr::memmem::find_iter(text, needle.as_bytes())).collect();
-    places.sort_unstable();
-    places
-}
-
-/// The first of ordered `places` within `range`.
-fn first_in(places: &[usize], range: &Range<usize>) -> Option<usize> {
-    let next = places.partition_point(|place| *place < range.start);
-    places.get(next).copied().filter(|place| *place < range.end)
-}
-
 /// Whether a line is one of a log and says nothing that is meant for a model.
 fn is_log(line: &[u8]) -> bool {
     let time = |byte: &u8| {
@@ -852,7 +928,8 @@ fn is_log(line: &[u8]) -> bool {
     let is_level =
         LEVELS.iter().any(|level| line.starts_with(level.as_bytes()) || rest.starts_with(level.as_bytes()));
     (is_stamped || is_level) && !speaks_to_reader(line) && !has_any(line, &ORDERS)
-        || memchr::memmem::find(line, b"::").is_some() && memchr::memmem::find(line, b"test ").is_some()
+        || memchr::memchr_iter(b':', line).any(|colon| line.get(colon + 1) == Some(&b':'))
+            && memchr::memmem::find(line, b"test ").is_some()
 }
 
 /// Fenced blocks, indented blocks and code within lines.
@@ -906,6 +983,8 @@ fn has_placeholder(text: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn left(text: &str) -> Option<String> {
@@ -932,6 +1011,51 @@ mod tests {
                 assert!(!left.contains(word), "{left}");
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn wording_is_found_as_one_search_after_another_finds_it(
+            pieces in prop::collection::vec(
+                prop::sample::select(LISTED.concat()).prop_flat_map(|wording| {
+                    let cut = (0..=wording.len()).prop_filter("within", move |cut| wording.is_char_boundary(*cut));
+                    cut.prop_flat_map(move |cut| {
+                        let pieces = [wording, &wording[..cut], &wording[cut..], " ", "\"", " \"like ", ".\n"];
+                        prop::sample::select(pieces.to_vec())
+                    })
+                }),
+                0..40,
+            ),
+        ) {
+            let lower = pieces.concat().into_bytes();
+            let quoted = quoted(&lower);
+            let mut outside = lower.clone();
+            blank(&mut outside, &quoted);
+            let known = Lists::new().unwrap().places(&lower, &quoted);
+            for (list, wording) in LISTED.iter().enumerate() {
+                let text = if list == NAMES { &lower } else { &outside };
+                let places = |wording: &&str| -> Vec<Range<usize>> {
+                    let starts = memchr::memmem::find_iter(text, wording.as_bytes());
+                    starts.map(|start| start..start + wording.len()).collect()
+                };
+                let mut expected: Vec<Range<usize>> = wording.iter().flat_map(places).collect();
+                let mut found = known.of(list).to_vec();
+                prop_assert!(found.is_sorted_by_key(|place| place.start));
+                expected.sort_by_key(|place| (place.start, place.end));
+                found.sort_by_key(|place| (place.start, place.end));
+                prop_assert_eq!(found, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn listed_wording_holds_nothing_that_quotations_are_blanked_with() {
+        assert!(
+            LISTED
+                .concat()
+                .iter()
+                .all(|wording| !wording.contains('.') && *wording == wording.to_lowercase())
+        );
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl<const LANES: usize> Block<LANES> {
         self.mask(|lane| within(lane, b'!', b'~'))
     }
 
+    /// What is outside ASCII.
+    #[inline(always)]
+    pub(super) fn foreign(&self) -> Mask {
+        self.mask(|lane| lane)
+    }
+
     #[inline(always)]
     pub(super) fn equal(&self, byte: u8) -> Mask {
         self.mask(|lane| equal(lane, byte))
@@ -118,6 +124,7 @@ mod tests {
             assert_eq!(block.capitals(), plain(&|byte| byte.is_ascii_uppercase()));
             assert_eq!(block.digits(), plain(&|byte| byte.is_ascii_digit()));
             assert_eq!(block.graphic(), plain(&|byte| byte.is_ascii_graphic()));
+            assert_eq!(block.foreign(), plain(&|byte| !byte.is_ascii()));
             assert_eq!(block.equal(b'='), plain(&|byte| byte == b'='));
             assert_eq!(block.any_of([b'|', b' ']), plain(&|byte| byte == b'|' || byte == b' '));
             assert_eq!(block.any_letter_of([b'e', b't']), plain(&|byte| b"etET".contains(&byte)));

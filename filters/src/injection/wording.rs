@@ -4,6 +4,10 @@
 //! Only weights of hashed grams are kept, one byte each; no text can be read from them. They are made by
 //! `training/train_wording.rs`. It reads a bounded part of the text, each word once, and keeps nothing of it.
 
+use std::ops::Range;
+
+use super::signs::{BLOCK_BYTES, Block, behind};
+
 /// Weights of the grams, one for each value of the hash.
 pub const WEIGHTS: usize = 1 << u16::BITS;
 /// How much is read of the beginning and of the end.
@@ -51,10 +55,7 @@ pub fn for_each_gram(text: &[u8], mut on_gram: impl FnMut(u16)) {
 
 fn grams_of(text: &[u8], on_gram: &mut impl FnMut(u16)) {
     let mut before: Option<(u64, u64)> = None;
-    let mut rest = text;
-    while let Some(start) = rest.iter().position(|byte| begins_word(*byte)) {
-        rest = rest.get(start..).unwrap_or_default();
-        let length = rest.iter().position(|byte| !continues_word(*byte)).unwrap_or(rest.len());
+    for_each_word(text, |rest, length| {
         let (word, beginning) = hash_of(rest, length);
         on_gram(place(word, 1));
         on_gram(place(beginning, 2));
@@ -63,7 +64,36 @@ fn grams_of(text: &[u8], on_gram: &mut impl FnMut(u16)) {
             on_gram(place(beginning_before.rotate_left(23) ^ beginning, 4));
         }
         before = Some((word, beginning));
-        rest = rest.get(length..).unwrap_or_default();
+    });
+}
+
+/// Calls `on_word` with the text from each word on and the length of the word. Apostrophes begin none.
+fn for_each_word<'t>(text: &'t [u8], mut on_word: impl FnMut(&'t [u8], usize)) {
+    let mut on_row = |row: Range<usize>| {
+        let rest = text.get(row.start..).unwrap_or_default();
+        let apostrophes = rest.iter().take(row.len()).take_while(|byte| **byte == b'\'').count();
+        if apostrophes < row.len() {
+            on_word(rest.get(apostrophes..).unwrap_or_default(), row.len() - apostrophes);
+        }
+    };
+    let (mut before, mut start) = (0, None);
+    for (at, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
+        let block = Block::<4>::of(bytes);
+        let word = block.letters() | block.digits() | block.foreign() | block.equal(b'\'');
+        // Where a row begins or ends.
+        let mut turns = word ^ behind(word, before, 1);
+        before = word;
+        while turns != 0 {
+            let place = at + turns.trailing_zeros() as usize;
+            turns &= turns - 1;
+            match start.take() {
+                Some(start) => on_row(start..place),
+                None => start = Some(place),
+            }
+        }
+    }
+    if let Some(start) = start {
+        on_row(start..text.len());
     }
 }
 
@@ -93,14 +123,6 @@ fn eight(bytes: &[u8], length: usize) -> u64 {
     ((u64::from_le_bytes(eight) | SMALL) << beyond) >> beyond
 }
 
-fn begins_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || !byte.is_ascii()
-}
-
-fn continues_word(byte: u8) -> bool {
-    begins_word(byte) || byte == b'\''
-}
-
 fn mix(value: u64) -> u64 {
     let product = value.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     product ^ (product >> 29)
@@ -113,7 +135,31 @@ fn place(gram: u64, kind: u64) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn words_are_found_as_a_plain_loop_finds_them(
+            text in prop::collection::vec(prop::sample::select(&b"ab1' \xC3_-"[..]), 0..300),
+            long in prop::collection::vec(prop::sample::select(&b"abcdefgh'''''''' "[..]), 0..300),
+        ) {
+            let begins = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+            for text in [text, long] {
+                let mut words = Vec::new();
+                for_each_word(&text, |rest, length| words.push((text.len() - rest.len(), length)));
+                let (mut expected, mut at) = (Vec::new(), 0);
+                while let Some(start) = text[at..].iter().position(begins) {
+                    let rest = &text[at + start..];
+                    let length = rest.iter().take_while(|byte| begins(byte) || **byte == b'\'').count();
+                    expected.push((at + start, length));
+                    at += start + length;
+                }
+                prop_assert_eq!(words, expected);
+            }
+        }
+    }
 
     #[test]
     fn the_model_is_whole() {
