@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::decode::begins_as_text;
 use super::signs::{BLOCK_BYTES, Block, Mask};
 
 /// Around a part that lacks the usual letters stands so much text that may not be moved.
@@ -284,6 +285,7 @@ pub(super) fn spelled_out(part: &[u8]) -> Option<String> {
     (spelled >= SPELLED_MIN).then_some(out)
 }
 
+/// The bytes in a run of base32, unless the first are no text.
 pub(super) fn decode_base32(run: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(run.len() * 5 / 8 + 1);
     let (mut bits, mut held) = (0u32, 0u32);
@@ -299,6 +301,9 @@ pub(super) fn decode_base32(run: &[u8]) -> Option<Vec<u8>> {
         if held >= 8 {
             held -= 8;
             out.extend(u8::try_from((bits >> held) & 0xFF));
+            if out.len() == START_BYTES && !begins_as_text(&out) {
+                return None;
+            }
         }
     }
     Some(out)
@@ -308,6 +313,8 @@ pub(super) fn decode_base32(run: &[u8]) -> Option<Vec<u8>> {
 pub(super) type Base85 = [u8; 256];
 
 const NO_DIGIT: u8 = 85;
+/// So many bytes are decoded before a look at whether they are text: two groups of either alphabet.
+const START_BYTES: usize = 8;
 
 /// Both alphabets in use: Adobe's, from "!" to "u", and that of RFC 1924.
 pub(super) static BASE_85: [Base85; 2] = [
@@ -328,6 +335,7 @@ const fn base_85(alphabet: &[u8]) -> Base85 {
     digits
 }
 
+/// The bytes in a run, unless the first are no text.
 pub(super) fn decode_base85(run: &[u8], alphabet: &Base85) -> Option<Vec<u8>> {
     let run = run.strip_prefix(b"<~").unwrap_or(run);
     let run = run.strip_suffix(b"~>").unwrap_or(run);
@@ -342,6 +350,9 @@ pub(super) fn decode_base85(run: &[u8], alphabet: &Base85) -> Option<Vec<u8>> {
             bits = bits.checked_mul(85)?.checked_add(u32::from(digit))?;
         }
         out.extend(bits.to_be_bytes().iter().take(group.len().saturating_sub(1)));
+        if out.len() == START_BYTES && !begins_as_text(&out) {
+            return None;
+        }
     }
     Some(out)
 }

@@ -11,12 +11,15 @@ use std::ops::Range;
 use memchr::{memchr_iter, memchr3_iter};
 
 use super::ciphers;
-use super::survey::{Disguises, RUN_BYTES_MIN, Survey, is_gap};
+use super::signs::Block;
+use super::survey::{Disguises, Runs, Survey, is_gap};
 
 /// No encoding says anything in fewer bytes.
 const ENCODED_BYTES_MIN: usize = 12;
 /// Runs are probed before they are decoded: images and archives are long.
 const PROBE_BYTES: usize = 96;
+/// So many bytes are decoded before a look at whether they are text.
+const START_BYTES: usize = 12;
 const PRINTABLE_PERCENT_MIN: usize = 90;
 /// Longer runs are not words written together.
 const WORDS_BYTES_MAX: usize = 512;
@@ -84,15 +87,15 @@ pub(super) fn encoded_views(text: &[u8], survey: &Survey, budget: &mut Budget) -
             views.push(unescape(part));
         }
     }
-    for (_, run) in survey.graphic.in_text(text) {
-        for_each_run(run, is_base64, |run| {
+    for graphic in survey.graphic.in_text(text) {
+        for run in Runs::of(graphic, Block::base_64).in_text(graphic) {
             if let Some(words) = words_apart(run).filter(|_| budget.take(run.len())) {
                 views.push(words);
             }
             decode_probed(run, decode_run, budget, &mut views);
-        });
+        }
     }
-    for (_, run) in survey.graphic.in_text(text) {
+    for run in survey.graphic.in_text(text) {
         if run.iter().any(|byte| !is_base64(*byte)) {
             decode_probed(run, decode_dense, budget, &mut views);
         }
@@ -104,7 +107,7 @@ pub(super) fn encoded_views(text: &[u8], survey: &Survey, budget: &mut Budget) -
             views.extend(ciphers::numbers_read(row));
         }
     }
-    for (_, signs) in survey.signs.in_text(text) {
+    for signs in survey.signs.in_text(text) {
         for row in ciphers::morse_rows(signs) {
             let row = signs.get(row).unwrap_or_default();
             if budget.take(row.len()) {
@@ -136,9 +139,9 @@ pub(super) fn disguised_views(text: &[u8], disguises: Disguises, budget: &mut Bu
     for part in disguises.leet.merged() {
         let part = text.get(part).unwrap_or_default();
         if budget.take(part.len()) {
-            views.push(letters_for_digits(part, b'i'));
+            views.push(letters_for_digits(part, &ONE_FOR_I));
             if part.iter().any(|byte| matches!(byte, b'1' | b'|')) {
-                views.push(letters_for_digits(part, b'l'));
+                views.push(letters_for_digits(part, &ONE_FOR_L));
             }
         }
     }
@@ -200,24 +203,23 @@ fn join_letters(part: &[u8]) -> String {
     if let Some(sign) = sign {
         return part.iter().filter(|byte| **byte != sign).map(|byte| ascii_or_space(*byte)).collect();
     }
-    let mut out = String::with_capacity(part.len() / 2);
-    let gap_at =
-        |index: Option<usize>| index.is_none_or(|index| part.get(index).is_none_or(|byte| is_gap(*byte)));
-    for (index, byte) in part.iter().enumerate() {
-        if !is_gap(*byte) {
-            out.push(ascii_or_space(*byte));
+    // The text ends in gaps on both sides.
+    const AROUND: usize = 2;
+    let mut gaps = vec![true; part.len() + 2 * AROUND];
+    gaps.iter_mut().skip(AROUND).zip(part).for_each(|(gap, byte)| *gap = is_gap(*byte));
+    let mut out = Vec::with_capacity(part.len() / 2);
+    for (byte, [two_before, before, gap, after, two_after]) in part.iter().zip(gaps.array_windows()) {
+        if !gap {
+            out.push(if byte.is_ascii() { *byte } else { b' ' });
             continue;
         }
-        let between_letters = !gap_at(index.checked_sub(1)) && !gap_at(Some(index + 1));
-        let single_letters = gap_at(index.checked_sub(2)) && gap_at(Some(index + 2));
-        if between_letters && single_letters {
-            continue;
-        }
-        if !out.ends_with(' ') {
-            out.push(' ');
+        let between_letters = !before && !after;
+        let single_letters = *two_before && *two_after;
+        if !(between_letters && single_letters) && out.last() != Some(&b' ') {
+            out.push(b' ');
         }
     }
-    out
+    String::from_utf8(out).unwrap_or_default()
 }
 
 fn ascii_or_space(byte: u8) -> char {
@@ -232,9 +234,35 @@ fn commonest_sign(part: &[u8]) -> Option<u8> {
         .find(|sign| part.iter().filter(|byte| *byte == sign).count() * 4 > part.len())
 }
 
-fn letters_for_digits(part: &[u8], for_one: u8) -> String {
+fn letters_for_digits(part: &[u8], letters: &Letters) -> String {
+    let letter_of = |byte: u8| letters.get(usize::from(byte)).copied().unwrap_or(b' ');
+    let mut out: Vec<u8> = part.iter().map(|byte| letter_of(*byte)).collect();
+    let for_one = letter_of(b'1');
+    for ((letter, byte), next) in out.iter_mut().zip(part).zip(part.iter().skip(1)) {
+        let sign = match byte {
+            b'|' | b'!' => for_one,
+            b'+' => b't',
+            b'(' => b'c',
+            _ => continue,
+        };
+        if next.is_ascii_alphanumeric() || *next == b'$' {
+            *letter = sign;
+        }
+    }
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// What each byte is taken for.
+type Letters = [u8; 256];
+
+static ONE_FOR_I: Letters = letters(b'i');
+static ONE_FOR_L: Letters = letters(b'l');
+
+const fn letters(for_one: u8) -> Letters {
     let mut letters = [b' '; 256];
-    for (byte, letter) in (0..=u8::MAX).zip(&mut letters) {
+    let mut rest: &mut [u8] = &mut letters;
+    let mut byte = 0u8;
+    while let Some((letter, others)) = rest.split_first_mut() {
         *letter = match byte {
             b'0' => b'o',
             b'1' => for_one,
@@ -245,22 +273,13 @@ fn letters_for_digits(part: &[u8], for_one: u8) -> String {
             b'6' | b'9' => b'g',
             b'7' => b't',
             b'8' => b'b',
-            _ if byte.is_ascii() => byte,
+            0..=127 => byte,
             _ => b' ',
         };
+        rest = others;
+        byte = byte.wrapping_add(1);
     }
-    let letter = |byte: &u8| letters.get(usize::from(*byte)).copied().unwrap_or(b' ');
-    let mut out: Vec<u8> = part.iter().map(letter).collect();
-    for ((letter, byte), next) in out.iter_mut().zip(part).zip(part.iter().skip(1)) {
-        if matches!(byte, b'|' | b'!' | b'+' | b'(') && (next.is_ascii_alphanumeric() || *next == b'$') {
-            *letter = match byte {
-                b'+' => b't',
-                b'(' => b'c',
-                _ => for_one,
-            };
-        }
-    }
-    String::from_utf8(out).unwrap_or_default()
+    letters
 }
 
 /// Parts with at least a few percent, entity or backslash escapes near each other.
@@ -310,7 +329,11 @@ fn unescape(part: &[u8]) -> String {
     let mut out = Vec::with_capacity(part.len());
     let mut rest = part;
     while let Some((first, tail)) = rest.split_first() {
-        match escape(rest) {
+        let escaped = match first {
+            b'%' | b'&' | b'\\' | b'=' | b'U' => escape(rest),
+            _ => None,
+        };
+        match escaped {
             Some((Escaped::Byte(byte), length)) => {
                 out.push(byte);
                 rest = rest.get(length..).unwrap_or_default();
@@ -397,44 +420,33 @@ fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Calls `on_run` with every run of such bytes that is long enough. Looking at the last byte of a window
-/// first lets ordinary words be skipped without reading them.
-fn for_each_run<'t>(text: &'t [u8], belongs: impl Fn(u8) -> bool, mut on_run: impl FnMut(&'t [u8])) {
-    let mut start = 0;
-    while let Some(window) = text.get(start..start + RUN_BYTES_MIN) {
-        if let Some(stop) = window.iter().rposition(|byte| !belongs(*byte)) {
-            start += stop + 1;
-            continue;
-        }
-        let rest = text.get(start..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| belongs(**byte)).count();
-        on_run(rest.get(..length).unwrap_or_default());
-        start += length;
-    }
-}
-
 /// "IgnoreAllOfThis", "ignore-all-of-this" and "ignore_all_of_this" with spaces, when a run looks like that.
 fn words_apart(run: &[u8]) -> Option<String> {
     if run.len() > WORDS_BYTES_MAX || run.iter().any(u8::is_ascii_digit) {
         return None;
     }
-    let mut out = String::with_capacity(run.len() + run.len() / 4);
-    let mut gaps = 0;
+    let is_joint = |previous: u8, byte: u8| byte.is_ascii_uppercase() && previous.is_ascii_lowercase();
+    let signs = run.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let pairs = || run.iter().zip(run.iter().skip(1));
+    let gaps = signs + pairs().filter(|(one, next)| is_joint(**one, **next)).count();
+    let length = run.len();
+    // Words of two to twelve letters on average; base64 changes case at every third letter or so.
+    if gaps < 2 || gaps * 12 < length || (gaps + 1) * 3 > length || changes_at_random(run) {
+        return None;
+    }
+    let mut out = String::with_capacity(length + gaps);
     let mut previous = b' ';
     for byte in run {
         let is_sign = !byte.is_ascii_alphanumeric();
-        if is_sign || (byte.is_ascii_uppercase() && previous.is_ascii_lowercase()) {
+        if is_sign || is_joint(previous, *byte) {
             out.push(' ');
-            gaps += 1;
         }
         if !is_sign {
             out.push(char::from(*byte));
         }
         previous = *byte;
     }
-    let length = run.len();
-    // Words of two to twelve letters on average; base64 changes case at every third letter or so.
-    (gaps >= 2 && gaps * 12 >= length && (gaps + 1) * 3 <= length && !changes_at_random(run)).then_some(out)
+    Some(out)
 }
 
 /// Capitals after capitals: words have few of these, encoded bytes many.
@@ -462,7 +474,7 @@ fn decode_run(run: &[u8]) -> Option<String> {
             return Some(text);
         }
     }
-    ciphers::decode_base32(run).and_then(printable).or_else(|| printable(decode_base64(run)))
+    ciphers::decode_base32(run).and_then(printable).or_else(|| printable(decode_base64(run)?))
 }
 
 fn bits_read(run: &[u8]) -> Vec<u8> {
@@ -484,7 +496,8 @@ fn reads(text: &str) -> bool {
     usual * 100 >= text.len() * 85
 }
 
-fn decode_base64(run: &[u8]) -> Vec<u8> {
+/// The bytes in a run, unless the first are no text.
+fn decode_base64(run: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
     let (quads, last) = run.as_chunks::<4>();
     let bits_of = |digits: &[u8]| {
@@ -495,13 +508,21 @@ fn decode_base64(run: &[u8]) -> Vec<u8> {
     for quad in quads {
         let [_, bytes @ ..] = bits_of(quad).to_be_bytes();
         out.extend_from_slice(&bytes);
+        if out.len() == START_BYTES && !begins_as_text(&out) {
+            return None;
+        }
     }
     // A cut group of two characters carries one byte, one of three carries two.
     if !last.is_empty() {
         let [_, bytes @ ..] = (bits_of(last) << (6 * (4 - last.len()))).to_be_bytes();
         out.extend(bytes.iter().take(last.len() - 1));
     }
-    out
+    Some(out)
+}
+
+/// Whether these may be the first bytes of a text. What decodes to none mostly shows it at once.
+pub(super) fn begins_as_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// What each character stands for in base64, in both of its alphabets; 63 for any other.

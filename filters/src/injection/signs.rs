@@ -50,6 +50,12 @@ impl<const LANES: usize> Block<LANES> {
         self.mask(|lane| within(lane, b'!', b'~'))
     }
 
+    /// Letters, digits and the signs of both alphabets of base64.
+    #[inline(always)]
+    pub(super) fn base_64(&self) -> Mask {
+        self.letters() | self.digits() | self.any_of([b'+', b'/', b'-', b'_'])
+    }
+
     /// What is outside ASCII.
     #[inline(always)]
     pub(super) fn foreign(&self) -> Mask {
@@ -124,6 +130,10 @@ mod tests {
             assert_eq!(block.capitals(), plain(&|byte| byte.is_ascii_uppercase()));
             assert_eq!(block.digits(), plain(&|byte| byte.is_ascii_digit()));
             assert_eq!(block.graphic(), plain(&|byte| byte.is_ascii_graphic()));
+            assert_eq!(
+                block.base_64(),
+                plain(&|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))
+            );
             assert_eq!(block.foreign(), plain(&|byte| !byte.is_ascii()));
             assert_eq!(block.equal(b'='), plain(&|byte| byte == b'='));
             assert_eq!(block.any_of([b'|', b' ']), plain(&|byte| byte == b'|' || byte == b' '));

@@ -114,8 +114,10 @@ impl Survey {
         let now = Classes { letter, digit, space, sign };
         self.graphic.add(block.graphic(), start);
         self.signs.add(sign | space, start);
-        self.lone_signs +=
-            (space & behind(sign, before.sign, 1) & behind(space, before.space, 2)).count_ones() as usize;
+        let lone = space & behind(sign, before.sign, 1) & behind(space, before.space, 2);
+        if lone != 0 {
+            self.lone_signs += lone.count_ones() as usize;
+        }
         let marks = block.any_of([b'%', b'&', b'\\', b'=', b'+']);
         if marks != 0 {
             self.add_escapes(text, start, marks);
@@ -211,19 +213,15 @@ impl Survey {
         block: &Block<LANES>,
         now: &Classes,
     ) {
-        let usual = block.any_letter_of([b'e', b't', b'a', b'o', b'n', b'i']);
-        for (start, shift) in [(start, 0), (start + HALF_BYTES, HALF_BYTES)] {
-            if start >= text_bytes {
-                return;
-            }
-            let count = |mask: Mask| (mask >> shift & Mask::from(u32::MAX)).count_ones();
-            let bytes = HALF_BYTES.min(text_bytes - start) as u32;
-            let usual = count(usual);
+        let usual = in_halves(block.any_letter_of([b'e', b't', b'a', b'o', b'n', b'i']));
+        for ((start, shift), usual) in [(start, 0), (start + HALF_BYTES, HALF_BYTES)].into_iter().zip(usual) {
             // Asked first, because it rules out most of what is written.
-            if usual * 100 > HALF_BYTES as u32 * USUAL_PERCENT_MAX {
+            if usual * 100 > HALF_BYTES as u32 * USUAL_PERCENT_MAX || start >= text_bytes {
                 self.progress.unusual = 0;
                 continue;
             }
+            let bytes = HALF_BYTES.min(text_bytes - start) as u32;
+            let count = |mask: Mask| (mask >> shift & Mask::from(u32::MAX)).count_ones();
             let (letters, spaces) = (count(now.letter), count(now.space));
             let is_text = (letters + spaces) * 100 >= bytes * TEXT_PERCENT_MIN;
             if letters < LETTERS_MIN || spaces == 0 || !is_text || usual * 100 > letters * USUAL_PERCENT_MAX {
@@ -250,8 +248,18 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn in_text<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = (usize, &'t [u8])> {
-        self.found.iter().filter_map(move |range| Some((range.start, text.get(range.clone())?)))
+    /// The runs of a class in a text.
+    pub(super) fn of(text: &[u8], class: impl Fn(&Block<4>) -> Mask) -> Self {
+        let mut runs = Self::default();
+        for (at, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
+            runs.add(class(&Block::of(bytes)), at);
+        }
+        runs.finish(text.len());
+        runs
+    }
+
+    pub(super) fn in_text<'t>(&self, text: &'t [u8]) -> impl Iterator<Item = &'t [u8]> {
+        self.found.iter().filter_map(move |range| text.get(range.clone()))
     }
 
     #[inline(always)]
@@ -294,6 +302,17 @@ impl Runs {
             self.found.push(text_bytes - self.open..text_bytes);
         }
     }
+}
+
+/// How many bits are set in the lower and in the upper half.
+#[inline(always)]
+fn in_halves(mask: Mask) -> [u32; 2] {
+    let twos = mask - (mask >> 1 & 0x5555_5555_5555_5555);
+    let fours = (twos & 0x3333_3333_3333_3333) + (twos >> 2 & 0x3333_3333_3333_3333);
+    let eights = fours + (fours >> 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    let sixteens = eights + (eights >> 8);
+    let counts = sixteens + (sixteens >> 16);
+    [(counts & 0x3F) as u32, (counts >> u32::BITS & 0x3F) as u32]
 }
 
 fn is_taken_for_letter(byte: u8) -> bool {
@@ -440,6 +459,15 @@ mod tests {
             for text in [text, wide] {
                 prop_assert!(Survey::of(&text).has_numbers || ciphers::number_rows(&text).is_empty());
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn halves_are_counted_apart(mask in any::<u64>(), full in any::<bool>()) {
+            let mask = if full { Mask::MAX } else { mask };
+            let halves = [mask & Mask::from(u32::MAX), mask >> 32].map(u64::count_ones);
+            prop_assert_eq!(in_halves(mask), halves);
         }
     }
 

@@ -4,9 +4,7 @@
 //! Only weights of hashed grams are kept, one byte each; no text can be read from them. They are made by
 //! `training/train_wording.rs`. It reads a bounded part of the text, each word once, and keeps nothing of it.
 
-use std::ops::Range;
-
-use super::signs::{BLOCK_BYTES, Block, behind};
+use super::signs::{BLOCK_BYTES, Block, Mask, behind};
 
 /// Weights of the grams, one for each value of the hash.
 pub const WEIGHTS: usize = 1 << u16::BITS;
@@ -69,31 +67,30 @@ fn grams_of(text: &[u8], on_gram: &mut impl FnMut(u16)) {
 
 /// Calls `on_word` with the text from each word on and the length of the word. Apostrophes begin none.
 fn for_each_word<'t>(text: &'t [u8], mut on_word: impl FnMut(&'t [u8], usize)) {
-    let mut on_row = |row: Range<usize>| {
-        let rest = text.get(row.start..).unwrap_or_default();
-        let apostrophes = rest.iter().take(row.len()).take_while(|byte| **byte == b'\'').count();
-        if apostrophes < row.len() {
-            on_word(rest.get(apostrophes..).unwrap_or_default(), row.len() - apostrophes);
-        }
-    };
-    let (mut before, mut start) = (0, None);
-    for (at, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
-        let block = Block::<4>::of(bytes);
+    let (mut before, mut start) = (0, 0);
+    // Where the text ends with a block, one more ends its last word.
+    for at in (0..=text.len()).step_by(BLOCK_BYTES) {
+        let block = Block::<4>::of(text.get(at..).unwrap_or_default());
         let word = block.letters() | block.digits() | block.foreign() | block.equal(b'\'');
         // Where a row begins or ends.
         let mut turns = word ^ behind(word, before, 1);
+        let mut is_within = before >> (Mask::BITS - 1) != 0;
         before = word;
         while turns != 0 {
             let place = at + turns.trailing_zeros() as usize;
             turns &= turns - 1;
-            match start.take() {
-                Some(start) => on_row(start..place),
-                None => start = Some(place),
+            is_within = !is_within;
+            if is_within {
+                start = place;
+                continue;
+            }
+            while start < place && text.get(start) == Some(&b'\'') {
+                start += 1;
+            }
+            if start < place {
+                on_word(text.get(start..).unwrap_or_default(), place - start);
             }
         }
-    }
-    if let Some(start) = start {
-        on_row(start..text.len());
     }
 }
 
