@@ -287,72 +287,92 @@ pub(super) fn spelled_out(part: &[u8]) -> Option<String> {
 
 /// The bytes in a run of base32, unless the first are no text.
 pub(super) fn decode_base32(run: &[u8]) -> Option<Vec<u8>> {
+    let value = |byte: u8| BASE_32.get(usize::from(byte)).copied().filter(|value| *value != NO_DIGIT);
+    if let Some(start) = run.first_chunk::<START_DIGITS>() {
+        let mut bits = 0u128;
+        for byte in start {
+            bits = (bits << 5) | u128::from(value(*byte)?);
+        }
+        let [.., a, b, c, d, e, f, g, h, i, j] = bits.to_be_bytes();
+        if !begins_as_text(&[a, b, c, d, e, f, g, h, i, j]) {
+            return None;
+        }
+    }
     let mut out = Vec::with_capacity(run.len() * 5 / 8 + 1);
     let (mut bits, mut held) = (0u32, 0u32);
     for byte in run {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a',
-            b'2'..=b'7' => byte - b'2' + 26,
-            _ => return None,
-        };
-        bits = (bits << 5) | u32::from(value);
+        bits = (bits << 5) | u32::from(value(*byte)?);
         held += 5;
         if held >= 8 {
             held -= 8;
             out.extend(u8::try_from((bits >> held) & 0xFF));
-            if out.len() == START_BYTES && !begins_as_text(&out) {
-                return None;
-            }
         }
     }
     Some(out)
 }
 
-/// What each character stands for in an alphabet of 85, and [`NO_DIGIT`] for any other.
-pub(super) type Base85 = [u8; 256];
+/// What each character stands for, and [`NO_DIGIT`] for any other.
+pub(super) type Alphabet = [u8; 256];
 
-const NO_DIGIT: u8 = 85;
-/// So many bytes are decoded before a look at whether they are text: two groups of either alphabet.
-const START_BYTES: usize = 8;
+const NO_DIGIT: u8 = u8::MAX;
+/// So many digits are decoded before a look at whether they are text.
+const START_DIGITS: usize = 16;
+
+/// Capitals and small letters alike.
+static BASE_32: Alphabet = alphabet(&[b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"abcdefghijklmnopqrstuvwxyz"]);
 
 /// Both alphabets in use: Adobe's, from "!" to "u", and that of RFC 1924.
-pub(super) static BASE_85: [Base85; 2] = [
-    base_85(b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu"),
-    base_85(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"),
+pub(super) static BASE_85: [Alphabet; 2] = [
+    alphabet(&[b"!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstu"]),
+    alphabet(&[b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~"]),
 ];
 
-const fn base_85(alphabet: &[u8]) -> Base85 {
+/// An alphabet by its digits in order, written in one way or in several.
+const fn alphabet(ways: &[&[u8]]) -> Alphabet {
     let mut digits = [NO_DIGIT; 256];
-    let (mut left, mut digit) = (alphabet, 0);
-    while let Some((character, others)) = left.split_first() {
-        if let Some((_, [place, ..])) = digits.split_at_mut_checked(*character as usize) {
-            *place = digit;
+    let mut ways = ways;
+    while let Some((way, others)) = ways.split_first() {
+        let (mut left, mut digit) = (*way, 0);
+        while let Some((character, behind)) = left.split_first() {
+            if let Some((_, [place, ..])) = digits.split_at_mut_checked(*character as usize) {
+                *place = digit;
+            }
+            left = behind;
+            digit += 1;
         }
-        left = others;
-        digit += 1;
+        ways = others;
     }
     digits
 }
 
 /// The bytes in a run, unless the first are no text.
-pub(super) fn decode_base85(run: &[u8], alphabet: &Base85) -> Option<Vec<u8>> {
+pub(super) fn decode_base85(run: &[u8], alphabet: &Alphabet) -> Option<Vec<u8>> {
     let run = run.strip_prefix(b"<~").unwrap_or(run);
     let run = run.strip_suffix(b"~>").unwrap_or(run);
-    let mut out = Vec::with_capacity(run.len() / 5 * 4 + 4);
-    for group in run.chunks(5) {
+    let bytes_of = |group: &[u8]| {
         let mut bits = 0u32;
         for place in 0..5 {
             let digit = match group.get(place) {
-                Some(byte) => alphabet.get(usize::from(*byte)).copied().filter(|digit| *digit < NO_DIGIT)?,
-                None => NO_DIGIT - 1,
+                Some(byte) => alphabet.get(usize::from(*byte)).copied().filter(|digit| *digit != NO_DIGIT)?,
+                // A group that was cut is filled up with the highest digit.
+                None => 84,
             };
             bits = bits.checked_mul(85)?.checked_add(u32::from(digit))?;
         }
-        out.extend(bits.to_be_bytes().iter().take(group.len().saturating_sub(1)));
-        if out.len() == START_BYTES && !begins_as_text(&out) {
+        Some(bits.to_be_bytes())
+    };
+    if let Some((start, _)) = run.as_chunks::<5>().0.split_first_chunk::<{ START_DIGITS / 5 }>() {
+        let mut bytes = [[0; 4]; START_DIGITS / 5];
+        for (bytes, group) in bytes.iter_mut().zip(start) {
+            *bytes = bytes_of(group)?;
+        }
+        if !begins_as_text(bytes.as_flattened()) {
             return None;
         }
+    }
+    let mut out = Vec::with_capacity(run.len() / 5 * 4 + 4);
+    for group in run.chunks(5) {
+        out.extend(bytes_of(group)?.iter().take(group.len().saturating_sub(1)));
     }
     Some(out)
 }
@@ -425,7 +445,10 @@ mod tests {
 
     #[test]
     fn base_32_and_85_are_undone() {
-        assert_eq!(decode_base32(b"O5SSA3LFMV2CAYLU").unwrap(), b"we meet at");
+        for run in [b"O5SSA3LFMV2CAYLU", b"o5ssa3lfmv2caylu"] {
+            assert_eq!(decode_base32(run).unwrap(), b"we meet at");
+        }
+        assert_eq!(decode_base32(b"o5ssa3lfmv2cay-u"), None);
         assert_eq!(decode_base32(b"not base 32"), None);
         let [adobe, other] = &BASE_85;
         assert_eq!(decode_base85(b"<~G@_n6AS#s+@<;~>", adobe).unwrap(), b"we meet at");
@@ -434,9 +457,9 @@ mod tests {
             assert_eq!(decode_base85(run, alphabet), None);
         }
         for alphabet in &BASE_85 {
-            let mut digits: Vec<u8> = alphabet.iter().copied().filter(|digit| *digit < NO_DIGIT).collect();
+            let mut digits: Vec<u8> = alphabet.iter().copied().filter(|digit| *digit != NO_DIGIT).collect();
             digits.sort_unstable();
-            assert_eq!(digits, (0..NO_DIGIT).collect::<Vec<u8>>());
+            assert_eq!(digits, (0..85).collect::<Vec<u8>>());
         }
     }
 }

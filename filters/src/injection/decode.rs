@@ -18,8 +18,8 @@ use super::survey::{Disguises, Runs, Survey, is_gap};
 const ENCODED_BYTES_MIN: usize = 12;
 /// Runs are probed before they are decoded: images and archives are long.
 const PROBE_BYTES: usize = 96;
-/// So many bytes are decoded before a look at whether they are text.
-const START_BYTES: usize = 12;
+/// So many digits are decoded before a look at whether they are text.
+const START_DIGITS: usize = 16;
 const PRINTABLE_PERCENT_MIN: usize = 90;
 /// Longer runs are not words written together.
 const WORDS_BYTES_MAX: usize = 512;
@@ -59,6 +59,10 @@ impl Parts {
             }
             _ => self.ranges.push(part),
         }
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.ranges.is_empty()
     }
 
     /// The parts in order, none touching another.
@@ -135,6 +139,9 @@ fn decode_probed(
 
 /// What is written in another way: spaced out, with digits for letters, or in a moved alphabet.
 pub(super) fn disguised_views(text: &[u8], disguises: Disguises, budget: &mut Budget) -> Vec<String> {
+    if disguises.is_none() {
+        return Vec::new();
+    }
     let mut views = part_views(text, disguises.spaced, budget, |part| Some(join_letters(part)));
     for part in disguises.leet.merged() {
         let part = text.get(part).unwrap_or_default();
@@ -498,20 +505,23 @@ fn reads(text: &str) -> bool {
 
 /// The bytes in a run, unless the first are no text.
 fn decode_base64(run: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
     let (quads, last) = run.as_chunks::<4>();
     let bits_of = |digits: &[u8]| {
         digits.iter().fold(0u32, |bits, byte| {
             (bits << 6) | u32::from(BASE_64.get(usize::from(*byte)).copied().unwrap_or_default())
         })
     };
-    for quad in quads {
+    let bytes_of = |quad: &[u8; 4]| {
         let [_, bytes @ ..] = bits_of(quad).to_be_bytes();
-        out.extend_from_slice(&bytes);
-        if out.len() == START_BYTES && !begins_as_text(&out) {
-            return None;
-        }
+        bytes
+    };
+    if let Some((start, _)) = quads.split_first_chunk::<{ START_DIGITS / 4 }>()
+        && !begins_as_text(start.map(|quad| bytes_of(&quad)).as_flattened())
+    {
+        return None;
     }
+    let mut out = Vec::with_capacity(run.len() / 4 * 3 + 3);
+    quads.iter().for_each(|quad| out.extend_from_slice(&bytes_of(quad)));
     // A cut group of two characters carries one byte, one of three carries two.
     if !last.is_empty() {
         let [_, bytes @ ..] = (bits_of(last) << (6 * (4 - last.len()))).to_be_bytes();
@@ -566,6 +576,7 @@ fn printable(mut bytes: Vec<u8>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
     use proptest::prelude::*;
 
     use super::*;
@@ -583,6 +594,32 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_given_up_early_is_no_text(
+            bytes in prop::collection::vec(prop::sample::select(&b"aaabc  \xC3\xA9\xE2\0"[..]), 0..60),
+            run in prop::collection::vec(prop::sample::select(&b"MFRGGZDJaeiz27_b"[..]), 0..60),
+        ) {
+            let plain = |run: &[u8], bits: usize, value: &dyn Fn(u8) -> Option<u8>| -> Option<Vec<u8>> {
+                let digits: Option<Vec<u8>> = run.iter().map(|byte| value(*byte)).collect();
+                let of_digit = |digit: u8| (0..bits).rev().map(move |place| digit >> place & 1);
+                let bits: Vec<u8> = digits?.into_iter().flat_map(of_digit).collect();
+                Some(bits.chunks_exact(8).map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | bit)).collect())
+            };
+            let base_64 = |byte: u8| Some(BASE_64[usize::from(byte)]);
+            let base_32 = |byte: u8| match byte.to_ascii_uppercase() {
+                letter @ b'A'..=b'Z' => Some(letter - b'A'),
+                digit @ b'2'..=b'7' => Some(digit - b'2' + 26),
+                _ => None,
+            };
+            for run in [base64::engine::general_purpose::STANDARD_NO_PAD.encode(&bytes).into_bytes(), run] {
+                let expected = plain(&run, 6, &base_64).and_then(printable);
+                prop_assert_eq!(decode_base64(&run).and_then(printable), expected);
+                let expected = plain(&run, 5, &base_32).and_then(printable);
+                prop_assert_eq!(ciphers::decode_base32(&run).and_then(printable), expected);
+            }
+            prop_assert!(begins_as_text(&bytes) || printable(bytes.clone()).is_none());
+        }
+
         #[test]
         fn no_escape_is_passed_over(
             pieces in prop::collection::vec(prop::sample::select(&[

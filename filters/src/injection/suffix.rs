@@ -12,6 +12,8 @@ const PART_BYTES: usize = 128;
 const TAIL_BYTES: usize = 160;
 /// The request before the suffix.
 const REQUEST_BYTES: usize = 20;
+/// A shorter line has no room for both.
+const LINE_BYTES_MIN: usize = 2 * REQUEST_BYTES + 8;
 /// So many words in capitals here and there are a tone of voice.
 const SHOUTED_MIN: usize = 4;
 /// Signs alone, one after the other, as no sentence has them.
@@ -51,6 +53,9 @@ const WEIGHTS: [(usize, f32); 3] = [(5, 0.6), (4, 0.4), (3, 0.25)];
 
 /// What the end weighs of a text that holds so many lone signs between spaces, or fewer.
 pub(super) fn weigh(text: &[u8], lone_signs: usize) -> f32 {
+    if text.len() < LINE_BYTES_MIN {
+        return 0.0;
+    }
     let text = text.trim_ascii();
     let last = memchr::memrchr(b'\n', text).map_or(0, |newline| newline + 1);
     let line = text.get(last..).unwrap_or_default();
@@ -59,11 +64,8 @@ pub(super) fn weigh(text: &[u8], lone_signs: usize) -> f32 {
         return 0.0;
     }
     let reads = |byte: &u8| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\'' | b',');
-    let word = line.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
-    if line.len() < 2 * REQUEST_BYTES + 8
-        || !line.iter().take(REQUEST_BYTES).all(reads)
-        || CODE.contains(&word)
-    {
+    let word = || line.split(|byte| !byte.is_ascii_alphabetic()).next().unwrap_or_default();
+    if line.len() < LINE_BYTES_MIN || !line.iter().take(REQUEST_BYTES).all(reads) || CODE.contains(&word()) {
         return 0.0;
     }
     if lone_signs + 2 >= SIGNS_IN_ROW

@@ -47,7 +47,6 @@ pub(super) struct Survey {
     pub(super) has_numbers: bool,
     /// What is no letter, no digit and between two spaces.
     pub(super) lone_signs: usize,
-    progress: Progress,
 }
 
 /// Parts that are written in another way.
@@ -61,10 +60,14 @@ pub(super) struct Disguises {
     pub(super) unusual: Parts,
 }
 
-/// What of the blocks in front matters for the next one.
+/// What of the blocks in front matters for the next one. It is kept apart from what was found, so that it need not be
+/// written down after each block.
 #[derive(Default)]
 struct Progress {
     previous: Classes,
+    /// How many bytes right in front are of the classes whose runs are looked for.
+    graphic: usize,
+    signs: usize,
     /// Candidates so far where blocks are taken together.
     spaced: u32,
     leet: u32,
@@ -85,35 +88,37 @@ struct Classes {
 
 impl Survey {
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut survey = Self::default();
+        let (mut survey, mut progress) = (Self::default(), Progress::default());
         // Most values of a tool's JSON are short.
         match text.len() {
-            0..=16 => survey.add(text, 0, &Block::<1>::of(text)),
-            17..=32 => survey.add(text, 0, &Block::<2>::of(text)),
+            0 => {}
+            1..=16 => survey.add(text, 0, &Block::<1>::of(text), &mut progress),
+            17..=32 => survey.add(text, 0, &Block::<2>::of(text), &mut progress),
             _ => {
                 for (start, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
-                    survey.add(text, start, &Block::<4>::of(bytes));
+                    survey.add(text, start, &Block::<4>::of(bytes), &mut progress);
                 }
             }
         }
-        survey.graphic.finish(text.len());
-        survey.signs.finish(text.len());
+        survey.graphic.finish(text.len(), progress.graphic);
+        survey.signs.finish(text.len(), progress.signs);
         survey
     }
 
     #[inline(always)]
-    fn add<const LANES: usize>(&mut self, text: &[u8], start: usize, block: &Block<LANES>) {
-        let length = (text.len() - start).min(BLOCK_BYTES);
-        if length == 0 {
-            return;
-        }
-        let inside = Mask::MAX >> (BLOCK_BYTES - length);
+    fn add<const LANES: usize>(
+        &mut self,
+        text: &[u8],
+        start: usize,
+        block: &Block<LANES>,
+        progress: &mut Progress,
+    ) {
+        let inside = Mask::MAX >> BLOCK_BYTES.saturating_sub(text.len() - start);
         let (letter, digit, space) = (block.letters(), block.digits(), block.equal(b' '));
         let sign = inside & !(letter | digit | space);
-        let before = self.progress.previous;
-        let now = Classes { letter, digit, space, sign };
-        self.graphic.add(block.graphic(), start);
-        self.signs.add(sign | space, start);
+        let (before, now) = (progress.previous, Classes { letter, digit, space, sign });
+        self.graphic.add(block.graphic(), start, &mut progress.graphic);
+        self.signs.add(sign | space, start, &mut progress.signs);
         let lone = space & behind(sign, before.sign, 1) & behind(space, before.space, 2);
         if lone != 0 {
             self.lone_signs += lone.count_ones() as usize;
@@ -122,12 +127,13 @@ impl Survey {
         if marks != 0 {
             self.add_escapes(text, start, marks);
         }
-        self.add_numbers(digit, before.digit);
-        self.add_disguises(text, start, block, &now);
-        self.add_unusual(text.len(), start, block, &now);
-        self.progress.previous = now;
+        self.add_numbers(digit, progress);
+        self.add_disguises(text, start, block, &now, progress);
+        self.add_unusual(text.len(), start, block, &now, &mut progress.unusual);
+        progress.previous = now;
     }
 
+    #[inline(never)]
     fn add_escapes(&mut self, text: &[u8], start: usize, mut marks: Mask) {
         while marks != 0 {
             let place = start + marks.trailing_zeros() as usize;
@@ -151,11 +157,14 @@ impl Survey {
 
     /// A row of numbers lies in three blocks at most.
     #[inline(always)]
-    fn add_numbers(&mut self, digit: Mask, before: Mask) {
-        let [first, second] = self.progress.numbers;
-        let third = if digit == 0 { 0 } else { (digit & !behind(digit, before, 1)).count_ones() };
-        self.has_numbers |= first + second + third >= NUMBERS_MIN;
-        self.progress.numbers = [second, third];
+    fn add_numbers(&mut self, digit: Mask, progress: &mut Progress) {
+        let [first, second] = progress.numbers;
+        let mut third = 0;
+        if digit != 0 {
+            third = (digit & !behind(digit, progress.previous.digit, 1)).count_ones();
+            self.has_numbers |= first + second + third >= NUMBERS_MIN;
+        }
+        progress.numbers = [second, third];
     }
 
     /// Letters and what stands between them, in blocks taken together.
@@ -166,9 +175,10 @@ impl Survey {
         start: usize,
         block: &Block<LANES>,
         now: &Classes,
+        progress: &mut Progress,
     ) {
         let is_first = start.is_multiple_of(TOGETHER_BYTES);
-        let before = if is_first { Classes::default() } else { self.progress.previous };
+        let before = if is_first { Classes::default() } else { progress.previous };
         let letter = now.letter;
         let apart = letter & behind(letter, before.letter, 2);
         let (sign, digit) = (behind(now.sign, before.sign, 1), behind(now.digit, before.digit, 1));
@@ -176,32 +186,21 @@ impl Survey {
             let middle = now.digit | block.any_of([b'@', b'$', b'!', b'|']);
             let last = start.checked_sub(1).filter(|_| !is_first).and_then(|last| text.get(last));
             let last = Mask::from(last.is_some_and(|last| is_taken_for_letter(*last)));
-            self.progress.leet += (apart & (middle << 1 | last)).count_ones();
+            progress.leet += (apart & (middle << 1 | last)).count_ones();
         }
         // Letters at every second place, whatever stands between them.
-        let between = behind(!letter, !before.letter, 1) & behind(!letter, !before.letter, 3);
+        let between = !(behind(letter, before.letter, 1) | behind(letter, before.letter, 3));
         let spaced = apart & behind(letter, before.letter, 4) & between;
         if spaced != 0 {
-            self.progress.spaced += spaced.count_ones();
+            progress.spaced += spaced.count_ones();
         }
-        let is_last = !is_first || start + BLOCK_BYTES >= text.len();
-        if is_last && (self.progress.leet | self.progress.spaced) != 0 {
-            self.finish_disguises(text, start / TOGETHER_BYTES * TOGETHER_BYTES);
+        if !is_first || text.len() - start <= BLOCK_BYTES {
+            let (leet, spaced) = (progress.leet >= LEET_MIN, progress.spaced >= SPACED_MIN);
+            if leet | spaced {
+                self.disguises.add(text, start / TOGETHER_BYTES * TOGETHER_BYTES, leet, spaced);
+            }
+            (progress.leet, progress.spaced) = (0, 0);
         }
-    }
-
-    fn finish_disguises(&mut self, text: &[u8], start: usize) {
-        let end = text.len().min(start + TOGETHER_BYTES);
-        let around = neighbourhood(start, end - start + TOGETHER_BYTES, TOGETHER_BYTES, text.len());
-        if self.progress.leet >= LEET_MIN {
-            self.disguises.leet.add(around.clone());
-        }
-        if self.progress.spaced >= SPACED_MIN
-            && count_spaced(text.get(start..end).unwrap_or_default()) >= SPACED_MIN
-        {
-            self.disguises.spaced.add(around);
-        }
-        (self.progress.leet, self.progress.spaced) = (0, 0);
     }
 
     /// Halves that look like words but lack the usual letters, two or more in a row.
@@ -212,12 +211,13 @@ impl Survey {
         start: usize,
         block: &Block<LANES>,
         now: &Classes,
+        row: &mut usize,
     ) {
         let usual = in_halves(block.any_letter_of([b'e', b't', b'a', b'o', b'n', b'i']));
         for ((start, shift), usual) in [(start, 0), (start + HALF_BYTES, HALF_BYTES)].into_iter().zip(usual) {
             // Asked first, because it rules out most of what is written.
             if usual * 100 > HALF_BYTES as u32 * USUAL_PERCENT_MAX || start >= text_bytes {
-                self.progress.unusual = 0;
+                *row = 0;
                 continue;
             }
             let bytes = HALF_BYTES.min(text_bytes - start) as u32;
@@ -225,16 +225,34 @@ impl Survey {
             let (letters, spaces) = (count(now.letter), count(now.space));
             let is_text = (letters + spaces) * 100 >= bytes * TEXT_PERCENT_MIN;
             if letters < LETTERS_MIN || spaces == 0 || !is_text || usual * 100 > letters * USUAL_PERCENT_MAX {
-                self.progress.unusual = 0;
+                *row = 0;
                 continue;
             }
-            self.progress.unusual += 1;
+            *row += 1;
             // One half of rare letters is a name or a number; two are a text.
-            let row = self.progress.unusual;
-            if row >= 2 {
-                let first = start.saturating_sub(row * HALF_BYTES);
+            if *row >= 2 {
+                let first = start.saturating_sub(*row * HALF_BYTES);
                 self.disguises.unusual.add(first..text_bytes.min(start + 2 * HALF_BYTES));
             }
+        }
+    }
+}
+
+impl Disguises {
+    pub(super) fn is_none(&self) -> bool {
+        self.spaced.is_none() && self.leet.is_none() && self.unusual.is_none()
+    }
+
+    /// Blocks taken together that hold letters replaced, or perhaps letters set apart.
+    #[inline(never)]
+    fn add(&mut self, text: &[u8], start: usize, leet: bool, spaced: bool) {
+        let end = text.len().min(start + TOGETHER_BYTES);
+        let around = neighbourhood(start, end - start + TOGETHER_BYTES, TOGETHER_BYTES, text.len());
+        if leet {
+            self.leet.add(around.clone());
+        }
+        if spaced && count_spaced(text.get(start..end).unwrap_or_default()) >= SPACED_MIN {
+            self.spaced.add(around);
         }
     }
 }
@@ -243,18 +261,16 @@ impl Survey {
 #[derive(Default)]
 pub(super) struct Runs {
     found: Vec<Range<usize>>,
-    /// How many bytes right in front of the next block are of the class.
-    open: usize,
 }
 
 impl Runs {
     /// The runs of a class in a text.
     pub(super) fn of(text: &[u8], class: impl Fn(&Block<4>) -> Mask) -> Self {
-        let mut runs = Self::default();
+        let (mut runs, mut open) = (Self::default(), 0);
         for (at, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
-            runs.add(class(&Block::of(bytes)), at);
+            runs.add(class(&Block::of(bytes)), at, &mut open);
         }
-        runs.finish(text.len());
+        runs.finish(text.len(), open);
         runs
     }
 
@@ -262,17 +278,18 @@ impl Runs {
         self.found.iter().filter_map(move |range| text.get(range.clone()))
     }
 
+    /// `open` is how many bytes right in front of the block are of the class.
     #[inline(always)]
-    fn add(&mut self, mask: Mask, at: usize) {
+    fn add(&mut self, mask: Mask, at: usize, open: &mut usize) {
         if mask == Mask::MAX {
-            self.open += BLOCK_BYTES;
+            *open += BLOCK_BYTES;
             return;
         }
         let first = mask.trailing_ones() as usize;
-        if self.open + first >= RUN_BYTES_MIN {
-            self.found.push(at - self.open..at + first);
+        if *open + first >= RUN_BYTES_MIN {
+            self.push(at - *open..at + first);
         }
-        self.open = mask.leading_ones() as usize;
+        *open = mask.leading_ones() as usize;
         let rest = mask & (mask + 1);
         let two = rest & rest >> 1;
         let four = two & two >> 2;
@@ -283,7 +300,13 @@ impl Runs {
         }
     }
 
+    #[inline(never)]
+    fn push(&mut self, run: Range<usize>) {
+        self.found.push(run);
+    }
+
     /// What begins in a block, at the lowest of the places of each row, and ends in it.
+    #[inline(never)]
     fn add_within(&mut self, mask: Mask, mut long: Mask, at: usize) {
         while long != 0 {
             let start = long.trailing_zeros();
@@ -296,10 +319,10 @@ impl Runs {
         }
     }
 
-    fn finish(&mut self, text_bytes: usize) {
+    fn finish(&mut self, text_bytes: usize, open: usize) {
         // Of a block that is not whole, the bytes behind the text belong to no run.
-        if text_bytes.is_multiple_of(BLOCK_BYTES) && self.open >= RUN_BYTES_MIN {
-            self.found.push(text_bytes - self.open..text_bytes);
+        if text_bytes.is_multiple_of(BLOCK_BYTES) && open >= RUN_BYTES_MIN {
+            self.push(text_bytes - open..text_bytes);
         }
     }
 }
@@ -309,7 +332,7 @@ impl Runs {
 fn in_halves(mask: Mask) -> [u32; 2] {
     let twos = mask - (mask >> 1 & 0x5555_5555_5555_5555);
     let fours = (twos & 0x3333_3333_3333_3333) + (twos >> 2 & 0x3333_3333_3333_3333);
-    let eights = fours + (fours >> 4) & 0x0F0F_0F0F_0F0F_0F0F;
+    let eights = (fours + (fours >> 4)) & 0x0F0F_0F0F_0F0F_0F0F;
     let sixteens = eights + (eights >> 8);
     let counts = sixteens + (sixteens >> 16);
     [(counts & 0x3F) as u32, (counts >> u32::BITS & 0x3F) as u32]
