@@ -19,12 +19,12 @@ const CODES: usize = 32;
 pub(super) const DIGIT: u8 = 27;
 pub(super) const OTHERS: u8 = 28;
 /// Codes that name a beginning, and codes behind them that must fit.
-pub(super) const FOUR: usize = 4;
+const FOUR: usize = 4;
 const TAIL: usize = 4;
 /// How many codes of a place are looked at.
 pub(super) const LOOK_AHEAD: usize = FOUR + TAIL;
 
-const FLAG_BITS: u32 = 16;
+const HASHES: usize = 1 << u16::BITS;
 const BEGINNINGS_MAX: usize = u16::MAX as usize;
 
 /// Sets of anchors that are looked for at once: one bit each.
@@ -53,23 +53,24 @@ pub(super) struct Anchors {
 }
 
 /// A beginning of an anchor that may stand anywhere, and one that only the beginning of a word makes count.
-pub(super) const ANYWHERE: u8 = 1;
-pub(super) const AT_WORDS: u8 = 2;
+const ANYWHERE: u8 = 1;
+const AT_WORDS: u8 = 2;
+pub(super) const KIND_BITS: u32 = 2;
 
 pub(super) struct Beginnings {
     /// For each hash of four codes, what kinds of beginnings have it.
-    flags: Box<[u8; 1 << FLAG_BITS]>,
-    /// For each hash of four codes, the place of its beginnings among those that are known, or nought.
-    places: Box<[u16; 1 << FLAG_BITS]>,
+    kinds: Box<[u8; HASHES]>,
+    /// For each hash of four codes, the place of the last of its beginnings among those that are known, or nought.
+    places: Box<[u16; HASHES]>,
     known: Vec<Beginning>,
 }
 
-/// All that begin with codes of one hash.
+/// All that begin with the same four codes.
 #[derive(Clone, Copy, Default)]
 struct Beginning {
     four: u32,
-    /// All bits, but none where others hash alike: then any four codes will do.
-    exact: u32,
+    /// The place of others that hash alike, or nought.
+    next: u16,
     sets: Sets,
     /// For each code behind, those it may be.
     tail: [u32; TAIL],
@@ -79,8 +80,8 @@ impl Beginnings {
     /// The beginnings of these anchors, each with its sets.
     pub(super) fn new(anchors: &[Anchors]) -> Result<Self, Broken> {
         let mut beginnings = Self {
-            flags: Box::new([0; 1 << FLAG_BITS]),
-            places: Box::new([0; 1 << FLAG_BITS]),
+            kinds: Box::new([0; HASHES]),
+            places: Box::new([0; HASHES]),
             known: vec![Beginning::default()],
         };
         for Anchors { patterns, sets, inside } in anchors {
@@ -122,44 +123,54 @@ impl Beginnings {
     }
 
     fn entry(&mut self, four: u32, kind: u8) -> Result<&mut Beginning, TooMany> {
-        let hash = hash(four);
-        let (Some(flag), Some(place)) = (self.flags.get_mut(hash), self.places.get_mut(hash)) else {
+        let hash = usize::from(hash(four));
+        let (Some(kinds), Some(place)) = (self.kinds.get_mut(hash), self.places.get_mut(hash)) else {
             return Err(TooMany);
         };
-        if *flag == 0 {
-            *place = u16::try_from(self.known.len()).map_err(|_| TooMany)?;
-            self.known.push(Beginning { four, exact: u32::MAX, ..Beginning::default() });
+        *kinds |= kind;
+        let mut at = *place;
+        while let Some(known) = self.known.get(usize::from(at)).filter(|known| at != 0 && known.four != four)
+        {
+            at = known.next;
         }
-        *flag |= kind;
-        let known = self.known.get_mut(usize::from(*place)).ok_or(TooMany)?;
-        if known.four != four {
-            known.exact = 0;
+        if at == 0 {
+            at = u16::try_from(self.known.len()).map_err(|_| TooMany)?;
+            self.known.push(Beginning { four, next: *place, ..Beginning::default() });
+            *place = at;
         }
-        Ok(known)
+        self.known.get_mut(usize::from(at)).ok_or(TooMany)
     }
 
-    /// The kinds of anchors that may begin with these codes, or with some that only hash alike.
+    /// The kinds of anchors that may begin with four codes of this hash.
     #[inline(always)]
-    pub(super) fn may_begin(&self, four: [u8; FOUR]) -> u8 {
-        self.flags.get(hash(u32::from_le_bytes(four))).copied().unwrap_or(0)
+    pub(super) fn kinds(&self, hash: u16) -> u8 {
+        self.kinds.get(usize::from(hash)).copied().unwrap_or(0)
     }
 
-    /// The sets of which an anchor may begin with these codes. Without a branch: a guess would often be wrong.
+    /// The sets of which an anchor may begin with these codes.
     #[inline(always)]
     pub(super) fn sets(&self, codes: [u8; LOOK_AHEAD]) -> Sets {
         let (four, behind) = codes.split_at(FOUR);
         let four = u32::from_le_bytes(four.first_chunk().copied().unwrap_or_default());
-        let place = self.places.get(hash(four)).copied().unwrap_or(0);
-        let Some(known) = self.known.get(usize::from(place)) else { return 0 };
-        let alike = u32::from((four ^ known.four) & known.exact == 0);
-        let fits = known.tail.iter().zip(behind).fold(alike, |fits, (may, code)| fits & may >> (code & 0x1F));
+        let place = self.places.get(usize::from(hash(four))).copied().unwrap_or(0);
+        let mut known = self.known.get(usize::from(place));
+        while let Some(other) = known.filter(|known| known.four != four && known.next != 0) {
+            known = self.known.get(usize::from(other.next));
+        }
+        let Some(known) = known.filter(|known| known.four == four) else { return 0 };
+        let fits = known.tail.iter().zip(behind).fold(1, |fits, (may, code)| fits & may >> (code & 0x1F));
         known.sets & (fits as Sets).wrapping_neg()
     }
 }
 
+/// What the first two codes and the two behind them are multiplied by: many pairs at once.
+pub(super) const FACTORS: [u16; 2] = [0x9E3B, 0x85EB];
+
 #[inline(always)]
-fn hash(four: u32) -> usize {
-    (four.wrapping_mul(0x9E37_79B1) >> (u32::BITS - FLAG_BITS)) as usize
+const fn hash(four: u32) -> u16 {
+    let [one, other] = FACTORS;
+    let (first, second) = ((four & 0xFFFF) as u16, (four >> u16::BITS) as u16);
+    first.wrapping_mul(one).wrapping_add(second.wrapping_mul(other))
 }
 
 /// Where anchors may have got to: states that want a byte.
@@ -262,8 +273,8 @@ mod tests {
     fn sets(beginnings: &Beginnings, text: &str) -> Sets {
         let mut codes = [code(0); LOOK_AHEAD];
         codes.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = code(byte));
-        let four = codes.first_chunk().copied().unwrap();
-        assert!(beginnings.may_begin(four) != 0 || beginnings.sets(codes) == 0, "{text}");
+        let four = u32::from_le_bytes(codes.first_chunk().copied().unwrap());
+        assert!(beginnings.kinds(hash(four)) != 0 || beginnings.sets(codes) == 0, "{text}");
         beginnings.sets(codes)
     }
 
@@ -298,7 +309,7 @@ mod tests {
         ] {
             assert_eq!(sets(&beginnings, text), expected, "{text}");
         }
-        let kind = |four: &[u8; FOUR]| beginnings.may_begin(four.map(code));
+        let kind = |four: &[u8; FOUR]| beginnings.kinds(hash(u32::from_le_bytes(four.map(code))));
         assert_eq!((kind(b"cont"), kind(b"aws-"), kind(b"dob4")), (AT_WORDS, ANYWHERE, ANYWHERE));
     }
 }

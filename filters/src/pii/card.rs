@@ -89,12 +89,16 @@ fn compact(run: Run<'_, '_>, index: usize) -> Option<Step> {
 
 fn grouped(run: Run<'_, '_>, index: usize) -> Option<Step> {
     let separator = run.separator(index + 1).filter(|separator| is_separator(separator))?;
-    let mut lengths = Vec::with_capacity(GROUPS_MAX);
-    lengths.push(run.group(index)?.len());
-    while lengths.len() < GROUPS_MAX && run.separator(index + lengths.len()) == Some(separator) {
-        lengths.push(run.group(index + lengths.len())?.len());
+    let mut lengths = [0; GROUPS_MAX];
+    let mut count = 0;
+    for length in &mut lengths {
+        if count > 0 && run.separator(index + count) != Some(separator) {
+            break;
+        }
+        *length = run.group(index + count)?.len();
+        count += 1;
     }
-    (2..=lengths.len()).rev().find_map(|count| {
+    (2..=count).rev().find_map(|count| {
         let shape = lengths.get(..count)?;
         SHAPES.contains(&shape).then(|| grouped_in(run, index, count)).flatten()
     })

@@ -1,6 +1,6 @@
 //! Which bytes of a block of 64 belong to which class, found for all of them at once, and from that the places where
-//! a value that shows in its characters may start. It knows no words: [`beginnings`](super::beginnings) looks those
-//! up, in the codes that are made here.
+//! a value that shows in its characters may start. It knows no words: [`beginnings`](super::beginnings) looks those up, in
+//! the codes that are made here.
 //!
 //! A place named here is a suspicion and no verdict: the automaton decides. No place at which an anchor without a
 //! known beginning matches may be missing, which a test holds against the anchors themselves. What prose has none of
@@ -48,6 +48,13 @@ pub(super) struct Suspects {
 impl Suspects {
     pub(super) fn is_none(&self) -> bool {
         self.values | self.rules == 0
+    }
+
+    /// Forgets all but the first so many places.
+    pub(super) fn keep_first(&mut self, count: usize) {
+        let kept = first(count);
+        self.values &= kept;
+        self.rules &= kept;
     }
 }
 
@@ -103,8 +110,8 @@ impl Classes {
     pub(super) fn suspects(&self, next: &Self, bytes: [&Bytes; 2], before: u8) -> Suspects {
         let mut suspects = Suspects { values: self.at_sign, rules: 0 };
         let digit = (self.digit | next.digit) != 0;
-        let dot = (self.dot | next.dot) != 0;
-        if dot || (self.colon | next.colon | self.dash | next.dash) != 0 {
+        let separators = self.colon | next.colon | self.dash | next.dash;
+        if separators != 0 || (self.dot | next.dot) != 0 && self.has_dots_apart(next) {
             suspects.values |= self.addresses(next, bytes);
         }
         if digit {
@@ -124,6 +131,13 @@ impl Classes {
         // The letter of an escape belongs to no word.
         let escaped = self.backslash << 2 | previous.backslash >> (LAST - 1);
         !(self.letter & letter) | self.not_lower & lower | escaped
+    }
+
+    /// Whether two dots stand as in a hardware address.
+    #[inline(always)]
+    fn has_dots_apart(&self, next: &Self) -> bool {
+        let dot = Pair::new(self.dot, next.dot);
+        (dot.0 & dot.0 >> 5) != 0
     }
 
     /// Addresses of networks and of hardware, and a social security number as a scanner reads it.
@@ -182,15 +196,15 @@ impl Classes {
             let dash = pair(|block| block.dash);
             suspects.rules |= digit.at(0) & letter.at(1) & alphanumeric.at(2) & digit.at(3) & dash.at(4);
         }
-        let separator = Pair::of(bytes, |lane| {
-            equal(lane, b' ') | equal(lane, b'.') | equal(lane, b'-') | within(lane, b'(', b')')
-        });
-        let six = match may_be_long(digit, separator) {
-            true => sixes(digit, separator),
-            false => Pair(0),
-        };
-        suspects.values |= six.at(0);
-        if six.0 != 0 {
+        if digit.has_six() {
+            let separator = Pair::of(bytes, |lane| {
+                equal(lane, b' ') | equal(lane, b'.') | equal(lane, b'-') | within(lane, b'(', b')')
+            });
+            let six = match may_be_long(digit, separator) {
+                true => sixes(digit, separator),
+                false => Pair(0),
+            };
+            suspects.values |= six.at(0);
             // Two letters and six digits, with gaps between them.
             suspects.values |= letter.at(0) & letter.at(1) & separator.at(2) & six.at(3);
         }
@@ -334,6 +348,13 @@ impl Pair {
         (self.0 >> distance) as Mask
     }
 
+    /// Whether there are six of the class.
+    #[inline(always)]
+    fn has_six(self) -> bool {
+        let five = (0..5).fold(self.0, |left, _| left & left.wrapping_sub(1));
+        five != 0
+    }
+
     /// Where sixteen and where twenty-five bytes of the class begin.
     #[inline(always)]
     fn runs(self) -> (Mask, Mask) {
@@ -343,6 +364,12 @@ impl Pair {
         let sixteen = Self(eight.0 & eight.0 >> 8);
         (sixteen.at(0), sixteen.at(0) & eight.at(16) & self.at(24))
     }
+}
+
+/// The first so many places of a block.
+#[inline(always)]
+pub(super) fn first(length: usize) -> Mask {
+    if length < BLOCK_BYTES { (1 << length) - 1 } else { Mask::MAX }
 }
 
 #[inline(always)]
@@ -368,12 +395,6 @@ fn masks<const COUNT: usize>(lanes: [u8x16; COUNT]) -> Mask {
         all |= mask(lane) << at;
     }
     all
-}
-
-/// Where bytes have any of these bits.
-#[inline(always)]
-pub(super) fn bits<const COUNT: usize>(lanes: &[[u8; LANE_BYTES]; COUNT], bits: u8) -> Mask {
-    masks(lanes.map(|lane| !equal(u8x16::new(lane) & u8x16::splat(bits), 0)))
 }
 
 #[cfg(test)]
@@ -442,7 +463,8 @@ mod tests {
                 block[place].is_ascii_digit() && (1..6).try_fold(place, |at, _| next(at)).is_some()
             };
             prop_assert_eq!(sixes(digit, separator).0, u128::from(plain(block, six)));
-            prop_assert!((plain(block, six) == 0) || may_be_long(digit, separator));
+            prop_assert!((plain(block, six) == 0) || may_be_long(digit, separator) && digit.has_six());
+            prop_assert_eq!(digit.has_six(), digit.0.count_ones() >= 6);
             let quad = regex_automata::meta::Regex::new(r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]").unwrap();
             let expected = plain(block, |place| quad.is_match(&block[place..]));
             prop_assert_eq!(dotted_quads(digit, dot), expected);

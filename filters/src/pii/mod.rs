@@ -17,7 +17,7 @@ use regex_syntax::hir::Hir;
 use self::field::Field;
 use self::fold::Folded;
 use self::numbers::Group;
-use self::suspicion::{Mask, Suspects, Suspicion};
+use self::suspicion::{BLOCK_BYTES, Mask, Suspects, Suspicion};
 use crate::anchored::{Automaton, Broken, Cache, parse};
 use crate::known::Known;
 
@@ -360,6 +360,11 @@ impl PiiDetector {
         }
         let value_start = context::compose_key(search.field, composed);
         self.suspicion.suspects(composed.as_bytes(), value_start, &mut caches.suspects);
+        // Nothing begins with the signs that close the name.
+        let name_end = value_start.saturating_sub(context::KEY_CLOSE.len());
+        caches.suspects.iter_mut().zip((0..).step_by(BLOCK_BYTES)).for_each(|(suspects, start)| {
+            suspects.keep_first(name_end.saturating_sub(start));
+        });
         if caches.suspects.iter().all(Suspects::is_none) {
             if !announces_secret {
                 caches.silent_keys.add(key);
@@ -884,6 +889,25 @@ mod tests {
             found("5551234567@example.com"),
             vec![(PiiType::Email, "5551234567@example.com".to_string())]
         );
+    }
+
+    #[test]
+    fn nothing_begins_with_the_signs_that_close_a_name() {
+        let detector = PiiDetector::new().unwrap();
+        let mut caches = detector.scratch().caches;
+        let ahead = [
+            "", "1", "12 34", "5A:", "dot a", "a@b", "[dot]", "'x", ":", "::1", "\"", " ", "//a", "é", "密码",
+        ];
+        for (text, start) in ahead
+            .iter()
+            .flat_map(|ahead| (0..4).map(move |start| (format!("{}{ahead}", context::KEY_CLOSE), start)))
+        {
+            let matched = |automaton: &Automaton, cache: &mut Cache| {
+                automaton.match_at(cache, text.as_bytes(), start, text.len())
+            };
+            assert!(matched(&detector.values, &mut caches.values).is_none(), "{text}");
+            assert!(matched(&detector.rules, &mut caches.rules).is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,10 @@ const DIGITS_MAX: usize = 24;
 pub(super) struct Group {
     pub(super) start: usize,
     pub(super) end: usize,
+    /// The one byte between it and the group before it, or nought where there is none or there are more.
+    separator: u8,
+    /// Digits from the first group to the end of this one.
+    digits_so_far: usize,
 }
 
 impl Group {
@@ -69,13 +73,22 @@ impl<'t> Run<'_, 't> {
 
     /// Whether exactly `byte` separates the group at `index` from the one before it.
     pub(super) fn is_separated_by(self, index: usize, byte: u8) -> bool {
-        matches!(self.separator(index), Some([only]) if *only == byte)
+        index > 0 && self.group(index).is_some_and(|group| group.separator == byte)
     }
 
     /// Whether the group at `index` is tied to the one before it by a hyphen or dot, as inside a longer
     /// number.
     pub(super) fn is_joined(self, index: usize) -> bool {
-        matches!(self.separator(index), Some(b"-" | b"."))
+        index > 0 && self.group(index).is_some_and(|group| matches!(group.separator, b'-' | b'.'))
+    }
+
+    /// How many digits there are in up to `count` groups from `index`.
+    pub(super) fn count_digits(self, index: usize, count: usize) -> usize {
+        let last =
+            (index + count).min(self.groups.len()).checked_sub(1).and_then(|last| self.groups.get(last));
+        let before = index.checked_sub(1).and_then(|before| self.groups.get(before));
+        let so_far = |group: Option<&Group>| group.map_or(0, |group| group.digits_so_far);
+        so_far(last).saturating_sub(so_far(before))
     }
 
     /// The digits of `count` groups from `index` in one piece.
@@ -148,14 +161,16 @@ fn classify(run: Run<'_, '_>, index: usize) -> Option<Step> {
 /// Fills `groups` from `start` and returns the end of the last one.
 fn cut_into_groups(field: Field<'_>, start: usize, groups: &mut Vec<Group>) -> usize {
     groups.clear();
-    let mut position = start;
+    let (mut position, mut separator, mut digits_so_far) = (start, 0, 0);
     loop {
         let end = skip_while(field, position, usize::MAX, |byte| byte.is_ascii_digit());
-        groups.push(Group { start: position, end });
+        digits_so_far += end - position;
+        groups.push(Group { start: position, end, separator, digits_so_far });
         let next = skip_while(field, end, SEPARATOR_BYTES_MAX, is_separator);
         if groups.len() == GROUPS_MAX || !field.at(next).is_ascii_digit() {
             return end;
         }
+        separator = if next == end + 1 { field.at(end) } else { 0 };
         position = next;
     }
 }

@@ -10,6 +10,8 @@ use super::numbers::{Run, Step};
 use super::words::Words;
 
 const DIGITS_MAX: usize = 15;
+/// Of a national number.
+const DIGITS_MIN: usize = 7;
 const GROUPS_MAX: usize = 8;
 const NATIONAL_GROUPS_MAX: usize = 6;
 const CONTEXT_BYTES: usize = 32;
@@ -213,7 +215,8 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     // "(212) 555-0147" begins with its parenthesis, "(212-555-0147)" stands in one.
     let area = parenthesis && run.separator(index + 1).is_some_and(|separator| separator.starts_with(b")"));
     let start = if area { outside } else { group.start };
-    if run.is_joined(index) || field.glued_before(start) {
+    let long = run.count_digits(index, NATIONAL_GROUPS_MAX) >= DIGITS_MIN;
+    if !long || run.is_joined(index) || field.glued_before(start) {
         return None;
     }
     national(run, index, start, area)
@@ -332,7 +335,7 @@ fn national(run: Run<'_, '_>, index: usize, start: usize, area: bool) -> Option<
         let shape = lengths.first(count);
         let end = run.group(index + count - 1)?.end;
         let total: usize = shape.iter().sum();
-        if total < 7 {
+        if total < DIGITS_MIN {
             break;
         }
         if !may_end(run, index + count, end) {

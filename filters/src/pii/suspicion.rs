@@ -5,10 +5,11 @@
 //! [`classes`]: super::classes
 
 use regex_syntax::hir::Hir;
+use wide::u16x8;
 
-use super::beginnings::{ANYWHERE, AT_WORDS, Anchors, Beginnings, FOUR, LOOK_AHEAD, Sets, code};
-use super::classes::{BLOCK_BYTES, Bytes, Classes, LANE_BYTES, LANES, bits};
-pub(super) use super::classes::{Mask, Suspects};
+use super::beginnings::{Anchors, Beginnings, FACTORS, KIND_BITS, LOOK_AHEAD, Sets, code};
+pub(super) use super::classes::{BLOCK_BYTES, Mask, Suspects};
+use super::classes::{Bytes, Classes, LANE_BYTES, LANES, first};
 use crate::anchored::Broken;
 use crate::prefixes::is_wide;
 
@@ -17,8 +18,11 @@ const WAYS_MAX: usize = 512;
 const VALUES: Sets = 1;
 const RULES: Sets = 2;
 
-/// The codes of a block and of the lane behind it.
-const CODES: usize = BLOCK_BYTES + LANE_BYTES;
+/// The codes of a block and of the one behind it.
+type Codes = [u8; 2 * BLOCK_BYTES];
+
+/// Codes are hashed in pairs, at even places and at odd ones.
+const PAIR: usize = 2;
 
 /// A lane of codes in one number, the first one lowest.
 type Lane = u128;
@@ -27,13 +31,6 @@ const NOTHING: Bytes = [[0; LANE_BYTES]; LANES];
 
 pub(super) struct Suspicion {
     beginnings: Beginnings,
-}
-
-/// A block of a text.
-struct Block {
-    bytes: Bytes,
-    codes: Bytes,
-    classes: Classes,
 }
 
 impl Suspicion {
@@ -63,20 +60,31 @@ impl Suspicion {
     }
 
     fn add_blocks(&self, text: &[u8], until: usize, suspects: &mut Vec<Suspects>) {
+        let (lanes, _) = text.as_chunks::<LANE_BYTES>();
+        let (blocks, _) = lanes.as_chunks::<LANES>();
+        let last: [u8; BLOCK_BYTES] = padded(text, blocks.len() * BLOCK_BYTES);
+        let last = last.as_chunks().0.first_chunk().unwrap_or(&NOTHING);
+        let block = |index: usize| match blocks.get(index) {
+            Some(block) => block,
+            None if index == blocks.len() => last,
+            None => &NOTHING,
+        };
         let (mut previous, mut before) = (Classes::default(), 0);
-        let mut here = Block::of(text, 0);
-        for start in (0..text.len().min(until)).step_by(BLOCK_BYTES) {
-            let next = match text.len() - start {
-                0..=BLOCK_BYTES => Block::NOTHING,
-                _ => Block::of(text, start + BLOCK_BYTES),
-            };
-            let mut found = here.classes.suspects(&next.classes, [&here.bytes, &next.bytes], before);
-            let words = here.classes.beginnings(&previous);
-            let length = text.len() - start;
-            self.add_beginnings::<LANES, CODES>(&codes(&here, &next), [words, first(length)], &mut found);
+        let (mut here, first_codes) = Classes::of(block(0));
+        let mut codes: Codes = [code(0); _];
+        set_codes(&mut codes, 0, &first_codes);
+        for (index, start) in (0..text.len().min(until)).step_by(BLOCK_BYTES).enumerate() {
+            let bytes = [block(index), block(index + 1)];
+            let (next, next_codes) = Classes::of(bytes[1]);
+            // What was just stored in pieces would have to be waited for: they are read at the end.
+            set_codes(&mut codes, LANES, &next_codes);
+            let mut found = here.suspects(&next, bytes, before);
+            let words = here.beginnings(&previous);
+            self.add_beginnings(&codes, [words, first(text.len() - start)], &mut found);
+            set_codes(&mut codes, 0, &next_codes);
             suspects.push(found);
-            before = here.bytes.as_flattened().last().copied().unwrap_or(0);
-            previous = here.classes;
+            before = bytes[0].as_flattened().last().copied().unwrap_or(0);
+            previous = here;
             here = next;
         }
     }
@@ -84,49 +92,62 @@ impl Suspicion {
     /// As above, in a text of one lane.
     fn of_short(&self, text: &[u8]) -> Suspects {
         let lane = [short_lane(text)];
-        let (classes, [codes_of_lane]) = Classes::of(&lane);
+        let (classes, [codes]) = Classes::of(&lane);
         let bytes = [lane[0], [0; _], [0; _], [0; _]];
-        let mut found = classes.suspects(&Classes::default(), [&bytes, &NOTHING], 0);
+        let mut found = classes.suspects(&Classes::NOTHING, [&bytes, &NOTHING], 0);
         let words = classes.beginnings(&Classes::default());
-        let codes = Lane::from_le_bytes(codes_of_lane);
         // From the register: what was stored whole would have to be waited for to be read in pieces.
-        let kinds = [std::array::from_fn(|place| self.beginnings.may_begin(shifted(codes, place)))];
-        self.add_hits(&kinds, [words, first(text.len())], &mut found, |place| shifted(codes, place));
+        let codes = Lane::from_le_bytes(codes);
+        let even = hashes(shifted(codes, 0), shifted(codes, PAIR));
+        let odd = hashes(shifted(codes, 1), shifted(codes, 1 + PAIR));
+        self.add_hits(&even, &odd, [words, first(text.len())], &mut found, |place| {
+            shifted(codes, place).first_chunk().copied().unwrap_or_default()
+        });
         found
     }
 
-    /// The codes are those of some lanes and of one behind them; then where words may begin, and what is text.
+    /// Where words may begin, and what is text.
     #[inline(always)]
-    fn add_beginnings<const COUNT: usize, const CODES: usize>(
-        &self,
-        codes: &[u8; CODES],
-        [words, text]: [Mask; 2],
-        suspects: &mut Suspects,
-    ) {
-        let mut kinds = [[0; LANE_BYTES]; COUNT];
-        let lanes = codes.array_windows::<{ LANE_BYTES + FOUR - 1 }>().step_by(LANE_BYTES);
-        for (kinds, lane) in kinds.iter_mut().zip(lanes) {
-            *kinds = std::array::from_fn(|place| {
-                let four = lane.get(place..place + FOUR).and_then(|four| four.first_chunk());
-                self.beginnings.may_begin(four.copied().unwrap_or_default())
-            });
+    fn add_beginnings(&self, codes: &Codes, places: [Mask; 2], suspects: &mut Suspects) {
+        const HALF: usize = BLOCK_BYTES / PAIR;
+        let lane = |behind: usize| {
+            let lane = codes.get(behind..).and_then(|codes| codes.first_chunk::<LANE_BYTES>());
+            lane.copied().unwrap_or_default()
+        };
+        let (mut even, mut odd) = ([0; HALF], [0; HALF]);
+        let lanes = even.as_chunks_mut().0.iter_mut().zip(odd.as_chunks_mut().0);
+        for ((even, odd), start) in lanes.zip((0..).step_by(LANE_BYTES)) {
+            *even = hashes(lane(start), lane(start + PAIR));
+            *odd = hashes(lane(start + 1), lane(start + 1 + PAIR));
         }
-        self.add_hits(&kinds, [words, text], suspects, |place| {
-            let ahead = codes.get(place..place + LOOK_AHEAD).and_then(|ahead| ahead.first_chunk());
-            ahead.copied().unwrap_or_default()
+        self.add_hits(&even, &odd, places, suspects, |place| {
+            codes.get(place..).and_then(|ahead| ahead.first_chunk().copied()).unwrap_or_default()
         });
     }
 
-    /// The kinds of what may begin at each place, and the codes from a place on.
+    /// The kinds of what may begin with codes of these hashes, two bits each, the first one's lowest.
+    #[inline(always)]
+    fn kinds<const COUNT: usize>(&self, hashes: &[u16; COUNT]) -> Mask {
+        let kinds = hashes.iter().rev().map(|hash| Mask::from(self.beginnings.kinds(*hash)));
+        kinds.fold(0, |all, kinds| (all << KIND_BITS).wrapping_add(kinds))
+    }
+
+    /// Given the hashes at even and at odd places, where words may begin, what is text, and the codes from a place on.
     #[inline(always)]
     fn add_hits<const COUNT: usize>(
         &self,
-        kinds: &[[u8; LANE_BYTES]; COUNT],
+        even: &[u16; COUNT],
+        odd: &[u16; COUNT],
         [words, text]: [Mask; 2],
         suspects: &mut Suspects,
         codes: impl Fn(usize) -> [u8; LOOK_AHEAD],
     ) {
-        let mut hits = text & (bits(kinds, ANYWHERE) | bits(kinds, AT_WORDS) & words);
+        // Of the two bits of each even place, the first stands at that place.
+        const FIRSTS: Mask = Mask::MAX / 3;
+        let (even, odd) = (self.kinds(even), self.kinds(odd));
+        let anywhere = even & FIRSTS | (odd & FIRSTS) << 1;
+        let at_words = even >> 1 & FIRSTS | odd & !FIRSTS;
+        let mut hits = text & (anywhere | at_words & words);
         while hits != 0 {
             let place = hits.trailing_zeros() as usize;
             let bit = hits & hits.wrapping_neg();
@@ -138,32 +159,39 @@ impl Suspicion {
     }
 }
 
-impl Block {
-    const NOTHING: Self =
-        Self { bytes: NOTHING, codes: [[code(0); LANE_BYTES]; LANES], classes: Classes::NOTHING };
+/// The hashes of four codes at every second place of a lane, given the lane and the one from the next such place on.
+#[inline(always)]
+fn hashes(lane: [u8; LANE_BYTES], next: [u8; LANE_BYTES]) -> [u16; LANE_BYTES / PAIR] {
+    let pairs = |lane: [u8; LANE_BYTES]| {
+        let pairs = lane.as_chunks::<PAIR>().0.first_chunk::<{ LANE_BYTES / PAIR }>();
+        u16x8::new(pairs.copied().unwrap_or_default().map(u16::from_le_bytes))
+    };
+    let [one, other] = FACTORS;
+    (pairs(lane) * u16x8::splat(one) + pairs(next) * u16x8::splat(other)).to_array()
+}
 
-    #[inline(always)]
-    fn of(text: &[u8], start: usize) -> Self {
-        let rest = text.get(start..).unwrap_or_default();
-        let mut bytes = NOTHING;
-        match rest.as_chunks().0.first_chunk::<LANES>() {
-            Some(whole) => bytes = *whole,
-            None => {
-                let padded = bytes.as_flattened_mut().get_mut(..rest.len());
-                padded.unwrap_or_default().copy_from_slice(rest);
-            }
-        }
-        let (classes, codes) = Classes::of(&bytes);
-        Self { bytes, codes, classes }
-    }
+fn set_codes(codes: &mut Codes, lane: usize, block: &Bytes) {
+    let lanes = codes.as_chunks_mut().0.iter_mut().skip(lane);
+    lanes.zip(block).for_each(|(codes, lane)| *codes = *lane);
 }
 
 /// The codes from one place on, and those of noughts behind the lane.
 #[inline(always)]
-fn shifted<const COUNT: usize>(codes: Lane, place: usize) -> [u8; COUNT] {
+fn shifted(codes: Lane, place: usize) -> [u8; LANE_BYTES] {
     let behind = Lane::from_le_bytes([code(0); LANE_BYTES]);
     let codes = if place == 0 { codes } else { codes >> (8 * place) | behind << (8 * (LANE_BYTES - place)) };
-    codes.to_le_bytes().first_chunk().copied().unwrap_or([0; _])
+    codes.to_le_bytes()
+}
+
+/// What stands from `start` on, and noughts behind.
+fn padded<const COUNT: usize>(text: &[u8], start: usize) -> [u8; COUNT] {
+    let rest = text.get(start..).unwrap_or_default();
+    let mut bytes = [0; COUNT];
+    let length = rest.len().min(COUNT);
+    if let (Some(place), Some(rest)) = (bytes.get_mut(..length), rest.get(..length)) {
+        place.copy_from_slice(rest);
+    }
+    bytes
 }
 
 /// A text of one lane, noughts behind it. Read in two halves that may overlap: a copy of any length would have to be
@@ -183,20 +211,6 @@ fn short_lane(text: &[u8]) -> [u8; LANE_BYTES] {
     }
     let bytes = text.iter().rev().fold(0, |bytes, byte| bytes << 8 | u32::from(*byte));
     u128::from(bytes).to_le_bytes()
-}
-
-/// The first so many places of a block.
-#[inline(always)]
-fn first(length: usize) -> Mask {
-    if length < BLOCK_BYTES { (1 << length) - 1 } else { Mask::MAX }
-}
-
-#[inline(always)]
-fn codes(here: &Block, next: &Block) -> [u8; CODES] {
-    let mut codes = [0; CODES];
-    let lanes = here.codes.iter().chain(&next.codes);
-    codes.as_chunks_mut().0.iter_mut().zip(lanes).for_each(|(codes, lane)| *codes = *lane);
-    codes
 }
 
 /// The first suspect place of one set at `position` or behind it.

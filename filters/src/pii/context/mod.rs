@@ -905,7 +905,8 @@ pub(super) fn compose_value(field: Field<'_>, composed: &mut String) {
     composed.push('"');
 }
 
-const KEY_CLOSE: &str = "\": \"";
+/// What is written behind a name.
+pub(super) const KEY_CLOSE: &str = "\": \"";
 const KEY_BYTES_MAX: usize = 64;
 /// Longer than any value a key announces but keys and tokens that announce themselves.
 const VALUE_BYTES_MAX: usize = 512;
@@ -975,6 +976,8 @@ impl CardWords {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -993,6 +996,93 @@ mod tests {
             let start = text.find(label).unwrap();
             assert_eq!(is_whole_label(Field::new("", text), start, start + label.len()), expected, "{text}");
         }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        /// Where no digit stands near the words, looking for values all the same finds none.
+        #[test]
+        fn what_is_not_looked_for_is_not_there(
+            rule in prop::sample::select((0..RULES.len()).filter(|rule| gated(*rule).is_some()).collect::<Vec<_>>()),
+            before in prop::collection::vec(prop::sample::select(&AROUND[..]), 0..30),
+            behind in prop::collection::vec(prop::sample::select(&AROUND[..]), 0..30),
+        ) {
+            let (anchor, behind_words) = gated(rule).unwrap();
+            let label = words_of(anchor);
+            let text = format!("{}{label}{}", before.concat(), behind.concat());
+            let start = before.concat().len();
+            let found = |has_digit: bool| {
+                let (mut groups, mut found) = (Vec::new(), Vec::new());
+                let mut search = Search {
+                    field: Field::new("", &text),
+                    groups: &mut groups,
+                    found: &mut found,
+                    secrets: Default::default(),
+                    cards: CardWords::default(),
+                    email_floor: 0,
+                };
+                Behind { has_digit, ..*behind_words }.examine(&mut search, start, start + label.len());
+                found.into_iter().map(|finding| (finding.kind, finding.range)).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(found(true), found(false), "{}", text);
+        }
+    }
+
+    const AROUND: [&str; 40] = [
+        " ",
+        " ",
+        ": ",
+        "=",
+        "\n",
+        "\n\n",
+        "? ",
+        ". ",
+        ", ",
+        "; ",
+        " is ",
+        " is my ",
+        " (",
+        ") ",
+        "the ",
+        "number ",
+        "no. ",
+        "X1234567",
+        "4111",
+        "12",
+        "1980-04-12",
+        "12 April 1980",
+        "April 12, 1980",
+        "septembre",
+        "AB12 CDE",
+        "M-AB 1234",
+        "京A12345",
+        "品川 300 あ 12-34",
+        "12가 3456",
+        "DEUTDEFF",
+        "1EG4-TE5-MK73",
+        "12-3456789",
+        "customer: ",
+        "geboren ",
+        "<dd>",
+        "\", \"value\": \"",
+        "a long word here ",
+        "internationalisation ",
+        "(3 digits on the back) ",
+        "********",
+    ];
+
+    fn gated(rule: usize) -> Option<(&'static str, &'static Behind)> {
+        match &RULES[rule].reading {
+            Reading::Behind(behind) if behind.has_digit => Some((RULES[rule].anchor, behind)),
+            _ => None,
+        }
+    }
+
+    /// Some words that an anchor matches: its first literal letters.
+    fn words_of(anchor: &str) -> String {
+        let letters = anchor.trim_start_matches(|first: char| !first.is_ascii_lowercase() || first == 'i');
+        letters.chars().take_while(char::is_ascii_lowercase).collect()
     }
 
     #[test]

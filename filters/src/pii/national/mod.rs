@@ -106,7 +106,10 @@ struct Place<'s> {
 pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     let group = run.group(index)?;
     let field = run.field();
-    if run.is_joined(index) || field.char_before(group.start) == Some('+') {
+    if run.count_digits(index, GROUPS_MAX) < DIGITS_MIN
+        || run.is_joined(index)
+        || field.char_before(group.start) == Some('+')
+    {
         return None;
     }
     let mut lengths = [0; GROUPS_MAX];
@@ -129,13 +132,13 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     // In the midst of a row of numbers without any word there is nothing to go by.
     let quiet = field.is_quiet(group.start, WORDS_BEFORE_BYTES);
     (1..=count).rev().find_map(|count| {
-        let shape = lengths.get(..count)?;
-        let total: usize = shape.iter().sum();
-        if total < DIGITS_MIN || run.is_joined(index + count) {
+        let before_row = run.is_separated_by(index + count, b' ');
+        if quiet && before_row || run.is_joined(index + count) {
             return None;
         }
-        let before_row = run.is_separated_by(index + count, b' ');
-        if quiet && before_row {
+        let shape = lengths.get(..count)?;
+        let total: usize = shape.iter().sum();
+        if total < DIGITS_MIN {
             return None;
         }
         let in_row = behind_row || before_row;

@@ -9,6 +9,7 @@ use hardpan_inference::finding::{Finding, PiiType};
 use super::super::context::{examine_option, is_whole_label, label_end};
 use super::super::field::Field;
 use super::super::finding;
+use super::super::words::Words;
 use super::formats::case_changes;
 use super::{contains_ignoring_case, count, entropy_bits, is_stand_in, skip_while};
 
@@ -108,10 +109,11 @@ pub(in super::super) fn examine_token(
     let label_end = label_end(field, start, token_name_end(field, start, end));
     let joined =
         start > 0 && field.at(start - 1).is_ascii_lowercase() && field.at(start).is_ascii_lowercase();
-    if joined || is_public(field.slice(name_start, label_end)) {
+    if joined {
         return;
     }
-    let Some(mut value) = value_after(field, label_end, is_token_tail) else {
+    let tied = |value: &Value<'_>| value.operator != Operator::Follows;
+    let Some(mut value) = value_after(field, label_end, is_token_tail).filter(tied) else {
         return;
     };
     // "Authorization: Token ..." names a scheme before the token.
@@ -120,7 +122,7 @@ pub(in super::super) fn examine_token(
         let end = skip_while(field, start, TOKEN_BYTES_MAX, is_token_byte);
         value = Value { start, end, bytes: field.slice(start, end), quoted: true, ..value };
     }
-    if value.operator != Operator::Follows && is_token(field, &value) {
+    if is_token(field, &value) && !is_public(field.slice(name_start, label_end)) {
         candidates.push(finding(PiiType::ApiKey, value.start, value.end, 80));
     }
 }
@@ -322,6 +324,9 @@ fn is_token_tail(tail: &[u8]) -> bool {
         "limit", "usage", "per", "manager", "arn", "version", "audience", "issuer", "field", "header",
         "endpoint", "s",
     ];
+    if tail.is_empty() {
+        return true;
+    }
     let parts = tail.split(|byte| matches!(byte, b'_' | b'-'));
     !parts.into_iter().any(|part| OTHERS.iter().any(|other| part.eq_ignore_ascii_case(other.as_bytes())))
         && !contains_ignoring_case(tail, b"expir")
@@ -506,7 +511,7 @@ pub(super) fn is_reference(value: &[u8]) -> bool {
 }
 
 fn is_password(field: Field<'_>, value: &Value<'_>, phrase: bool) -> bool {
-    const WORDS: [&str; 42] = [
+    static WORDS: Words = Words::new(&[
         "null",
         "none",
         "true",
@@ -549,12 +554,14 @@ fn is_password(field: Field<'_>, value: &Value<'_>, phrase: bool) -> bool {
         "encrypted",
         "plain",
         "bcrypt",
-    ];
+    ]);
     let bytes = value.bytes;
     let length = bytes.len();
-    let is_word = WORDS.iter().any(|word| bytes.eq_ignore_ascii_case(word.as_bytes()));
+    // Nearly always what follows is a word of prose.
+    let is_prose = || !value.quoted && !phrase && bytes.iter().all(u8::is_ascii_lowercase);
     if !(PASSWORD_BYTES_MIN..=PASSWORD_BYTES_MAX).contains(&length)
-        || is_word
+        || is_prose()
+        || WORDS.has(bytes)
         || is_reference(bytes)
         || is_masked(bytes)
         || is_call(field, value)

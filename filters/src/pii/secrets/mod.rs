@@ -62,10 +62,13 @@ fn longest_run(value: &[u8], follows: fn(u8, u8) -> bool) -> usize {
 }
 
 fn contains_ignoring_case(value: &[u8], part: &[u8]) -> bool {
-    let begins = |window: &[u8]| {
-        window.first().map(u8::to_ascii_lowercase) == part.first().map(u8::to_ascii_lowercase)
+    let Some(starts) = value.len().checked_sub(part.len()).and_then(|last| value.get(..=last)) else {
+        return false;
     };
-    value.windows(part.len()).any(|window| begins(window) && window.eq_ignore_ascii_case(part))
+    let Some(first) = part.first() else { return true };
+    memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), starts).any(|start| {
+        value.get(start..start + part.len()).is_some_and(|window| window.eq_ignore_ascii_case(part))
+    })
 }
 
 /// Shannon entropy per byte.
@@ -105,6 +108,21 @@ fn skip_while(field: Field<'_>, start: usize, bytes_max: usize, accept: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_are_found_in_any_case_and_at_either_end() {
+        for (value, part, expected) in [
+            ("My_EXAMPLE", "example", true),
+            ("exaMple", "example", true),
+            ("exampl", "example", false),
+            ("", "example", false),
+            ("eexample", "example", true),
+            ("a{{b", "{{", true),
+            ("a{b{", "{{", false),
+        ] {
+            assert_eq!(contains_ignoring_case(value.as_bytes(), part.as_bytes()), expected, "{value}");
+        }
+    }
 
     #[test]
     fn masks_sequences_and_hints_are_stand_ins() {
