@@ -312,7 +312,7 @@ impl InjectionScorer {
         let (plain, _) = visible(view);
         self.examine(plain.as_bytes(), hidden);
         if level < DECODE_LEVELS_MAX {
-            let survey = Survey::of(plain.as_bytes());
+            let survey = Survey::of_view(plain.as_bytes());
             for inner in decode::encoded_views(plain.as_bytes(), &survey, budget) {
                 self.examine_view(&inner, hidden, level + 1, budget);
             }

@@ -88,15 +88,24 @@ struct Classes {
 
 impl Survey {
     pub(super) fn of(text: &[u8]) -> Self {
+        Self::made::<true>(text)
+    }
+
+    /// The same without disguises: what was decoded is not looked at for these.
+    pub(super) fn of_view(text: &[u8]) -> Self {
+        Self::made::<false>(text)
+    }
+
+    fn made<const DISGUISES: bool>(text: &[u8]) -> Self {
         let (mut survey, mut progress) = (Self::default(), Progress::default());
         // Most values of a tool's JSON are short.
         match text.len() {
             0 => {}
-            1..=16 => survey.add(text, 0, &Block::<1>::of(text), &mut progress),
-            17..=32 => survey.add(text, 0, &Block::<2>::of(text), &mut progress),
+            1..=16 => survey.add::<1, DISGUISES>(text, 0, &Block::of(text), &mut progress),
+            17..=32 => survey.add::<2, DISGUISES>(text, 0, &Block::of(text), &mut progress),
             _ => {
                 for (start, bytes) in (0..).step_by(BLOCK_BYTES).zip(text.chunks(BLOCK_BYTES)) {
-                    survey.add(text, start, &Block::<4>::of(bytes), &mut progress);
+                    survey.add::<4, DISGUISES>(text, start, &Block::of(bytes), &mut progress);
                 }
             }
         }
@@ -106,7 +115,7 @@ impl Survey {
     }
 
     #[inline(always)]
-    fn add<const LANES: usize>(
+    fn add<const LANES: usize, const DISGUISES: bool>(
         &mut self,
         text: &[u8],
         start: usize,
@@ -128,8 +137,10 @@ impl Survey {
             self.add_escapes(text, start, marks);
         }
         self.add_numbers(digit, progress);
-        self.add_disguises(text, start, block, &now, progress);
-        self.add_unusual(text.len(), start, block, &now, &mut progress.unusual);
+        if DISGUISES {
+            self.add_disguises(text, start, block, &now, progress);
+            self.add_unusual(text.len(), start, block, &now, &mut progress.unusual);
+        }
         progress.previous = now;
     }
 
@@ -456,9 +467,13 @@ mod tests {
             leet in texts(b"ab1@!x  |."),
             spaced in texts(b"abc  --.\n1"),
             unusual in texts(b"bcdfgh  e"),
+            sometimes in prop::collection::vec(
+                prop::sample::select(&["bcdfgh jklmpq rsvwxyz bcdfgh jkl", "we met at the mill one afternoon", "x", ""][..]),
+                0..20,
+            ),
             rows in rows(),
         ) {
-            for text in [leet, spaced, unusual, rows] {
+            for text in [leet, spaced, unusual, sometimes.concat().into_bytes(), rows] {
                 let found = Survey::of(&text).disguises;
                 let found = [found.spaced.merged(), found.leet.merged(), found.unusual.merged()];
                 prop_assert_eq!(found, plain_disguises(&text));
@@ -468,7 +483,10 @@ mod tests {
         #[test]
         fn runs_are_found_as_a_plain_loop_finds_them(text in rows(), few in texts(b"aaaaaaaaaaaaaaaaa.")) {
             for text in [text, few] {
-                let survey = Survey::of(&text);
+                let (survey, view) = (Survey::of(&text), Survey::of_view(&text));
+                prop_assert_eq!(&survey.graphic.found, &view.graphic.found);
+                prop_assert_eq!(&survey.signs.found, &view.signs.found);
+                prop_assert!(view.disguises.is_none());
                 prop_assert_eq!(&survey.graphic.found, &plain_runs(&text, |byte| byte.is_ascii_graphic()));
                 prop_assert_eq!(&survey.signs.found, &plain_runs(&text, |byte| !byte.is_ascii_alphanumeric()));
             }
