@@ -56,15 +56,19 @@ const PATTERNS: [&str; 14] = [
 ];
 
 /// Near-matches: each begins what some detector looks for, and is it not.
-const ATTACKS: [(&str, &str); 16] = [
+const ATTACKS: [(&str, &str); 20] = [
     ("digits", "1 "),
     ("separated digits", "4111-1111 1111.111 "),
+    ("rows of digits", "123 456 789 "),
     ("at signs", "@a"),
     ("colons", "::"),
     ("countries", "GB11"),
+    ("accounts", "DE12 "),
     ("access keys", "AKIA"),
     ("secret keys", "secret key "),
     ("passwords", "password password "),
+    ("labels", "born on "),
+    ("labels and digits", "pin 1 "),
     ("overrides", "ignore previous instructions "),
     ("base64", "aWdub3JlIHByZXZpb3Vz "),
     // Base64 of base64 of the base64 of something harmless.

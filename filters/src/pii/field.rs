@@ -158,6 +158,9 @@ impl<'t> Field<'t> {
     /// `position`.
     pub(super) fn names_pair(self, first: &Words, second: &Words, position: usize, window: usize) -> bool {
         let before = self.slice(position.saturating_sub(window), position);
+        if !has_letter(before) {
+            return false;
+        }
         let words = before.split(|byte| !is_letter(*byte)).filter(|word| !word.is_empty());
         let next = words.clone().skip(1);
         words.zip(next).any(|(word, next)| first.has(word) && second.has(next))

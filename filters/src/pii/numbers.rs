@@ -94,12 +94,12 @@ impl<'t> Run<'_, 't> {
     /// The digits of `count` groups from `index` in one piece.
     pub(super) fn joined_digits(self, index: usize, count: usize) -> Digits {
         let mut digits = Digits { bytes: [0; DIGITS_MAX], len: 0 };
-        let groups = self.groups.iter().skip(index).take(count);
-        for byte in groups.flat_map(|group| self.field.slice(group.start, group.end)) {
-            if let Some(place) = digits.bytes.get_mut(digits.len) {
-                *place = *byte;
-                digits.len += 1;
-            }
+        for group in self.groups.iter().skip(index).take(count) {
+            let room = digits.bytes.get_mut(digits.len..).unwrap_or_default();
+            let written = self.field.slice(group.start, group.end);
+            let length = written.len().min(room.len());
+            room.iter_mut().zip(written).for_each(|(place, byte)| *place = *byte);
+            digits.len += length;
         }
         digits
     }

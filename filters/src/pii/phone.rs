@@ -408,8 +408,8 @@ impl NationalForm<'_, '_, '_> {
         if self.is_shaped(&[&[5, 4]]) && self.separator(1) == b"-" {
             return None;
         }
-        let trunk_shape = self.is_shaped(&TRUNK_SHAPES) || self.is_shaped(&LONG_TRUNK_SHAPES);
-        if !self.area && trunk && trunk_shape && (9..=12).contains(&total) && !self.has_dots() {
+        let trunk_shape = || self.is_shaped(&TRUNK_SHAPES) || self.is_shaped(&LONG_TRUNK_SHAPES);
+        if !self.area && trunk && (9..=12).contains(&total) && !self.has_dots() && trunk_shape() {
             return Some(70);
         }
         if !self.area && self.shape.len() > 1 && self.is_dialled_abroad() {
@@ -439,19 +439,21 @@ impl NationalForm<'_, '_, '_> {
     /// Area code and exchange begin with two to nine. With the area in parentheses or hyphens all through,
     /// what people make up counts as well.
     fn is_north_american(&self) -> bool {
-        let area = matches!(self.digits, [b'2'..=b'9', ..]);
+        if !matches!(self.digits, [b'2'..=b'9', ..]) || self.shape != [3, 3, 4] {
+            return false;
+        }
         let exchange = matches!(self.digits, [_, _, _, b'2'..=b'9', ..]);
         let (first, second) = (self.separator(1), self.separator(2));
         let consistent = first == second || (first == b" " && second == b"-");
         let made_up = self.area || (first == b"-" && second == b"-");
-        area && self.is_shaped(&[&[3, 3, 4]]) && (self.area || consistent) && (exchange || made_up)
+        (self.area || consistent) && (exchange || made_up)
     }
 
     /// "1-212-555-0147".
     fn has_north_american_trunk(&self) -> bool {
         let plan = matches!(self.digits, [b'1', b'2'..=b'9', ..]);
-        let separated = matches!(self.separator(1), b"-" | b"." | b" " | b" (" | b"-(");
-        plan && separated && self.is_shaped(&[&[1, 3, 3, 4]])
+        let separated = || matches!(self.separator(1), b"-" | b"." | b" " | b" (" | b"-(");
+        plan && self.shape == [1, 3, 3, 4] && separated()
     }
 
     /// "0049 30 901820".

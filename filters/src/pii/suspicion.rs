@@ -75,7 +75,10 @@ impl Suspicion {
         set_codes(&mut codes, 0, &first_codes);
         for (index, start) in (0..text.len().min(until)).step_by(BLOCK_BYTES).enumerate() {
             let bytes = [block(index), block(index + 1)];
-            let (next, next_codes) = Classes::of(bytes[1]);
+            let (next, next_codes) = match index < blocks.len() {
+                true => Classes::of(bytes[1]),
+                false => (Classes::NOTHING, [[code(0); LANE_BYTES]; LANES]),
+            };
             // What was just stored in pieces would have to be waited for: they are read at the end.
             set_codes(&mut codes, LANES, &next_codes);
             let mut found = here.suspects(&next, bytes, before);

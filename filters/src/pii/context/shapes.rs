@@ -369,7 +369,6 @@ const ISSUED: [&str; 30] = [
     "AA-AA 999",
     "AA-AA 9999",
 ];
-const ISSUED_BYTES_MAX: usize = 13;
 
 /// A value that is written as plates are, wherever it stands.
 pub(super) fn plate_as_issued(place: &Place<'_>) -> Option<Shape> {
@@ -378,25 +377,32 @@ pub(super) fn plate_as_issued(place: &Place<'_>) -> Option<Shape> {
 }
 
 fn issued_plate_end(field: Field<'_>, start: usize) -> Option<usize> {
-    let window = field.slice(start, field.len().min(start + ISSUED_BYTES_MAX));
-    let fits = |form: &str| {
-        form.len() <= window.len()
-            && form.bytes().zip(window).all(|(class, byte)| match class {
-                b'A' => byte.is_ascii_uppercase(),
-                b'9' => byte.is_ascii_digit(),
-                sign => *byte == sign,
-            })
-    };
-    let ends = ISSUED.iter().filter(|form| fits(form)).map(|form| start + form.len());
+    let ends = ISSUED.iter().filter(|form| is_written(field, start, form)).map(|form| start + form.len());
     let end = ends.max()?;
     (!field.word_at(end) && !field.glued_before(start) && !field.glued_after(end)).then_some(end)
+}
+
+/// Whether what stands at `start` is written so: `A` stands for a capital, `9` for a digit.
+fn is_written(field: Field<'_>, start: usize, form: &str) -> bool {
+    let written = field.slice(start, start + form.len());
+    written.len() == form.len()
+        && form.bytes().zip(written).all(|(class, byte)| match class {
+            b'A' => byte.is_ascii_uppercase(),
+            b'9' => byte.is_ascii_digit(),
+            sign => *byte == sign,
+        })
 }
 
 /// A British plate beside words about cars. Returns its end.
 pub(in super::super) fn british_plate(field: Field<'_>, start: usize) -> Option<Finding> {
     const BRITISH: &str = "AA99 AAA";
     let end = start + BRITISH.len();
-    if field.at(start + 4) != b' ' || issued_plate_end(field, start) != Some(end) {
+    let is_alike = |form: &&&str| form.len() == BRITISH.len() && form.as_bytes().get(4) == Some(&b' ');
+    let mut alike = ISSUED.iter().filter(is_alike);
+    if field.at(start + 4) != b' '
+        || !alike.any(|form| is_written(field, start, form))
+        || issued_plate_end(field, start) != Some(end)
+    {
         return None;
     }
     let near =

@@ -112,6 +112,11 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     {
         return None;
     }
+    // In the midst of a row of numbers without any word there is nothing to go by.
+    let quiet = field.is_quiet(group.start, WORDS_BEFORE_BYTES);
+    if quiet && (1..=GROUPS_MAX).all(|count| run.is_separated_by(index + count, b' ')) {
+        return None;
+    }
     let mut lengths = [0; GROUPS_MAX];
     let (mut count, mut total) = (0, 0);
     for place in &mut lengths {
@@ -129,8 +134,6 @@ pub(super) fn examine(run: Run<'_, '_>, index: usize) -> Option<Step> {
     }
     let prefix = Prefix::of(field, group.start)?;
     let behind_row = run.is_separated_by(index, b' ');
-    // In the midst of a row of numbers without any word there is nothing to go by.
-    let quiet = field.is_quiet(group.start, WORDS_BEFORE_BYTES);
     (1..=count).rev().find_map(|count| {
         let before_row = run.is_separated_by(index + count, b' ');
         if quiet && before_row || run.is_joined(index + count) {
