@@ -9,7 +9,6 @@
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 use crate::anchored::Broken;
-use crate::required::is_word;
 
 pub(crate) const FOUR: usize = 4;
 const THREE: usize = 3;
@@ -90,6 +89,13 @@ impl Prefixes {
     #[inline(always)]
     pub(crate) fn sets_of_byte(&self, byte: u8) -> Sets {
         self.firsts.get(usize::from(byte)).copied().unwrap_or(0)
+    }
+
+    /// Whether a pattern of these sets may begin with these bytes.
+    pub(crate) fn has(&self, four: [u8; FOUR], sets: Sets) -> bool {
+        let [first, ..] = four;
+        self.sets_of_byte(first) & sets != 0
+            || self.may_begin(four) & groups(sets) != 0 && self.sets(four) & sets != 0
     }
 
     /// The sets of which a pattern may begin with these bytes.
@@ -325,60 +331,9 @@ fn written_out(character: char) -> Sequence {
     Sequence { places: bytes.iter().map(place).collect(), ..Sequence::default() }
 }
 
-/// Whether a match may begin between two signs of a word.
-pub(crate) fn may_begin_within_word(hir: &Hir) -> bool {
-    !begins_at_edge(hir, &|| false)
-}
-
-/// `rest` says it of what follows, where nothing stands here.
-fn begins_at_edge(hir: &Hir, rest: &dyn Fn() -> bool) -> bool {
-    match hir.kind() {
-        HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF | Look::WordAscii) => true,
-        HirKind::Empty | HirKind::Look(_) => rest(),
-        HirKind::Literal(literal) => literal.0.first().is_some_and(|byte| !is_word(*byte)),
-        HirKind::Class(Class::Bytes(class)) => {
-            class.iter().flat_map(|range| range.start()..=range.end()).all(|byte| !is_word(byte))
-        }
-        HirKind::Class(Class::Unicode(class)) => class.iter().all(|range| !range.start().is_ascii()),
-        HirKind::Capture(capture) => begins_at_edge(&capture.sub, rest),
-        HirKind::Repetition(repetition) => {
-            begins_at_edge(&repetition.sub, rest) && (repetition.min > 0 || rest())
-        }
-        HirKind::Alternation(branches) => branches.iter().all(|branch| begins_at_edge(branch, rest)),
-        HirKind::Concat(parts) => all_begin_at_edge(parts, rest),
-    }
-}
-
-fn all_begin_at_edge(parts: &[Hir], rest: &dyn Fn() -> bool) -> bool {
-    match parts.split_first() {
-        Some((first, others)) => begins_at_edge(first, &|| all_begin_at_edge(others, rest)),
-        None => rest(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::anchored::parse;
-
-    #[test]
-    fn what_begins_at_the_edge_of_a_word_is_told_from_its_beginning() {
-        for (pattern, expected) in [
-            (r"\bmill", false),
-            ("mill", true),
-            (r"(?:\A|[.!] {0,2}|\b(?:the|a) )mill", false),
-            (r"(?:please )?\bmill", true),
-            (r"\s*\bmill", false),
-            (r"\s*mill", true),
-            (r"(?:\A|\S)mill", true),
-            ("(?m)^mill", false),
-            ("метель|<mill", false),
-            (r"(?:<a|\b)?mill", true),
-        ] {
-            let pattern_read = parse(pattern, true).unwrap();
-            assert_eq!(may_begin_within_word(&pattern_read), expected, "{pattern}");
-        }
-    }
 
     #[test]
     fn a_table_that_would_fill_up_is_an_error_and_finds_what_it_took() {

@@ -1,8 +1,9 @@
-//! The words without which a pattern cannot match: sets of literals, of each of which at least one must stand in
-//! every match. They are read off the pattern, so that they cannot fall behind it.
+//! The words without which a pattern cannot match, read off the pattern so that they cannot fall behind it: for each
+//! of its alternatives, lists of terms of which one must stand in every match, in the order in which they stand
+//! there, each so many bytes behind the one before.
 //!
-//! Literals are in lower case, and what is no part of a word is a space in them: `\bmill\b` needs " mill " where a
-//! text has "(mill)". It deliberately says nothing about order and distance: whoever finds the words tries the
+//! Terms begin where a word does, which makes them cheap to find: a text has six times fewer words than bytes. ASCII
+//! case does not count. It deliberately says only what must stand in a match: whoever finds the terms tries the
 //! pattern.
 
 use std::collections::BTreeSet;
@@ -10,45 +11,195 @@ use std::collections::BTreeSet;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 use wide::u8x16;
 
-/// Literals, one of which stands in every match.
-pub(crate) type Words = BTreeSet<Vec<u8>>;
-
+/// Stands in a term for a byte that is neither letter nor digit, or for the end of the text.
+pub(crate) const GAP: u8 = 0;
+/// Terms are at most so long.
+pub(crate) const TERM_BYTES_MAX: usize = 40;
+/// A term whose first word may go on tells so many bytes of it at least.
+pub(crate) const KEY_BYTES: usize = 4;
+/// Or one less.
+const PREFIX_BYTES_MIN: usize = 3;
+/// Signs with which markup begins, when another follows.
+const MARKUP: [u8; 5] = *b"!<[]{";
+/// Signs before its first word that count.
+const LEAD_BYTES_MAX: usize = 8;
+/// Of a word with signs that may lack.
+const SPELLINGS_MAX: usize = 8;
 /// Alternatives beyond this many tell little and cost much.
-const WORDS_MAX: usize = 600;
+const TERMS_MAX: usize = 600;
+/// A word whose length a pattern leaves open counts as no longer.
+const WORD_BYTES_MAX: isize = 32;
+/// Of what has no end.
+const ENDLESS: isize = 1 << 20;
 
+/// Bytes that are told apart at once.
 pub(crate) const BLOCK_BYTES: usize = 64;
 const LANE_BYTES: usize = 16;
-
-/// A byte as it stands in a literal.
-pub(crate) fn plain(byte: u8) -> u8 {
-    if is_word(byte) || !byte.is_ascii() { byte.to_ascii_lowercase() } else { b' ' }
-}
 
 /// Whether a byte is part of a word, as `\b` sees it.
 pub(crate) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Which bytes of a block, of at most [`BLOCK_BYTES`], are part of a word: a bit each, the first one lowest.
-pub(crate) fn words(block: &[u8]) -> u64 {
+/// Whether a term may begin at this place: a word, a character outside ASCII, or two signs as markup has them.
+pub(crate) fn is_start(bytes: &[u8], place: usize, follows_gap: bool) -> bool {
+    let before = place.checked_sub(1).and_then(|before| bytes.get(before));
+    let follows_gap = before.map_or(follows_gap, |before| !before.is_ascii_alphanumeric());
+    match bytes.get(place) {
+        Some(byte) if byte.is_ascii_alphanumeric() => follows_gap,
+        Some(byte) if byte.is_ascii() => {
+            MARKUP.contains(byte) && bytes.get(place + 1).is_some_and(u8::is_ascii_punctuation)
+        }
+        Some(byte) => is_character_start(*byte),
+        None => false,
+    }
+}
+
+/// Whether a word, or what stands for one, tells enough from its start on.
+pub(crate) fn is_key(bytes: &[u8], ends_word: bool) -> bool {
+    match bytes.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count() {
+        0 => bytes.len() >= key_bytes(bytes),
+        word => word >= PREFIX_BYTES_MIN || word < bytes.len() || ends_word,
+    }
+}
+
+/// How many bytes from the start of a term on tell it, at most: those of its first word that are there, a character
+/// or two, two signs.
+pub(crate) fn key_bytes(bytes: &[u8]) -> usize {
+    match bytes.first() {
+        Some(byte) if byte.is_ascii_alphanumeric() => {
+            bytes.iter().take(KEY_BYTES).take_while(|byte| byte.is_ascii_alphanumeric()).count()
+        }
+        Some(byte) if byte.is_ascii() => 2,
+        Some(0xE0..=0xEF) => 3,
+        _ => KEY_BYTES,
+    }
+}
+
+/// Whether a character outside ASCII begins with this byte.
+fn is_character_start(byte: u8) -> bool {
+    byte >= 0xC0
+}
+
+/// Where in a block terms may begin, and whether it ends within a word.
+pub(crate) fn starts(block: &[u8], follows_word: bool) -> (u64, bool) {
+    let within = masked(block, alphanumeric);
+    let characters = masked(block, |lane| lane.simd_eq(lane.max(u8x16::splat(0xC0))));
+    let sign = |sign: u8| move |lane: u8x16| lane.simd_eq(u8x16::splat(sign));
+    let opens =
+        masked(block, |lane| MARKUP.into_iter().fold(u8x16::splat(0), |any, one| any | sign(one)(lane)));
+    let follows = masked(block, |lane| lane.simd_eq(lane.max(u8x16::splat(b'!')))) & !within & !characters;
+    let markup = opens & (follows >> 1 | 1 << (BLOCK_BYTES - 1));
+    (
+        within & !(within << 1 | u64::from(follows_word)) | characters | markup,
+        within >> (BLOCK_BYTES - 1) != 0,
+    )
+}
+
+fn masked(block: &[u8], of_lane: impl Fn(u8x16) -> u8x16) -> u64 {
     let mut padded = [b' '; BLOCK_BYTES];
     padded.iter_mut().zip(block).for_each(|(place, byte)| *place = *byte);
     let (lanes, _) = padded.as_chunks();
-    (0..).step_by(LANE_BYTES).zip(lanes).fold(0, |words, (shift, lane)| {
-        let lane = u8x16::new(*lane);
-        let within = |lane: u8x16, first: u8, last: u8| {
-            lane.simd_eq(lane.max(u8x16::splat(first))) & lane.simd_eq(lane.min(u8x16::splat(last)))
-        };
-        let letter = within(lane | u8x16::splat(0x20), b'a', b'z');
-        let sign = within(lane, b'0', b'9') | lane.simd_eq(u8x16::splat(b'_'));
-        words | u64::from((letter | sign).to_bitmask()) << shift
-    })
+    let mask = |lane: &[u8; LANE_BYTES]| u64::from(of_lane(u8x16::new(*lane)).to_bitmask());
+    (0..).step_by(LANE_BYTES).zip(lanes).fold(0, |bits, (shift, lane)| bits | mask(lane) << shift)
 }
 
-/// The ways in which `pattern` may match, each by the sets it must satisfy, all of literals of at least `bytes_min`
-/// bytes.
-pub(crate) fn required(pattern: &Hir, bytes_min: usize) -> Vec<Vec<Words>> {
-    ways(pattern).iter().map(|way| sets(way, bytes_min)).collect()
+fn alphanumeric(lane: u8x16) -> u8x16 {
+    let within = |lane: u8x16, first: u8, last: u8| {
+        lane.simd_eq(lane.max(u8x16::splat(first))) & lane.simd_eq(lane.min(u8x16::splat(last)))
+    };
+    within(lane | u8x16::splat(0x20), b'a', b'z') | within(lane, b'0', b'9')
+}
+
+/// Bytes in lower case that stand in a text, from the start of a word on.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Term {
+    pub(crate) bytes: Vec<u8>,
+    /// So many of them are signs before that word.
+    pub(crate) lead: usize,
+}
+
+/// Terms, one of which stands in every match.
+pub(crate) type Terms = BTreeSet<Term>;
+
+/// At least and at most so many bytes.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+pub(crate) struct Distance {
+    pub(crate) min: isize,
+    pub(crate) max: isize,
+}
+
+impl Distance {
+    fn exactly(bytes: usize) -> Self {
+        let bytes = bytes.try_into().unwrap_or(ENDLESS);
+        Self { min: bytes, max: bytes }
+    }
+
+    /// Of a match of this. A word counts as no longer than words are.
+    fn across(hir: &Hir) -> Self {
+        match hir.kind() {
+            HirKind::Empty | HirKind::Look(_) => Self::default(),
+            HirKind::Literal(literal) => Self::exactly(literal.0.len()),
+            HirKind::Class(class) => Self {
+                min: class.minimum_len().and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
+                max: class.maximum_len().and_then(|bytes| bytes.try_into().ok()).unwrap_or(1),
+            },
+            HirKind::Capture(capture) => Self::across(&capture.sub),
+            HirKind::Concat(parts) => parts.iter().map(Self::across).fold(Self::default(), Self::and),
+            HirKind::Alternation(branches) => {
+                branches.iter().map(Self::across).reduce(Self::or).unwrap_or_default()
+            }
+            HirKind::Repetition(repetition) => {
+                let once = Self::across(&repetition.sub);
+                let times = |times: u32| isize::try_from(times).unwrap_or(ENDLESS);
+                let max = match repetition.max {
+                    Some(most) => once.max.saturating_mul(times(most)).min(ENDLESS),
+                    None if matches!(repetition.sub.kind(), HirKind::Class(class) if !holds_space(class)) => {
+                        WORD_BYTES_MAX
+                    }
+                    None => ENDLESS,
+                };
+                Self { min: once.min.saturating_mul(times(repetition.min)).min(ENDLESS), max }
+            }
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { min: self.min + other.min, max: self.max + other.max }
+    }
+
+    fn less(self, bytes: usize) -> Self {
+        let Self { min, .. } = Self::exactly(bytes);
+        Self { min: self.min - min, max: self.max - min }
+    }
+
+    /// Either of the two.
+    fn or(self, other: Self) -> Self {
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
+    }
+}
+
+/// A list of terms in a match.
+#[derive(Clone)]
+pub(crate) struct Needed {
+    pub(crate) terms: Terms,
+    /// From the start of the match to the first word of the term, and from there to the end of the match.
+    pub(crate) before: Distance,
+    pub(crate) after: Distance,
+}
+
+impl Needed {
+    /// Either of the two.
+    fn or(mut self, other: Self) -> Self {
+        self.terms.extend(other.terms);
+        Self { before: self.before.or(other.before), after: self.after.or(other.after), ..self }
+    }
+}
+
+/// The ways in which `pattern` may match, each by what it needs.
+pub(crate) fn required(pattern: &Hir) -> Vec<Vec<Needed>> {
+    let begins = || Run { bytes: Vec::new(), follows_gap: true };
+    ways(pattern).iter().map(|way| Reading::new(way, begins()).read(false)).collect()
 }
 
 /// The alternatives of a pattern, each with what they share.
@@ -76,123 +227,302 @@ pub(crate) fn ways(pattern: &Hir) -> Vec<Hir> {
     }
 }
 
-fn sets(pattern: &Hir, bytes_min: usize) -> Vec<Words> {
-    let mut collected = Collected { bytes_min, literal: Vec::new(), sets: Vec::new() };
-    collected.add(pattern, false);
-    collected.end_literal();
-    collected.sets
+/// Bytes that follow one another in every match.
+#[derive(Clone, Default)]
+struct Run {
+    bytes: Vec<u8>,
+    /// Whether a word that goes on before them ends there.
+    follows_gap: bool,
 }
 
-/// What was read of a pattern so far.
-struct Collected {
-    bytes_min: usize,
-    /// Bytes that follow one another in every match.
-    literal: Vec<u8>,
-    sets: Vec<Words>,
+/// What was read of a pattern, or of one branch of it, so far.
+struct Reading<'p> {
+    parts: Vec<&'p Hir>,
+    needed: Vec<Needed>,
+    /// From the start to the end of what was read.
+    passed: Distance,
+    run: Run,
+    /// So many bytes of the run stand before this branch.
+    shared: usize,
+    /// Whether a word that was read ends here.
+    at_gap: bool,
 }
 
-impl Collected {
+impl<'p> Reading<'p> {
+    /// Behind bytes that were read already.
+    fn new(pattern: &'p Hir, run: Run) -> Self {
+        let mut parts = Vec::new();
+        flatten(pattern, &mut parts);
+        let at_gap = run.bytes.last().map_or(run.follows_gap, |last| !goes_on(*last));
+        Self { parts, needed: Vec::new(), passed: Distance::default(), shared: run.bytes.len(), run, at_gap }
+    }
+
     /// `word_ends` says that no word goes on behind this.
-    fn add(&mut self, hir: &Hir, word_ends: bool) {
-        match hir.kind() {
-            HirKind::Empty => {}
-            HirKind::Look(Look::WordAscii) => self.boundary(),
-            HirKind::Look(_) => {}
-            HirKind::Literal(literal) => literal.0.iter().for_each(|byte| self.push(plain(*byte))),
-            HirKind::Class(class) => match single(class) {
-                Some(byte) => self.push(byte),
-                None => self.end_literal(),
-            },
-            HirKind::Capture(capture) => self.add(&capture.sub, word_ends),
-            HirKind::Concat(parts) => {
-                let next = parts.iter().skip(1).map(Some).chain([None]);
-                for (part, next) in parts.iter().zip(next) {
-                    self.add(part, next.map_or(word_ends, begins_with_gap));
+    fn read(mut self, word_ends: bool) -> Vec<Needed> {
+        let parts = std::mem::take(&mut self.parts);
+        for (index, part) in parts.iter().enumerate() {
+            let from = |index| begin_with_gap(parts.get(index..).unwrap_or_default(), word_ends);
+            self.add(part, from(index), from(index + 1));
+        }
+        self.end_run(word_ends);
+        self.needed
+    }
+
+    /// Whether a word that goes on before the part ends there, and whether one that it ends with does.
+    fn add(&mut self, part: &Hir, word_ends: bool, own_word_ends: bool) {
+        match part.kind() {
+            HirKind::Look(Look::WordAscii) => {
+                // Between a word and what is none: behind a word a gap follows, otherwise a word does.
+                match self.run.bytes.last() {
+                    Some(last) if is_word(*last) => self.end_run(true),
+                    Some(_) => {}
+                    None => self.run.follows_gap = true,
                 }
+                self.at_gap = true;
             }
-            HirKind::Repetition(repetition) => {
-                self.end_literal();
-                if repetition.min > 0 {
-                    self.add(&repetition.sub, false);
-                    self.end_literal();
+            HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => {
+                self.end_run(false);
+                self.run.follows_gap = true;
+                self.at_gap = true;
+            }
+            HirKind::Literal(literal) => literal.0.iter().for_each(|byte| self.push(*byte)),
+            HirKind::Class(class) if let Some(byte) = single(class) => self.push(byte),
+            HirKind::Alternation(_) | HirKind::Class(Class::Unicode(_)) => {
+                let found = one_of(&branches(part), &self.run, own_word_ends);
+                if found.as_ref().is_some_and(|needed| needed.before.max < 0) {
+                    // The terms of the branches tell what the bytes before them do.
+                    self.run.bytes.clear();
                 }
+                self.end_run(word_ends);
+                self.pass(part, found);
             }
-            HirKind::Alternation(branches) => {
-                let before = std::mem::take(&mut self.literal);
-                self.sets.extend(one_of(branches, &before, word_ends, self.bytes_min));
-                self.literal = before;
-                self.end_literal();
+            HirKind::Repetition(repetition) if repetition.min > 0 => {
+                self.end_run(word_ends);
+                let run = Run { bytes: Vec::new(), follows_gap: self.at_gap };
+                let rest = Distance { min: 0, max: Distance::across(part).max };
+                let once = Reading::new(&repetition.sub, run).read(false);
+                let rarest = rarest(once).map(|needed| Needed { after: needed.after.and(rest), ..needed });
+                self.pass(part, rarest);
+            }
+            _ => {
+                self.end_run(word_ends);
+                self.pass(part, None);
             }
         }
     }
 
     fn push(&mut self, byte: u8) {
-        // A boundary and the byte that makes it are one.
-        let stands = byte == b' ' && self.literal.last() == Some(&b' ') && self.literal.len() == 1;
-        if !stands {
-            self.literal.push(byte);
+        self.passed = self.passed.and(Distance::exactly(1));
+        self.needed.iter_mut().for_each(|needed| needed.after = needed.after.and(Distance::exactly(1)));
+        self.run.bytes.push(byte.to_ascii_lowercase());
+        self.at_gap = !goes_on(byte);
+    }
+
+    /// Ends the bytes that follow one another, and files what they tell.
+    fn end_run(&mut self, word_ends: bool) {
+        let ends_word = word_ends && self.run.bytes.last().is_some_and(|last| goes_on(*last));
+        let run = std::mem::take(&mut self.run);
+        let shared = std::mem::take(&mut self.shared);
+        self.run.follows_gap = self.at_gap || ends_word;
+        self.at_gap |= ends_word;
+        if let Some((start, term)) =
+            term_in(&run, ends_word).filter(|(start, term)| start + term.bytes.len() - term.lead > shared)
+        {
+            let after = run.bytes.len() - start;
+            self.needed.push(Needed {
+                terms: Terms::from([term]),
+                before: self.passed.less(after),
+                after: Distance::exactly(after),
+            });
         }
     }
 
-    /// Between a word and what is none: behind a word a gap follows, otherwise a word does.
-    fn boundary(&mut self) {
-        match self.literal.last() {
-            Some(last) if is_word(*last) => {
-                self.literal.push(b' ');
-                self.end_literal();
-            }
-            Some(_) => {}
-            None => self.literal.push(b' '),
-        }
-    }
-
-    fn end_literal(&mut self) {
-        let literal = std::mem::take(&mut self.literal);
-        if literal.len() >= self.bytes_min {
-            self.sets.push(Words::from([literal]));
-        }
+    /// Goes on behind a part in which this was found.
+    fn pass(&mut self, part: &Hir, found: Option<Needed>) {
+        let across = Distance::across(part);
+        self.needed.iter_mut().for_each(|needed| needed.after = needed.after.and(across));
+        self.needed.extend(found.map(|needed| Needed { before: self.passed.and(needed.before), ..needed }));
+        self.passed = self.passed.and(across);
+        self.at_gap = ends_with_gap(part, self.at_gap);
+        self.run.follows_gap = self.at_gap;
     }
 }
 
-/// One set for all branches, each behind the same bytes, if every branch has one.
-fn one_of(branches: &[Hir], before: &[u8], word_ends: bool, bytes_min: usize) -> Option<Words> {
-    let mut all = Words::new();
-    for branch in branches {
-        let mut collected = Collected { bytes_min, literal: before.to_vec(), sets: Vec::new() };
-        collected.add(branch, word_ends);
-        if word_ends && collected.literal.last().is_some_and(|last| is_word(*last)) {
-            collected.literal.push(b' ');
-        }
-        collected.end_literal();
-        // The longest of what a branch must hold is the rarest.
-        let shortest = |words: &Words| words.iter().map(Vec::len).min().unwrap_or(0);
-        all.extend(
-            collected.sets.into_iter().max_by_key(|words| (shortest(words), usize::MAX - words.len()))?,
-        );
+/// The parts of a pattern that follow one another.
+fn flatten<'p>(pattern: &'p Hir, parts: &mut Vec<&'p Hir>) {
+    match pattern.kind() {
+        HirKind::Empty => {}
+        HirKind::Capture(capture) => flatten(&capture.sub, parts),
+        HirKind::Repetition(once) if once.min == 1 && once.max == Some(1) => flatten(&once.sub, parts),
+        HirKind::Concat(inner) => inner.iter().for_each(|part| flatten(part, parts)),
+        _ => parts.push(pattern),
     }
-    (all.len() <= WORDS_MAX).then_some(all)
+}
+
+/// The alternatives of a part; characters outside ASCII are written as a class.
+fn branches(part: &Hir) -> Vec<Hir> {
+    match part.kind() {
+        HirKind::Alternation(branches) => branches.clone(),
+        HirKind::Class(Class::Unicode(class)) => {
+            let characters = class.iter().flat_map(|range| range.start()..=range.end());
+            characters.take(TERMS_MAX + 1).map(|one| Hir::literal(one.to_string().into_bytes())).collect()
+        }
+        _ => vec![part.clone()],
+    }
+}
+
+/// One list for all branches, each behind the same bytes, if every branch has one.
+fn one_of(branches: &[Hir], before: &Run, word_ends: bool) -> Option<Needed> {
+    let mut all: Option<Needed> = None;
+    for branch in branches {
+        let mut found = rarest(Reading::new(branch, before.clone()).read(word_ends));
+        if found.is_none() {
+            // A sign that may lack tears a word apart.
+            let read = |way: &Hir| rarest(Reading::new(way, before.clone()).read(word_ends));
+            let found_in_all = spelt_out(branch).iter().map(read).collect::<Option<Vec<_>>>()?;
+            found = found_in_all.into_iter().reduce(Needed::or);
+        }
+        let found = found?;
+        all = Some(match all {
+            Some(all) => Needed::or(all, found),
+            None => found,
+        });
+    }
+    all.filter(|needed| needed.terms.len() <= TERMS_MAX)
+}
+
+/// A branch with and without what may lack in it, and nothing if that may happen in too many ways.
+fn spelt_out(branch: &Hir) -> Vec<Hir> {
+    let mut parts = Vec::new();
+    flatten(branch, &mut parts);
+    let mut ways: Vec<Vec<Hir>> = vec![Vec::new()];
+    for part in parts {
+        let may_lack = match part.kind() {
+            HirKind::Repetition(optional) if optional.min == 0 && optional.max == Some(1) => {
+                Some(&optional.sub)
+            }
+            _ => None,
+        };
+        let without =
+            if may_lack.is_some() && ways.len() < SPELLINGS_MAX { ways.clone() } else { Vec::new() };
+        let part = may_lack.filter(|_| !without.is_empty()).map_or(part, |optional| optional);
+        ways.iter_mut().for_each(|way| way.push(part.clone()));
+        ways.extend(without);
+    }
+    ways.into_iter().map(Hir::concat).collect()
+}
+
+/// The list of the longest terms is the rarest.
+fn rarest(needed: Vec<Needed>) -> Option<Needed> {
+    let shortest = |needed: &Needed| needed.terms.iter().map(|term| term.bytes.len()).min().unwrap_or(0);
+    needed.into_iter().max_by_key(|needed| (shortest(needed), usize::MAX - needed.terms.len()))
+}
+
+/// The term in bytes that follow one another, and where its first word starts in them.
+fn term_in(run: &Run, ends_word: bool) -> Option<(usize, Term)> {
+    let bytes = &run.bytes;
+    let is_told = |start: &usize| is_key(bytes.get(*start..).unwrap_or_default(), ends_word);
+    let starts = (0..bytes.len()).filter(|place| is_start(bytes, *place, run.follows_gap)).filter(is_told);
+    // Words are rarer than signs.
+    let start = starts.min_by_key(|start| bytes.get(*start).is_some_and(u8::is_ascii_punctuation))?;
+    let lead = bytes.get(..start).unwrap_or_default();
+    let signs = lead.iter().rev().take(LEAD_BYTES_MAX).take_while(|byte| !may_be_word(**byte)).count();
+    let signs = lead.get(start - signs..).unwrap_or_default();
+    let skipped = signs.iter().take_while(|byte| matches!(**byte, b' ' | GAP)).count();
+    let lead = signs.len() - skipped;
+    let mut bytes = bytes.get(start - lead..).unwrap_or_default().to_vec();
+    if ends_word {
+        bytes.push(GAP);
+    }
+    bytes.truncate(TERM_BYTES_MAX);
+    Some((start, Term { bytes, lead }))
+}
+
+/// Whether a word may go on behind this byte.
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+}
+
+/// Whether this byte of a term may stand in a word.
+fn may_be_word(byte: u8) -> bool {
+    goes_on(byte) || !byte.is_ascii()
+}
+
+/// Whether what matches these parts, one behind the other, begins with the end of a word.
+fn begin_with_gap(parts: &[&Hir], behind: bool) -> bool {
+    let may_lack = |part: &&&Hir| match part.kind() {
+        HirKind::Repetition(repetition) => repetition.min == 0 && begins_with_gap(&repetition.sub),
+        _ => false,
+    };
+    parts.iter().find(|part| !may_lack(part)).map_or(behind, |part| begins_with_gap(part))
 }
 
 /// Whether what matches here begins with the end of a word.
 fn begins_with_gap(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Look(Look::WordAscii) => true,
-        HirKind::Literal(literal) => literal.0.first().is_some_and(|byte| plain(*byte) == b' '),
-        HirKind::Class(class) => single(class) == Some(b' '),
+        HirKind::Literal(literal) => literal.0.first().is_some_and(|byte| !goes_on(*byte)),
+        HirKind::Class(Class::Bytes(class)) => {
+            !class.iter().any(|range| (range.start()..=range.end()).any(goes_on))
+        }
+        HirKind::Class(Class::Unicode(_)) => true,
         HirKind::Capture(capture) => begins_with_gap(&capture.sub),
-        HirKind::Concat(parts) => parts.first().is_some_and(begins_with_gap),
+        HirKind::Concat(parts) => begin_with_gap(&parts.iter().collect::<Vec<_>>(), false),
         HirKind::Alternation(branches) => branches.iter().all(begins_with_gap),
         HirKind::Repetition(repetition) => repetition.min > 0 && begins_with_gap(&repetition.sub),
         HirKind::Empty | HirKind::Look(_) => false,
     }
 }
 
-/// The one byte a class stands for in a literal.
+/// Whether what matches here ends with the end of a word, or where one may begin.
+fn ends_with_gap(hir: &Hir, before: bool) -> bool {
+    match hir.kind() {
+        HirKind::Empty => before,
+        HirKind::Look(Look::WordAscii | Look::Start | Look::StartLF | Look::StartCRLF) => true,
+        HirKind::Look(_) => before,
+        HirKind::Literal(literal) => literal.0.last().is_some_and(|byte| !goes_on(*byte)),
+        HirKind::Class(Class::Bytes(class)) => {
+            !class.iter().any(|range| (range.start()..=range.end()).any(goes_on))
+        }
+        HirKind::Class(Class::Unicode(_)) => false,
+        HirKind::Capture(capture) => ends_with_gap(&capture.sub, before),
+        HirKind::Concat(parts) => parts.iter().fold(before, |before, part| ends_with_gap(part, before)),
+        HirKind::Alternation(branches) => branches.iter().all(|branch| ends_with_gap(branch, before)),
+        // What may be anything up to there.
+        HirKind::Repetition(gap) if matches!(gap.sub.kind(), HirKind::Class(class) if holds_space(class) && holds_letter(class)) => {
+            true
+        }
+        HirKind::Repetition(repetition) => {
+            ends_with_gap(&repetition.sub, before && repetition.min == 0) && (repetition.min > 0 || before)
+        }
+    }
+}
+
+/// Whether it may be a space.
+fn holds_space(class: &Class) -> bool {
+    match class {
+        Class::Bytes(class) => class.iter().any(|range| (range.start()..=range.end()).contains(&b' ')),
+        Class::Unicode(_) => false,
+    }
+}
+
+/// Whether it may be a letter.
+fn holds_letter(class: &Class) -> bool {
+    match class {
+        Class::Bytes(class) => class.iter().any(|range| (range.start()..=range.end()).any(goes_on)),
+        Class::Unicode(_) => false,
+    }
+}
+
+/// The one byte a class stands for in a term.
 fn single(class: &Class) -> Option<u8> {
     let Class::Bytes(class) = class else { return None };
-    let mut bytes = class.iter().flat_map(|range| range.start()..=range.end()).map(plain);
-    let first = bytes.next()?;
-    bytes.all(|byte| byte == first).then_some(first)
+    let bytes = || class.iter().flat_map(|range| range.start()..=range.end());
+    let first = bytes().next()?.to_ascii_lowercase();
+    if bytes().all(|byte| byte.to_ascii_lowercase() == first) {
+        return Some(first);
+    }
+    bytes().all(|byte| !may_be_word(byte)).then_some(GAP)
 }
 
 #[cfg(test)]
@@ -200,48 +530,125 @@ mod tests {
     use super::*;
     use crate::anchored::parse;
 
-    fn words(pattern: &str) -> Vec<Vec<String>> {
-        let text = |word: &Vec<u8>| String::from_utf8(word.clone()).unwrap();
-        let sets = sets(&parse(pattern, true).unwrap(), 4);
-        sets.iter().map(|words| words.iter().map(text).collect()).collect()
+    fn written(term: &Term) -> String {
+        let shown: Vec<u8> = term.bytes.iter().map(|byte| if *byte == GAP { b'_' } else { *byte }).collect();
+        String::from_utf8(shown).unwrap()
+    }
+
+    fn needed(pattern: &str) -> Vec<Vec<Needed>> {
+        required(&parse(pattern, true).unwrap())
+    }
+
+    /// The lists of a pattern as a whole.
+    fn lists(pattern: &str) -> Vec<Vec<String>> {
+        let run = Run { bytes: Vec::new(), follows_gap: true };
+        let needed = Reading::new(&parse(pattern, true).unwrap(), run).read(false);
+        needed.iter().map(|needed| needed.terms.iter().map(written).collect()).collect()
     }
 
     #[test]
-    fn words_in_a_block_are_told_byte_by_byte() {
-        let bytes: Vec<u8> = (0..=u8::MAX).collect();
-        for length in [0, 1, 17, 64] {
-            for start in 0..=bytes.len() - length {
-                let block = &bytes[start..start + length];
-                let bits = (0u32..).zip(block).map(|(at, byte)| u64::from(is_word(*byte)) << at);
-                let expected: u64 = bits.sum();
-                assert_eq!(super::words(block), expected, "{start} {length}");
+    fn terms_of_every_match_are_read_off() {
+        for (pattern, expected) in [
+            ("Meet", vec![vec!["meet"]]),
+            (r"\bmeet(?:ing)? there", vec![vec!["meet"], vec!["there"]]),
+            (r"\bmeet\s(?:the )?mill\b", vec![vec!["meet_"], vec!["mill_"]]),
+            (r"(?:meet|visit) (?:the )?mill", vec![vec!["meet_", "visit_"], vec!["mill"]]),
+            (r"re(?:ader|new)s", vec![vec!["reader", "renew"]]),
+            (r"\b(?:meet|or)\b there", vec![vec!["meet_", "or_"], vec!["there"]]),
+            (r"(?:meet|or)[a-z]? there", vec![vec!["there"]]),
+            (r"(?:meet (?:her|him) there|visit)", vec![vec!["meet her_", "meet him_", "visit"]]),
+            (r"(?:storm)+ x{3,}", vec![vec!["storm"]]),
+            (r"[a-z]{4} .*", vec![]),
+            ("метель", vec![vec!["метель"]]),
+            (r"they're\b", vec![vec!["they're_"]]),
+            // Behind a gap a word begins, within a word none does.
+            (r"meet[^.]{0,9}mill", vec![vec!["meet"], vec!["mill"]]),
+            (r"meet[a-z]{0,9}mill", vec![vec!["meet"]]),
+            // A sign that may lack tears a word apart.
+            (r"\b(?:e-?mail|post)\b", vec![vec!["e-mail_", "email_", "post_"]]),
+            // A word that ends before what may lack.
+            (r"\bai ?[,:]", vec![vec!["ai_"]]),
+            (r"\bai,? ?mill", vec![]),
+            (r"!\[[^\]]{0,9}\]\(mill", vec![vec!["!["], vec!["](mill"]]),
+            ("(?:雪|雨)が", vec![vec!["雨", "雪"], vec!["が"]]),
+        ] {
+            assert_eq!(lists(pattern), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn alternatives_have_terms_of_their_own() {
+        assert_eq!(needed(r"\b(?:meet there|visit the (?:mill|shop))\b").len(), 3);
+    }
+
+    #[test]
+    fn distances_hold_for_every_match() {
+        for (pattern, texts) in [
+            (r"\bmeet[^.]{0,9}\bmill\b", ["meet mill", "meet at the mill"].as_slice()),
+            (
+                r"(?:please )?(?:meet|visit) (?:\w+ )?(?:the )?(?:mill|old shop)s?\b",
+                &["please meet the mill", "visit shady old shops", "meet mills"],
+            ),
+            (r"(?:ab|abcd)(?:ef mill|mill gh) storm", &["abef mill storm", "abcdmill gh storm"]),
+            (r"(?:storm,? ?){1,3}mill", &["storm, storm mill", "stormmill"]),
+        ] {
+            for text in texts {
+                let ways = needed(pattern);
+                let holds = |way: &Vec<Needed>| {
+                    way.iter().all(|needed| {
+                        needed.terms.iter().any(|term| {
+                            let shown = written(term).replace('_', " ");
+                            let padded = format!("{text} ");
+                            padded.match_indices(shown.trim_end()).any(|(at, _)| {
+                                let before = isize::try_from(at).unwrap();
+                                let after = isize::try_from(text.len()).unwrap() - before;
+                                let is_in = |distance: Distance, bytes| {
+                                    (distance.min..=distance.max).contains(&bytes)
+                                };
+                                is_in(needed.before, before) && is_in(needed.after, after)
+                            })
+                        })
+                    })
+                };
+                assert!(ways.iter().any(holds), "{pattern}: {text}");
             }
         }
     }
 
     #[test]
-    fn words_of_every_match_are_read_off() {
-        for (pattern, expected) in [
-            ("Meet", vec![vec!["meet"]]),
-            (r"\bmeet(?:ing)? there", vec![vec![" meet"], vec![" there"]]),
-            (r"\bmeet\s(?:the )?mill\b", vec![vec![" meet "], vec!["mill "]]),
-            (r"(?:meet|visit) (?:the )?mill", vec![vec!["meet ", "visit "], vec!["mill"]]),
-            (r"re(?:ader|new)s", vec![vec!["reader", "renew"]]),
-            (r"\b(?:meet|or)\b there", vec![vec![" meet ", " or "], vec![" there"]]),
-            (r"(?:meet|or)[a-z]? there", vec![vec![" there"]]),
-            (r"(?:meet (?:her|him) there|visit)", vec![vec!["meet her ", "meet him ", "visit"]]),
-            (r"(?:storm)+ x{3,}", vec![vec!["storm"]]),
-            (r"[a-z]{4} .*", vec![]),
-            ("метель", vec![vec!["метель"]]),
-            (r"they're\b", vec![vec!["they re "]]),
-        ] {
-            assert_eq!(words(pattern), expected, "{pattern}");
+    fn starts_are_told_byte_by_byte() {
+        let pieces: [&[u8]; 12] = [
+            b"mill",
+            b" ",
+            b"_",
+            b"7",
+            "\u{96ea}".as_bytes(),
+            "\u{436}".as_bytes(),
+            b"![",
+            b"[",
+            b"<a",
+            b"{\"",
+            b"!\xe9",
+            b"]]",
+        ];
+        let mut text = Vec::new();
+        for number in 0..400usize {
+            text.extend_from_slice(pieces[(number * number + number / 7) % pieces.len()]);
         }
-    }
-
-    #[test]
-    fn alternatives_have_words_of_their_own() {
-        let ways = required(&parse(r"\b(?:meet there|visit the (?:mill|shop))\b", true).unwrap(), 4);
-        assert_eq!(ways.len(), 3);
+        for first in 0..70 {
+            let text = &text[first..];
+            let mut follows_word = false;
+            for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
+                let (bits, ends_word) = starts(block, follows_word);
+                for at in 0..block.len() {
+                    let place = number * BLOCK_BYTES + at;
+                    // What follows a block is not known: markup is taken to go on.
+                    let is_last = at + 1 == BLOCK_BYTES && MARKUP.contains(&text[place]);
+                    let expected = is_start(text, place, true) || is_last;
+                    assert_eq!(bits >> at & 1 != 0, expected, "{place} of {first}");
+                }
+                follows_word = ends_word;
+            }
+        }
     }
 }

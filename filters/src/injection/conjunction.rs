@@ -1,197 +1,387 @@
-//! Which families may match in a part of a text, told by the words that stand there: a phrase needs several at once
-//! ("ignore" and "instructions"), and ordinary text rarely has all of them near each other.
+//! Where phrases may begin, told by the words that stand in a text: a phrase needs several at once ("ignore" and
+//! "instructions"), one behind the other and not far from it, and ordinary text rarely has them so.
 //!
-//! The words are read off the phrases. It deliberately knows neither their order nor their distance: blocks of text
-//! have them or not.
+//! The words are read off the phrases. A text is read once, word by word, and of each list of words the last one is
+//! kept in mind; nothing else is. It deliberately knows nothing of what else a phrase asks: phrases decide.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 
 use regex_syntax::hir::Hir;
 
-use super::terms::{TERM_BYTES_MAX, inside};
-use crate::required::{Words, plain, required};
+use super::Sets;
+use super::terms::TermSearch;
+use crate::required::{Distance, GAP, Needed, Term, Terms, required};
 
 /// A list of words, by its number.
-pub(super) type List = u16;
+type List = u16;
 
-/// Phrases beyond this many lists are tried without asking.
-const LISTS_MAX: usize = LIST_WORDS * u64::BITS as usize;
-const LIST_WORDS: usize = 56;
-/// Shorter words stand in every text. A gap at an end counts.
-pub(super) const WORD_BYTES_MIN: usize = 4;
-/// Words are noted by blocks of this size.
-const BLOCK_BYTES: usize = 256;
 /// So many lists of words are asked of one phrase, the rarest ones.
-const LISTS_OF_PHRASE_MAX: usize = 3;
+const LISTS_OF_PHRASE_MAX: usize = 4;
 /// A list whose words are more common than this is not worth looking for beside another.
-const COST_MAX: usize = 4000;
+const COST_MAX: usize = 30_000;
+/// Words of so many bytes are rarely the beginning of others.
+const LONG_WORD_BYTES: usize = 5;
 /// Of a word of nearly every text.
 const COMMON_COST: usize = 400;
+/// Words so far apart have nothing to do with each other.
+const FAR: u32 = 1 << 12;
 
-/// The words phrases need, and which phrase needs which.
+/// A phrase needs no word, so that nothing tells where it stands; it means this build is broken.
+#[derive(Debug, thiserror::Error)]
+#[error("no word tells where {phrase} may stand")]
+pub(super) struct Wordless {
+    phrase: String,
+}
+
+/// What is read of the phrases, one family after the other.
 #[derive(Default)]
+pub(super) struct Reading {
+    lists: BTreeMap<Terms, List>,
+    ways: BTreeMap<WaySource, Sets>,
+    /// The rarest list of each phrase.
+    rarest: BTreeSet<List>,
+    /// Words that say something by themselves.
+    signs: BTreeMap<Term, Sets>,
+}
+
+/// What is needed at a word for a phrase to stand around it.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct WaySource {
+    /// Of that word, behind all others.
+    last: List,
+    /// Lists of which a word stands before that word, at most so many bytes.
+    before: Vec<(List, usize)>,
+    begins: Begins,
+}
+
+/// How a phrase begins: so many bytes before the word of one of its lists. Of all of them, this word tells best.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Begins {
+    list: List,
+    /// That word stands at most so many bytes before the last.
+    within: usize,
+    nearest: usize,
+    farthest: usize,
+}
+
+impl Reading {
+    /// The phrases of the next family, none of which is longer than `reach`.
+    pub(super) fn add(&mut self, phrases: &[Hir], family: Sets, reach: usize) -> Result<(), Wordless> {
+        for (phrase, needed) in phrases.iter().flat_map(|phrase| iter::repeat(phrase).zip(required(phrase))) {
+            let wordless = || Wordless { phrase: phrase.to_string() };
+            let telling = telling(needed);
+            let lists: Vec<List> = telling.iter().map(|needed| self.number(&needed.terms)).collect();
+            self.rarest.insert(*lists.first().ok_or_else(wordless)?);
+            let begins =
+                telling.iter().zip(&lists).min_by_key(|(needed, _)| needed.before.max - needed.before.min);
+            let (beginning, list) = begins.ok_or_else(wordless)?;
+            for (index, (needed, last)) in telling.iter().zip(&lists).enumerate() {
+                let others = || telling.iter().zip(&lists).enumerate().filter(|(other, _)| *other != index);
+                let behind = |other: &Needed| within(-between(needed, other).min, reach);
+                let before = others().map(|(_, (other, list))| Some((*list, behind(other)?)));
+                // Another one stands behind it always.
+                let Some(before) = before.collect::<Option<Vec<_>>>() else { continue };
+                let begins = Begins {
+                    list: *list,
+                    within: if list == last { 0 } else { behind(beginning).unwrap_or(0) },
+                    nearest: within(beginning.before.min, reach).unwrap_or(0),
+                    farthest: within(beginning.before.max, reach).unwrap_or(0),
+                };
+                *self.ways.entry(WaySource { last: *last, before, begins }).or_default() |= family;
+            }
+        }
+        Ok(())
+    }
+
+    /// A word, as it stands at the beginning of one, that says something by itself. A space ends it.
+    pub(super) fn add_sign(&mut self, word: &str, sets: Sets) {
+        let mut bytes = word.trim().as_bytes().to_vec();
+        if word.ends_with(' ') {
+            bytes.push(GAP);
+        }
+        *self.signs.entry(Term { bytes, lead: 0 }).or_default() |= sets;
+    }
+
+    #[cfg(test)]
+    fn terms(&self) -> BTreeSet<&Term> {
+        self.lists.keys().flatten().chain(self.signs.keys()).collect()
+    }
+
+    fn number(&mut self, terms: &Terms) -> List {
+        let next = self.lists.len().try_into().unwrap_or(List::MAX);
+        *self.lists.entry(shortened(terms)).or_insert(next)
+    }
+}
+
+/// Words long enough stand without what ends them, and those that begin with another are left out: fewer words differ.
+fn shortened(terms: &Terms) -> Terms {
+    let cut = |term: &Term| {
+        let inside = inside(term);
+        let kept = if inside.len() < LONG_WORD_BYTES { &term.bytes } else { inside };
+        Term { bytes: kept.to_vec(), lead: term.lead }
+    };
+    let terms: Terms = terms.iter().map(cut).collect();
+    let begins_with = |term: &Term, other: &Term| {
+        other.bytes.len() < term.bytes.len()
+            && other.lead == term.lead
+            && term.bytes.starts_with(&other.bytes)
+    };
+    terms.iter().filter(|term| !terms.iter().any(|other| begins_with(term, other))).cloned().collect()
+}
+
+/// So many bytes, or as many as a phrase may reach. None is what stands on the other side.
+fn within(bytes: isize, reach: usize) -> Option<usize> {
+    usize::try_from(bytes).ok().map(|bytes| bytes.min(reach))
+}
+
+/// All words that phrases need, and what follows from them.
 pub(super) struct Conjunctions {
-    /// By family.
-    ways: Vec<Ways>,
-    /// By family, whether a phrase of it may hold none of its stems.
-    holds_no_stem: Vec<bool>,
-    lists: BTreeMap<Words, List>,
-    /// Those with words that are only found between bytes of ASCII.
-    short: Lists,
+    terms: TermSearch,
+    /// By term.
+    meanings: Vec<Meaning>,
+    /// What the terms refer to, one behind the other.
+    noted: Vec<List>,
+    endings: Vec<Ending>,
+    ways: Vec<Way>,
+    lists: usize,
+}
+
+/// What a word stands for.
+struct Meaning {
+    /// Lists that are kept in mind.
+    noted: Range<u32>,
+    /// Where it ends what some phrase needs, if other words stand before it.
+    endings: Range<u32>,
+    signs: Sets,
+    is_rare: bool,
+}
+
+/// What is needed first for a way: most often it is not there.
+#[derive(Clone, Copy)]
+struct Ending {
+    list: List,
+    within: u16,
+    way: u16,
+}
+
+/// What else is needed before a word, and what may begin there then.
+struct Way {
+    before: Box<[(List, usize)]>,
+    begins: Begins,
+    families: Sets,
+}
+
+/// Where the last word of each list stood, and the one before it, in the texts read so far.
+pub(super) struct Seen {
+    places: Box<[(u32, u32)]>,
+    /// Where the next text begins, far behind all others.
+    next: u32,
+}
+
+/// What a word in a text tells.
+pub(super) enum Told {
+    /// Phrases of these families may begin in this part.
+    Phrases(Range<usize>, Sets),
+    /// What was to be told of words that say something by themselves.
+    Sign(usize, Sets),
+    /// It is one of the words that make phrases.
+    Rare,
+}
+
+impl From<&Reading> for Conjunctions {
+    fn from(read: &Reading) -> Self {
+        let mut lists: BTreeMap<&Term, BTreeSet<List>> = BTreeMap::new();
+        for (terms, list) in &read.lists {
+            for term in terms {
+                lists.entry(term).or_default().insert(*list);
+            }
+        }
+        for sign in read.signs.keys() {
+            lists.entry(sign).or_default();
+        }
+        let before = read.ways.keys().flat_map(|way| &way.before).map(|(list, _)| *list);
+        let kept: BTreeSet<List> = before.chain(read.ways.keys().map(|way| way.begins.list)).collect();
+        let (mut noted, mut endings, mut meanings) = (Vec::new(), Vec::new(), Vec::new());
+        let mut ways = Vec::new();
+        let mut ending: BTreeMap<List, Vec<Ending>> = BTreeMap::new();
+        for (WaySource { last, before, begins }, families) in &read.ways {
+            // A word stands where it stands.
+            let (list, within) = before.first().copied().unwrap_or((*last, 0));
+            let within = u16::try_from(within).unwrap_or(u16::MAX);
+            let way = u16::try_from(ways.len()).unwrap_or(u16::MAX);
+            ending.entry(*last).or_default().push(Ending { list, within, way });
+            let before = before.get(1..).unwrap_or_default().into();
+            ways.push(Way { before, begins: *begins, families: *families });
+        }
+        for (term, lists) in &lists {
+            let (first_noted, first_ending) = (noted.len(), endings.len());
+            let alone =
+                |list: &&List| ending.get(list).is_some_and(|ways| ways.iter().any(|way| way.list == **list));
+            noted.extend(lists.iter().filter(|list| kept.contains(list) || alone(list)));
+            for list in lists {
+                endings.extend(ending.get(list).into_iter().flatten().copied());
+            }
+            meanings.push(Meaning {
+                noted: bounds(first_noted, noted.len()),
+                endings: bounds(first_ending, endings.len()),
+                signs: read.signs.get(term).copied().unwrap_or(0),
+                is_rare: !lists.is_disjoint(&read.rarest),
+            });
+        }
+        let terms = TermSearch::new(lists.keys().copied());
+        Self { terms, meanings, noted, endings, ways, lists: read.lists.len() }
+    }
+}
+
+fn bounds(start: usize, end: usize) -> Range<u32> {
+    let bound = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+    bound(start)..bound(end)
+}
+
+fn part<'s, T>(all: &'s [T], bounds: &Range<u32>) -> &'s [T] {
+    all.get(bounds.start as usize..bounds.end as usize).unwrap_or_default()
 }
 
 impl Conjunctions {
-    /// The phrases of the next family, and the stems that are near whenever it is asked for.
-    pub(super) fn add(&mut self, phrases: &[Hir], stems: &[&str]) {
-        let mut ways = Ways::default();
-        let mut holds_no_stem = false;
-        for sets in phrases.iter().flat_map(|phrase| required(phrase, WORD_BYTES_MIN)) {
-            holds_no_stem |= !sets.iter().any(|words| is_told(words, stems));
-            ways.add(telling(sets, stems).into_iter().filter_map(|words| self.number(words)).collect());
+    pub(super) fn unseen(&self) -> Seen {
+        Seen { places: vec![(0, 0); self.lists].into(), next: FAR }
+    }
+
+    /// Calls `on_told` with what the words of a text tell, in order.
+    pub(super) fn read(&self, text: &[u8], seen: &mut Seen, mut on_told: impl FnMut(Told)) {
+        let base = seen.begin(text.len());
+        self.terms.search(text, |place, term| {
+            let Some(meaning) = self.meanings.get(usize::from(term)) else { return };
+            if meaning.signs != 0 {
+                on_told(Told::Sign(place, meaning.signs));
+            }
+            if meaning.is_rare {
+                on_told(Told::Rare);
+            }
+            let here = base.wrapping_add(place as u32);
+            for list in part(&self.noted, &meaning.noted) {
+                seen.note(*list, here);
+            }
+            for ending in part(&self.endings, &meaning.endings) {
+                if !seen.is_near(ending.list, u32::from(ending.within), here) {
+                    continue;
+                }
+                let Some(way) = self.ways.get(usize::from(ending.way)) else { continue };
+                if way.before.iter().all(|(list, within)| seen.is_near(*list, *within as u32, here)) {
+                    let (first, last) = seen.words(way.begins, here);
+                    let start = place.saturating_sub(first as usize + way.begins.farthest);
+                    let end = (place + 1).saturating_sub(last as usize + way.begins.nearest);
+                    on_told(Told::Phrases(start..end, way.families));
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+impl Conjunctions {
+    /// All words looked for, with what tells whether one of them is found where it stands alone.
+    pub(super) fn for_each_word(&self, read: &Reading, mut on_word: impl FnMut(&Term, bool)) {
+        for (number, term) in read.terms().into_iter().enumerate() {
+            let mut is_found = false;
+            let text: Vec<u8> =
+                term.bytes.iter().map(|byte| if *byte == GAP { b' ' } else { *byte }).collect();
+            self.terms.search(&text, |place, found| {
+                is_found |= place == term.lead && usize::from(found) == number;
+            });
+            on_word(term, is_found);
         }
-        self.holds_no_stem.push(holds_no_stem);
-        self.ways.push(ways);
     }
 
-    /// Whether phrases are tried without asking for want of lists.
-    #[cfg(test)]
-    pub(super) fn is_full(&self) -> bool {
-        self.lists.len() >= LISTS_MAX
+    /// Whether there were numbers for all.
+    pub(super) fn is_whole(&self) -> bool {
+        let most = usize::from(u16::MAX);
+        self.meanings.len() < most && self.ways.len() < most && self.lists < most && self.terms.len() < most
     }
+}
 
-    /// None when there are too many lists already.
-    fn number(&mut self, words: Words) -> Option<List> {
-        if let Some(known) = self.lists.get(&words) {
-            return Some(*known);
+impl Seen {
+    /// Begins a text of so many bytes. Where there is no room for its places, what was seen is forgotten.
+    fn begin(&mut self, bytes: usize) -> u32 {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX - 2 * FAR);
+        if self.next.checked_add(bytes).and_then(|end| end.checked_add(FAR)).is_none() {
+            self.places.fill((0, 0));
+            self.next = FAR;
         }
-        let number = List::try_from(self.lists.len()).ok().filter(|next| usize::from(*next) < LISTS_MAX)?;
-        if words.iter().any(|word| inside(word).len() < WORD_BYTES_MIN) {
-            self.short.add(number);
+        let base = self.next;
+        self.next = base.saturating_add(bytes).saturating_add(FAR);
+        base
+    }
+
+    fn note(&mut self, list: List, here: u32) {
+        if let Some(seen) = self.places.get_mut(usize::from(list))
+            && seen.0 != here
+        {
+            *seen = (here, seen.0);
         }
-        self.lists.insert(words, number);
-        Some(number)
     }
 
-    /// All words, each with the lists it stands on.
-    pub(super) fn words(&self) -> BTreeMap<&[u8], Vec<List>> {
-        let mut words: BTreeMap<&[u8], Vec<List>> = BTreeMap::new();
-        for (list, number) in &self.lists {
-            list.iter().for_each(|word| words.entry(word).or_default().push(*number));
-        }
-        words
+    /// Whether a word of the list stands not too far before this place.
+    fn is_near(&self, list: List, within: u32, here: u32) -> bool {
+        self.places.get(usize::from(list)).is_some_and(|seen| here.wrapping_sub(seen.0) <= within)
     }
 
-    /// Whether a phrase of the family may begin behind the stem it is tried for.
-    pub(super) fn may_begin_behind(&self, family: usize) -> bool {
-        self.holds_no_stem.get(family).copied().unwrap_or(true)
-    }
-
-    /// Whether a phrase of the family has all its words in this part.
-    pub(super) fn may_match(&self, family: usize, places: &Places, part: &Range<usize>) -> bool {
-        let mut here = places.lists(part);
-        if !places.is_ascii {
-            here.add_all(&self.short);
-        }
-        self.ways.get(family).is_some_and(|ways| ways.is_one_open(&here))
+    /// How far before this place the first and the last word stand with which a phrase may begin. Which they are is
+    /// known of two.
+    fn words(&self, begins: Begins, here: u32) -> (u32, u32) {
+        let (last, before) = self.places.get(usize::from(begins.list)).copied().unwrap_or((here, here));
+        let (within, last) = (begins.within as u32, here.wrapping_sub(last));
+        if here.wrapping_sub(before) > within { (last, last) } else { (within, last) }
     }
 }
 
-/// The ways in which phrases of a family may match, each by the lists it needs.
-#[derive(Default)]
-struct Ways {
-    /// One needs nothing that is looked for.
-    is_always_open: bool,
-    /// The rarest list of each way, and what is needed beside it.
-    rarest: Lists,
-    beside: BTreeMap<List, BTreeSet<Vec<List>>>,
+/// From the first word of one list to that of another.
+fn between(one: &Needed, other: &Needed) -> Distance {
+    let by_start = (other.before.min - one.before.max, other.before.max - one.before.min);
+    let by_end = (one.after.min - other.after.max, one.after.max - other.after.min);
+    Distance { min: by_start.0.max(by_end.0), max: by_start.1.min(by_end.1) }
 }
 
-impl Ways {
-    /// The rarest list stands first.
-    fn add(&mut self, needed: Vec<List>) {
-        let Some((rarest, beside)) = needed.split_first() else {
-            self.is_always_open = true;
-            return;
-        };
-        self.rarest.add(*rarest);
-        self.beside.entry(*rarest).or_default().insert(beside.to_vec());
-    }
-
-    fn is_one_open(&self, here: &Lists) -> bool {
-        let stands = |rarest| self.beside.get(&rarest).into_iter().flatten();
-        self.is_always_open
-            || self
-                .rarest
-                .shared(here)
-                .any(|rarest| stands(rarest).any(|beside| beside.iter().all(|list| here.has(*list))))
-    }
+/// The lists worth asking for, the rarest first. Words that stand everywhere tell nothing.
+fn telling(needed: Vec<Needed>) -> Vec<Needed> {
+    let is_telling = |needed: &Needed| !needed.terms.iter().any(is_everywhere);
+    let mut needed: Vec<Needed> = needed.into_iter().filter(is_telling).collect();
+    needed.sort_by_cached_key(|needed| cost(&needed.terms));
+    let asked = needed.into_iter().enumerate();
+    let asked = asked.filter(|(index, needed)| *index == 0 || cost(&needed.terms) < COST_MAX);
+    asked.take(LISTS_OF_PHRASE_MAX).map(|(_, needed)| needed).collect()
 }
 
-/// The sets worth asking for: the rarest of those that the stems do not tell already, or of all. Words that stand
-/// everywhere tell nothing.
-fn telling(sets: Vec<Words>, stems: &[&str]) -> Vec<Words> {
-    let mut sets: Vec<Words> =
-        sets.iter().map(shortened).filter(|words| !words.iter().any(|word| is_everywhere(word))).collect();
-    let is_told = |words: &Words| is_told(words, stems);
-    sets.sort_by_cached_key(|words| (is_told(words), cost(words)));
-    sets.dedup();
-    let telling = sets
-        .into_iter()
-        .enumerate()
-        .filter(|(index, words)| *index == 0 || (cost(words) < COST_MAX && !is_told(words)));
-    telling.take(LISTS_OF_PHRASE_MAX).map(|(_, words)| words).collect()
+fn is_everywhere(term: &Term) -> bool {
+    EVERYWHERE.iter().any(|known| known.as_bytes() == inside(term))
 }
 
-/// Words long enough stand without what ends them, and those that hold another are left out.
-fn shortened(words: &Words) -> Words {
-    let cut = |word: &Vec<u8>| {
-        let inside = word.get(inside(word)).unwrap_or_default();
-        let inside = inside.get(..TERM_BYTES_MAX).unwrap_or(inside);
-        if inside.len() < WORD_BYTES_MIN { word.clone() } else { inside.to_vec() }
-    };
-    let words: Words = words.iter().map(cut).collect();
-    let holds_another = |word: &Vec<u8>| {
-        words
-            .iter()
-            .any(|other| other.len() < word.len() && word.windows(other.len()).any(|part| part == other))
-    };
-    words.iter().filter(|word| !holds_another(word)).cloned().collect()
-}
-
-fn is_everywhere(word: &[u8]) -> bool {
-    let inside = word.get(inside(word)).unwrap_or_default();
-    EVERYWHERE.iter().any(|known| known.as_bytes() == inside)
-}
-
-/// Whether each word holds a stem.
-fn is_told(words: &Words, stems: &[&str]) -> bool {
-    words.iter().all(|word| stems.iter().any(|stem| contains(word, stem)))
-}
-
-fn contains(word: &[u8], stem: &str) -> bool {
-    let stem: Vec<u8> = stem.bytes().map(plain).collect();
-    word.windows(stem.len()).any(|window| window == stem)
+/// The bytes of a term between its gaps.
+fn inside(term: &Term) -> &[u8] {
+    let bytes = term.bytes.strip_suffix(&[GAP]).unwrap_or(&term.bytes);
+    bytes.strip_suffix(b" ").unwrap_or(bytes)
 }
 
 /// Words of nearly every sentence.
-const EVERYWHERE: [&str; 24] = [
+const EVERYWHERE: [&str; 21] = [
     "a", "and", "are", "as", "at", "be", "for", "in", "in the", "ing", "is", "it", "of", "of the", "on",
-    "that", "the", "this", "to", "to the", "type", "with", "name", "http",
+    "that", "the", "this", "to", "to the", "with",
 ];
 /// Words of nearly every text.
-const COMMON: [&str; 56] = [
+const COMMON: [&str; 58] = [
     "all", "also", "an", "any", "been", "but", "by", "can", "do", "first", "from", "get", "had", "has",
     "have", "here", "how", "if", "its", "just", "like", "me", "more", "most", "my", "new", "no", "not",
     "now", "one", "only", "or", "other", "role", "set", "so", "their", "then", "there", "they", "to be",
     "two", "use", "user", "was", "we", "were", "what", "when", "which", "who", "will", "would", "you",
-    "your", "content",
+    "your", "content", "type", "name",
 ];
 
 /// How common the words of a list are, roughly: short ones are, and so are long lists.
-fn cost(words: &Words) -> usize {
-    let commonness = |word: &Vec<u8>| {
-        let inside = word.get(inside(word)).unwrap_or_default();
+fn cost(terms: &Terms) -> usize {
+    let commonness = |term: &Term| {
+        let inside = inside(term);
         if COMMON.iter().any(|known| known.as_bytes() == inside) {
             return COMMON_COST;
         }
@@ -206,103 +396,64 @@ fn cost(words: &Words) -> usize {
         };
         if inside.contains(&b' ') { 1 + letters / 4 } else { letters }
     };
-    words.iter().map(commonness).sum()
-}
-
-/// Lists of words: one bit each.
-#[derive(Clone, Copy)]
-struct Lists([u64; LIST_WORDS]);
-
-impl Default for Lists {
-    fn default() -> Self {
-        Self([0; LIST_WORDS])
-    }
-}
-
-impl Lists {
-    fn add(&mut self, list: List) {
-        if let Some(word) = self.0.get_mut(usize::from(list) / u64::BITS as usize) {
-            *word |= 1 << (u32::from(list) % u64::BITS);
-        }
-    }
-
-    fn add_all(&mut self, other: &Self) {
-        for (word, other) in self.0.iter_mut().zip(other.0) {
-            *word |= other;
-        }
-    }
-
-    fn shared<'l>(&'l self, other: &'l Self) -> impl Iterator<Item = List> {
-        let words = (0..).step_by(u64::BITS as usize).zip(self.0.iter().zip(other.0));
-        words.flat_map(|(first, (one, other))| {
-            let mut left = one & other;
-            std::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros() as List)?;
-                left &= left - 1;
-                Some(first + bit)
-            })
-        })
-    }
-
-    fn has(&self, list: List) -> bool {
-        let word = self.0.get(usize::from(list) / u64::BITS as usize);
-        word.is_some_and(|word| word >> (u32::from(list) % u64::BITS) & 1 != 0)
-    }
-}
-
-/// Which lists have a word in which block of a text.
-pub(super) struct Places {
-    blocks: Vec<Lists>,
-    text_bytes: usize,
-    is_ascii: bool,
-}
-
-impl Places {
-    pub(super) fn new(text: &[u8]) -> Self {
-        Self { blocks: Vec::new(), text_bytes: text.len(), is_ascii: text.is_ascii() }
-    }
-
-    pub(super) fn add(&mut self, place: usize, lists: &[List]) {
-        // Most texts are short and have none.
-        if self.blocks.is_empty() {
-            self.blocks.resize(self.text_bytes / BLOCK_BYTES + 1, Lists::default());
-        }
-        if let Some(block) = self.blocks.get_mut(place / BLOCK_BYTES) {
-            lists.iter().for_each(|list| block.add(*list));
-        }
-    }
-
-    /// The blocks that a part touches: the gap before its first word too.
-    pub(super) fn blocks(part: &Range<usize>) -> Range<usize> {
-        let start = part.start.saturating_sub(1);
-        start / BLOCK_BYTES * BLOCK_BYTES..(part.end / BLOCK_BYTES + 1) * BLOCK_BYTES
-    }
-
-    fn lists(&self, part: &Range<usize>) -> Lists {
-        let Range { start, end } = Self::blocks(part);
-        let blocks = self.blocks.get(start / BLOCK_BYTES..).unwrap_or_default();
-        let mut lists = Lists::default();
-        for block in blocks.iter().take((end - start) / BLOCK_BYTES) {
-            lists.add_all(block);
-        }
-        lists
-    }
+    terms.iter().map(commonness).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::anchored::parse;
+
+    /// In which parts of a text phrases may begin.
+    fn parts(phrases: &[&str], texts: &[&str]) -> Vec<Vec<Range<usize>>> {
+        let phrases: Vec<Hir> = phrases.iter().map(|phrase| parse(phrase, true).unwrap()).collect();
+        let mut read = Reading::default();
+        read.add(&phrases, 1, 40).unwrap();
+        let conjunctions = Conjunctions::from(&read);
+        let mut seen = conjunctions.unseen();
+        let of_text = |text: &&str| {
+            let mut parts = Vec::new();
+            conjunctions.read(text.as_bytes(), &mut seen, |told| {
+                if let Told::Phrases(part, families) = told {
+                    assert_eq!(families, 1);
+                    parts.push(part);
+                }
+            });
+            parts
+        };
+        texts.iter().map(of_text).collect()
+    }
 
     #[test]
-    fn the_gap_before_a_part_belongs_to_it() {
-        let text = [b' '; 2 * BLOCK_BYTES];
-        for (place, is_at_start, is_behind) in
-            [(BLOCK_BYTES - 1, true, false), (BLOCK_BYTES, true, true), (2 * BLOCK_BYTES - 1, true, true)]
-        {
-            let mut places = Places::new(&text);
-            places.add(place, &[7]);
-            assert_eq!(places.lists(&(BLOCK_BYTES..BLOCK_BYTES + 9)).has(7), is_at_start, "{place}");
-            assert_eq!(places.lists(&(BLOCK_BYTES + 1..BLOCK_BYTES + 9)).has(7), is_behind, "{place}");
-        }
+    fn phrases_begin_where_their_words_stand_in_order_and_near() {
+        let phrase = r"(?:please )?visit[^.]{0,20}\bmills?\b";
+        let found = parts(
+            &[phrase],
+            &[
+                "visit the mill",
+                "the mill, visit it",
+                "visit a shop that lies behind the old mill",
+                "now please visit the Mill",
+                "visit, visit the mill",
+                "the mill",
+            ],
+        );
+        let expected = vec![vec![0..1], vec![], vec![], vec![4..12], vec![0..8], vec![]];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_stood_in_one_text_is_not_seen_in_the_next() {
+        assert!(parts(&["visit[^.]{0,20}mill"], &["visit", "mill"]).iter().all(Vec::is_empty));
+        let mut seen = Seen { places: vec![(0, 0); 1].into(), next: u32::MAX - FAR };
+        seen.note(0, u32::MAX - FAR);
+        let base = seen.begin(4000);
+        assert!(!seen.is_near(0, FAR - 1, base), "places begin anew");
+    }
+
+    #[test]
+    fn a_phrase_without_words_is_refused() {
+        let phrase = parse("[a-z]{4}", true).unwrap();
+        assert!(Reading::default().add(&[phrase], 1, 40).is_err());
     }
 }

@@ -23,6 +23,8 @@ const START_DIGITS: usize = 16;
 const PRINTABLE_PERCENT_MIN: usize = 90;
 /// Longer runs are not words written together.
 const WORDS_BYTES_MAX: usize = 512;
+/// Parts so near each other may be one.
+const NEAR_BYTES: usize = 16;
 const ESCAPES_MIN: usize = 3;
 const ESCAPE_NEIGHBOURHOOD_BYTES: usize = 64;
 
@@ -59,6 +61,21 @@ impl Parts {
             }
             _ => self.ranges.push(part),
         }
+    }
+
+    /// Adds a part that need not be exact, so that parts near each other stay few.
+    pub(super) fn add_near(&mut self, part: Range<usize>) {
+        match self.ranges.last_mut() {
+            Some(last) if part.start <= last.end + NEAR_BYTES && last.start <= part.end + NEAR_BYTES => {
+                *last = last.start.min(part.start)..last.end.max(part.end);
+            }
+            _ => self.ranges.push(part),
+        }
+    }
+
+    /// The parts in order, none touching another; none are left.
+    pub(super) fn take(&mut self) -> Vec<Range<usize>> {
+        std::mem::take(self).merged()
     }
 
     pub(super) fn is_none(&self) -> bool {

@@ -1,354 +1,307 @@
-//! The prefilter: finds terms, stems or words, in a text without regard to ASCII case, at a cost that hardly depends
-//! on how many there are. Every place of the text is looked up by the few bytes that stand there, as many as every
-//! term has; each term is filed under its rarest few.
+//! Finds terms, the words of phrases, in a text without regard to ASCII case, at a cost that hardly depends on how
+//! many there are: every word of the text is looked up once, by its first few bytes.
 //!
-//! It deliberately knows nothing of words: a term inside a word is found too, and phrases decide.
+//! A term begins where a word does. It deliberately says nothing of what follows from a term: conjunctions and
+//! phrases do.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::num::NonZeroU8;
 
-use memchr::memmem;
+use crate::required::{BLOCK_BYTES, GAP, KEY_BYTES, Term, is_key, is_start, key_bytes, starts};
 
-use crate::required;
-
-const FOUR: usize = 4;
 const FILTER_BITS: u32 = 16;
-const FILTER_BYTES: usize = 1 << FILTER_BITS;
-/// Terms are at most so long.
-pub(super) const TERM_BYTES_MAX: usize = 40;
-/// A text is written anew as far as it is searched, with room around for the rest of a term.
-const CHUNK_BYTES: usize = 2048;
-const SHORT_BYTES: usize = 64;
-/// The rest of a term, and of a block where the text ends within one.
-const MARGIN_BYTES: usize = TERM_BYTES_MAX + BLOCK_PLACES;
-/// At each place so many bytes are read; the first few count.
-const READ_BYTES: usize = size_of::<u64>();
-/// Places that are looked up before the first of them is compared.
-const BLOCK_PLACES: usize = 64;
+const FILTER_WORDS: usize = 1 << (FILTER_BITS - u64::BITS.trailing_zeros());
 
-/// How a term stands in a text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    /// As it is, in any case and across lines.
-    Verbatim,
-    /// A space in it is anything that ends a word.
-    AsWords,
-}
+/// Makes ASCII letters small; what it does to other bytes it does to them everywhere.
+const SMALL: u8 = 0x20;
 
-/// What is looked for, and what it stands for.
-struct Term<T> {
-    bytes: Box<[u8]>,
-    meaning: T,
-}
-
-/// A term under the hash of a few of its bytes.
+/// A term under the first bytes of one of its words. As few bytes as ordinary terms have are compared as numbers, which
+/// takes some signs for others.
 struct Filed {
-    hash: usize,
-    /// Its first bytes as they are hashed, and which of eight they are.
-    first: u64,
-    mask: u64,
+    key: u32,
     term: u16,
-    /// How far into it these stand.
-    offset: u8,
+    /// Where that word starts in it, and its first word.
+    word: u8,
+    lead: u8,
+    /// From that word on, and before it.
+    eight: Eight,
+    before: Eight,
+    /// How far behind that word a gap stands.
+    gap: Option<NonZeroU8>,
+    /// What is compared byte by byte, because it is long.
+    whole: Option<Box<[u8]>>,
 }
 
-/// Terms of at least `FEW` bytes, or one less.
-pub(super) struct TermSearch<T, const FEW: usize> {
-    terms: Vec<Term<T>>,
-    written: Written,
-    /// For each hash, how many terms are filed under it.
-    filter: Box<[u8; FILTER_BYTES]>,
-    /// For each hash, where its terms begin among the filed.
-    buckets: Box<[u16; FILTER_BYTES]>,
+/// Up to eight bytes in lower case, and which of them count.
+#[derive(Clone, Copy)]
+struct Eight {
+    bytes: u64,
+    mask: u64,
+}
+
+impl Eight {
+    /// The first ones of these, or of the last when they are read from behind. Gaps may be anything.
+    fn of(bytes: impl Iterator<Item = u8>) -> [(u8, u8); size_of::<u64>()] {
+        let mut eight = [(0, 0); size_of::<u64>()];
+        let known = bytes.map(|byte| if byte == GAP { (0, 0) } else { (byte | SMALL, u8::MAX) });
+        eight.iter_mut().zip(known).for_each(|(place, known)| *place = known);
+        eight
+    }
+
+    fn first(bytes: &[u8]) -> Self {
+        let eight = Self::of(bytes.iter().copied());
+        let [bytes, mask] = [eight.map(|(byte, _)| byte), eight.map(|(_, mask)| mask)];
+        Self { bytes: u64::from_le_bytes(bytes), mask: u64::from_le_bytes(mask) }
+    }
+
+    fn last(bytes: &[u8]) -> Self {
+        let eight = Self::of(bytes.iter().rev().copied());
+        let [bytes, mask] = [eight.map(|(byte, _)| byte), eight.map(|(_, mask)| mask)];
+        Self { bytes: u64::from_be_bytes(bytes), mask: u64::from_be_bytes(mask) }
+    }
+
+    fn is_in(self, bytes: u64) -> bool {
+        (self.bytes ^ bytes) & self.mask == 0
+    }
+}
+
+pub(super) struct TermSearch {
+    /// A bit for each hash of a key that is filed.
+    filter: Box<[u64; FILTER_WORDS]>,
+    /// For each hash, where its terms begin among the filed, and those of the next.
+    buckets: Box<[u16; (1 << FILTER_BITS) + 1]>,
     filed: Vec<Filed>,
-    /// What begins with four signs is looked for by these, as they stand.
-    signs: Vec<(memmem::Finder<'static>, Vec<u16>)>,
 }
 
-impl<T, const FEW: usize> TermSearch<T, FEW> {
-    pub(super) fn new<'t>(terms: impl Iterator<Item = (&'t [u8], T)>, written: Written) -> Self {
-        let terms: Vec<Term<T>> =
-            terms.map(|(bytes, meaning)| Term { bytes: bytes.into(), meaning }).collect();
-        let mut shared: BTreeMap<Vec<u8>, u64> = BTreeMap::new();
-        for term in &terms {
-            for few in term.plain().windows(FEW) {
-                *shared.entry(few.to_vec()).or_default() += 1;
-            }
+impl TermSearch {
+    /// Terms by their number.
+    pub(super) fn new<'t>(terms: impl Iterator<Item = &'t Term> + Clone) -> Self {
+        let mut shared: BTreeMap<u32, usize> = BTreeMap::new();
+        for (_, key) in terms.clone().flat_map(keys) {
+            *shared.entry(key).or_default() += 1;
         }
-        let mut signs: BTreeMap<&[u8], Vec<u16>> = BTreeMap::new();
-        let mut filed = Vec::new();
-        for (number, term) in (0..).zip(&terms) {
-            match term.bytes.get(..FOUR) {
-                Some(four) if four.iter().all(|byte| required::plain(*byte) == b' ') => {
-                    signs.entry(four).or_default().push(number);
-                }
-                _ => filed.extend(file::<T, FEW>(number, term, &shared)),
-            }
-        }
-        let signs =
-            signs.into_iter().map(|(four, terms)| (memmem::Finder::new(four).into_owned(), terms)).collect();
-        filed.sort_unstable_by_key(|filed: &Filed| filed.hash);
-        let mut search = Self {
-            terms,
-            written,
-            filter: Box::new([0; FILTER_BYTES]),
-            buckets: Box::new([0; FILTER_BYTES]),
-            filed,
-            signs,
+        let rank =
+            |(place, key): &(usize, u32)| (shared.get(key).copied().unwrap_or(0) * commonness(*key), *place);
+        let file = |(number, term): (u16, &Term)| {
+            let key = keys(term).min_by_key(rank);
+            key.map(|(word, key)| file(number, term, word, key)).unwrap_or_default()
         };
-        let mut start = 0;
-        for bucket in search.filed.chunk_by(|one, next| one.hash == next.hash) {
-            let hash = bucket.first().map_or(0, |filed| filed.hash);
-            let count = u8::try_from(bucket.len()).unwrap_or(u8::MAX);
-            search.filter.get_mut(hash).into_iter().for_each(|known| *known = count);
-            search.buckets.get_mut(hash).into_iter().for_each(|known| *known = start);
-            start = start.saturating_add(u16::try_from(bucket.len()).unwrap_or(u16::MAX));
+        let mut filed: Vec<Filed> = (0..).zip(terms).flat_map(file).collect();
+        filed.sort_by_key(|filed| (hash(filed.key), filed.key));
+        let mut filter = Box::new([0; FILTER_WORDS]);
+        let mut buckets = Box::new([0; (1 << FILTER_BITS) + 1]);
+        for filed in &filed {
+            let hash = hash(filed.key);
+            filter.get_mut(hash / 64).into_iter().for_each(|word: &mut u64| *word |= 1 << (hash % 64));
+            buckets.get_mut(hash + 1).into_iter().for_each(|count: &mut u16| *count += 1);
         }
-        search
+        let mut sum = 0;
+        for bucket in buckets.iter_mut() {
+            sum += *bucket;
+            *bucket = sum;
+        }
+        Self { filter, buckets, filed }
     }
 
-    /// Calls `on_hit` with the start and the meaning of every term in `text`, nearly in order. What precedes and
-    /// follows the text ends a word.
-    pub(super) fn search(&self, text: &[u8], on_hit: impl FnMut(usize, &T)) {
-        self.search_part(text, 0..text.len(), on_hit);
-    }
-
-    /// The same of the terms that begin in a part of `text`, and of some beside it.
-    pub(super) fn search_part(&self, text: &[u8], part: Range<usize>, mut on_hit: impl FnMut(usize, &T)) {
-        let part = part.start..text.len().min(part.end.saturating_add(TERM_BYTES_MAX));
-        for (four, terms) in &self.signs {
-            for place in four.find_iter(text.get(part.clone()).unwrap_or_default()) {
-                let start = part.start + place;
-                let terms = terms.iter().filter_map(|number| self.terms.get(usize::from(*number)));
-                let there = terms.filter(|term| term.is_written_at(text, start));
-                there.for_each(|term| on_hit(start, &term.meaning));
-            }
-        }
-        // Most values of a tool's JSON are short.
-        if part.len() <= SHORT_BYTES {
-            return self.search_chunk::<{ SHORT_BYTES + 2 * MARGIN_BYTES }>(text, part, &mut on_hit);
-        }
-        for start in part.clone().step_by(CHUNK_BYTES) {
-            let chunk = start..part.end.min(start + CHUNK_BYTES);
-            self.search_chunk::<{ CHUNK_BYTES + 2 * MARGIN_BYTES }>(text, chunk, &mut on_hit);
-        }
-    }
-
-    /// Looks for the terms whose few bytes begin in a chunk of at most `BYTES` less its margins, or right before
-    /// the text.
-    fn search_chunk<const BYTES: usize>(
-        &self,
-        text: &[u8],
-        chunk: Range<usize>,
-        on_hit: &mut impl FnMut(usize, &T),
-    ) {
-        let Range { start, end } = chunk;
-        let mut plain = [b' '; BYTES];
-        let from = start.saturating_sub(MARGIN_BYTES);
-        let seen = text.get(from..text.len().min(end + MARGIN_BYTES)).unwrap_or_default();
-        for (place, byte) in plain.iter_mut().skip(MARGIN_BYTES - (start - from)).zip(seen) {
-            *place = required::plain(*byte);
-        }
-        let (first, last) = (MARGIN_BYTES - usize::from(start == 0), MARGIN_BYTES + (end - start));
-        for block in (first..last).step_by(BLOCK_PLACES) {
-            let Some(bytes) = plain.get(block..).and_then(<[u8]>::first_chunk) else { return };
-            let (hits, count) = self.hits(bytes);
-            let inside = |hit: &&u8| block + usize::from(**hit) < last;
-            for hit in hits.iter().take(count).take_while(inside) {
-                let place = block + usize::from(*hit);
-                self.compare(text, &plain, place, (start + place).wrapping_sub(MARGIN_BYTES), on_hit);
-            }
-        }
-    }
-
-    /// At which places of a block a few bytes stand that are filed, and at how many.
-    fn hits(&self, bytes: &[u8; BLOCK_PLACES + READ_BYTES - 1]) -> ([u8; BLOCK_PLACES], usize) {
-        let (mut hits, mut count) = ([0; BLOCK_PLACES], 0);
-        for (place, few) in (0..).zip(bytes.windows(READ_BYTES)) {
-            // Written whether it counts or not: nothing to guess.
-            if let Some(hit) = hits.get_mut(count % BLOCK_PLACES) {
-                *hit = place;
-            }
-            let filed = self.filter.get(hash::<FEW>(few)).copied().unwrap_or_default();
-            count += usize::from(filed != 0);
-        }
-        (hits, count)
-    }
-
-    /// Compares the terms filed under the bytes at `place`, which is `text_place` in the text.
-    fn compare(
-        &self,
-        text: &[u8],
-        plain: &[u8],
-        place: usize,
-        text_place: usize,
-        on_hit: &mut impl FnMut(usize, &T),
-    ) {
-        let hash = hash::<FEW>(plain.get(place..).unwrap_or_default());
-        let count = self.filter.get(hash).copied().unwrap_or_default();
-        let first = usize::from(self.buckets.get(hash).copied().unwrap_or_default());
-        for filed in self.filed.get(first..first + usize::from(count)).unwrap_or_default() {
-            let at = place.saturating_sub(usize::from(filed.offset));
-            let stands =
-                plain.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |bytes| u64::from_le_bytes(*bytes));
-            if stands & filed.mask != filed.first {
-                continue;
-            }
-            let Some(term) = self.terms.get(usize::from(filed.term)) else { continue };
-            let start = text_place.wrapping_sub(usize::from(filed.offset));
-            let is_there = match self.written {
-                Written::AsWords => {
-                    let rest = term.bytes.get(size_of_val(&filed.first)..).unwrap_or_default();
-                    let from = at + size_of_val(&filed.first);
-                    rest.is_empty() || plain.get(from..from + rest.len()) == Some(rest)
+    /// Calls `on_hit` with the place of the first word of every term in `text`, in order, and with its number.
+    pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, u16)) {
+        let mut follows_word = false;
+        for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
+            let (mut left, ends_word) = starts(block, follows_word);
+            follows_word = ends_word;
+            while left != 0 {
+                let place = number * BLOCK_BYTES + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let key = key_at(text, place);
+                let hash = hash(key);
+                if self.filter.get(hash / 64).is_some_and(|word| word >> (hash % 64) & 1 != 0) {
+                    let (eight, before) = (eight_at(text, place), eight_before(text, place));
+                    let alike = self.terms_of(key, hash);
+                    for filed in alike.filter(|filed| filed.eight.is_in(eight) && filed.before.is_in(before))
+                    {
+                        if let Some(start) = filed.start_at(text, place) {
+                            on_hit(start, filed.term);
+                        }
+                    }
                 }
-                Written::Verbatim => term.is_written_at(text, start),
-            };
-            if is_there {
-                // A gap before the text has no place.
-                on_hit(if start < text.len() { start } else { 0 }, &term.meaning);
             }
         }
     }
-}
 
-impl<T> Term<T> {
-    fn plain(&self) -> Vec<u8> {
-        self.bytes.iter().map(|byte| required::plain(*byte)).collect()
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.filed.len()
     }
 
-    fn is_written_at(&self, text: &[u8], start: usize) -> bool {
-        let found = text.get(start..start.saturating_add(self.bytes.len()));
-        // Words broken over lines are words.
-        let is_same = |(found, byte): (&u8, &u8)| {
-            found.eq_ignore_ascii_case(byte) || *byte == b' ' && found.is_ascii_whitespace()
-        };
-        found.is_some_and(|found| found.iter().zip(&self.bytes).all(is_same))
+    /// The terms filed under a key.
+    fn terms_of(&self, key: u32, hash: usize) -> impl Iterator<Item = &Filed> {
+        let bounds = self.buckets.get(hash..hash + 2);
+        let range =
+            bounds.and_then(|bounds| Some(usize::from(*bounds.first()?)..usize::from(*bounds.last()?)));
+        let bucket = range.and_then(|range| self.filed.get(range)).unwrap_or_default();
+        bucket.iter().filter(move |filed| filed.key == key)
     }
 }
 
-/// Files a term under those few of its bytes that are rare in texts and among terms. One that has too few by one is
-/// filed under every byte that may follow.
-fn file<T, const FEW: usize>(number: u16, term: &Term<T>, shared: &BTreeMap<Vec<u8>, u64>) -> Vec<Filed> {
-    let plain = term.plain();
-    let mut first = [0; READ_BYTES];
-    first.iter_mut().zip(&plain).for_each(|(place, byte)| *place = *byte);
-    let known = u32::try_from(plain.len().min(first.len())).unwrap_or(0);
-    let mask = u64::MAX >> (u64::BITS - 8 * known);
-    let filed = |offset: usize, few: &[u8]| Filed {
-        hash: hash::<FEW>(few),
-        first: u64::from_le_bytes(first),
-        mask,
-        term: number,
-        offset: u8::try_from(offset).unwrap_or(u8::MAX),
-    };
-    let commonness = |(_, few): &(usize, &[u8])| {
-        few.iter().map(|byte| common(*byte)).product::<u64>() * shared.get(*few).copied().unwrap_or(1)
-    };
-    if let Some((offset, few)) = plain.windows(FEW).enumerate().min_by_key(commonness) {
-        return vec![filed(offset, few)];
-    }
-    let following: BTreeSet<u8> = (0..=u8::MAX).map(required::plain).collect();
-    let with = |byte: u8| [plain.as_slice(), &[byte]].concat();
-    following.into_iter().map(|byte| filed(0, &with(byte))).collect()
+/// The words of a term by which it may be found: where they start, and their key.
+fn keys(term: &Term) -> impl Iterator<Item = (usize, u32)> {
+    (term.lead..term.bytes.len()).filter_map(|place| {
+        let rest = term.bytes.get(place..).unwrap_or_default();
+        let is_told = place == term.lead || is_start(&term.bytes, place, false) && is_key(rest, false);
+        let (key, is_ascii) = (key_at(rest, 0), rest.first().is_some_and(u8::is_ascii_alphanumeric));
+        (is_told && (is_ascii || place == term.lead)).then_some((place, key))
+    })
 }
 
-/// The bytes of a term between its ends of words.
-pub(super) fn inside(term: &[u8]) -> Range<usize> {
-    let start = usize::from(term.first() == Some(&b' '));
-    start..term.len() - usize::from(term.len() > start && term.last() == Some(&b' '))
-}
-
-/// Of the first few bytes of these.
-fn hash<const FEW: usize>(bytes: &[u8]) -> usize {
-    let few = match bytes.first_chunk() {
-        Some(read) => u64::from_le_bytes(*read),
-        None => bytes.iter().rev().fold(0, |few, byte| few << u8::BITS | u64::from(*byte)),
-    };
-    let mixed = (few << (u64::BITS - 8 * FEW as u32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed >> (u64::BITS - FILTER_BITS)) as usize
-}
-
-/// How common a byte is in prose, roughly.
-fn common(byte: u8) -> u64 {
-    match byte {
-        b' ' => 18,
-        b'e' => 10,
-        b't' | b'a' | b'o' => 7,
-        b'i' | b'n' | b's' | b'r' => 6,
-        b'h' | b'l' => 4,
-        b'd' | b'u' | b'c' | b'm' => 3,
-        b'w' | b'f' | b'g' | b'y' | b'p' => 2,
+/// How common words are that begin so, roughly.
+fn commonness(key: u32) -> usize {
+    match key.to_le_bytes() {
+        [_, 0, ..] | [_, _, 0, _] => 50,
+        [_, _, _, 0] => 10,
+        four if COMMON.contains(&&four) => 10,
         _ => 1,
     }
+}
+
+/// The beginnings of common words.
+const COMMON: [&[u8; KEY_BYTES]; 30] = [
+    b"that", b"this", b"with", b"your", b"from", b"have", b"what", b"when", b"will", b"were", b"they",
+    b"them", b"then", b"ther", b"thei", b"thes", b"whic", b"some", b"into", b"been", b"must", b"shou",
+    b"woul", b"abou", b"othe", b"only", b"more", b"like", b"user", b"cont",
+];
+
+/// A term under the key of one of its words. One that ends within that word, a byte short of a key, is filed under all
+/// that may follow.
+fn file(number: u16, term: &Term, word: usize, key: u32) -> Vec<Filed> {
+    let rest = term.bytes.get(word..).unwrap_or_default();
+    let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let before = term.bytes.get(..word).unwrap_or_default();
+    let (known, ends_with_gap) = match rest.strip_suffix(&[GAP]) {
+        Some(known) => (known, true),
+        None => (rest, false),
+    };
+    let is_short = known.len().max(before.len()) <= size_of::<u64>();
+    let place = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
+    let filed = |following: Option<u8>| {
+        let mut key = key.to_le_bytes();
+        key.last_mut().into_iter().zip(following).for_each(|(last, byte)| *last = byte);
+        Filed {
+            key: u32::from_le_bytes(key),
+            term: number,
+            word: place(word),
+            lead: place(term.lead),
+            eight: Eight::first(known),
+            before: Eight::last(before),
+            gap: NonZeroU8::new(place(known.len())).filter(|_| ends_with_gap),
+            whole: (!is_short).then(|| term.bytes.as_slice().into()),
+        }
+    };
+    let goes_on = letters > 0 && letters == rest.len() && letters < KEY_BYTES;
+    let following = (b'0'..=b'9').chain(b'a'..=b'z').filter(|_| goes_on);
+    following.map(Some).chain([None]).map(filed).collect()
+}
+
+impl Filed {
+    /// Where the first word of the term starts if it stands here, the word it is filed by at this place. The numbers
+    /// were compared.
+    fn start_at(&self, text: &[u8], place: usize) -> Option<usize> {
+        let start = place.checked_sub(usize::from(self.word))?;
+        let ends = |at: usize| text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        let is_there = self.gap.is_none_or(|gap| ends(place + usize::from(gap.get())));
+        let is_same = |bytes: &[u8]| {
+            bytes.iter().zip(start..).all(|(byte, at)| match *byte {
+                GAP => ends(at),
+                byte => text.get(at).is_some_and(|found| found.to_ascii_lowercase() == byte),
+            })
+        };
+        let is_whole = self.whole.as_ref().is_none_or(|bytes| is_same(bytes));
+        (is_there && is_whole).then_some(start + usize::from(self.lead))
+    }
+}
+
+/// The first bytes of the word at this place, in lower case, as many as it has.
+fn key_at(text: &[u8], place: usize) -> u32 {
+    let four = first_at(text, place);
+    let kept = key_bytes(&four);
+    (u32::from_le_bytes(four) | u32::from_le_bytes([SMALL; KEY_BYTES]))
+        & (u32::MAX >> (8 * (KEY_BYTES - kept)))
+}
+
+fn eight_at(text: &[u8], place: usize) -> u64 {
+    u64::from_le_bytes(first_at(text, place)) | u64::from_le_bytes([SMALL; size_of::<u64>()])
+}
+
+/// The bytes before this place.
+fn eight_before(text: &[u8], place: usize) -> u64 {
+    let before = text.get(..place).unwrap_or_default();
+    let eight = before.last_chunk().copied().unwrap_or_else(|| {
+        let mut last = [0; size_of::<u64>()];
+        last.iter_mut().rev().zip(before.iter().rev()).for_each(|(to, byte)| *to = *byte);
+        last
+    });
+    u64::from_le_bytes(eight) | u64::from_le_bytes([SMALL; size_of::<u64>()])
+}
+
+/// The bytes from this place on, noughts where there are none.
+fn first_at<const BYTES: usize>(text: &[u8], place: usize) -> [u8; BYTES] {
+    let rest = text.get(place..).unwrap_or_default();
+    rest.first_chunk().copied().unwrap_or_else(|| {
+        let mut first = [0; BYTES];
+        first.iter_mut().zip(rest).for_each(|(to, byte)| *to = *byte);
+        first
+    })
+}
+
+fn hash(key: u32) -> usize {
+    ((key ^ key >> 15).wrapping_mul(0x9E37_79B1) >> (u32::BITS - FILTER_BITS)) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hits(text: &str) -> Vec<(usize, u8)> {
-        let stems = [
-            ("ignor", 1),
-            ("norms", 2),
-            ("ignorant", 4),
-            ("忽略", 8),
-            ("prompt", 16),
-            ("<|im_", 32),
-            (" llm", 64),
-        ];
+    fn term(bytes: &str) -> Term {
+        let lead = bytes.find(|sign: char| sign.is_alphanumeric()).unwrap_or(0);
+        Term { bytes: bytes.bytes().map(|byte| if byte == b'_' { GAP } else { byte }).collect(), lead }
+    }
+
+    /// Where the terms stand that are found, by their number in order.
+    fn hits(terms: &[&str], text: &str) -> Vec<(usize, u16)> {
+        let terms: Vec<Term> = terms.iter().copied().map(term).collect();
         let mut hits = Vec::new();
-        let stems = stems.into_iter().map(|(stem, meaning)| (stem.as_bytes(), meaning));
-        let search = TermSearch::<_, 5>::new(stems, Written::Verbatim);
-        search.search(text.as_bytes(), |at, meaning| hits.push((at, *meaning)));
+        TermSearch::new(terms.iter()).search(text.as_bytes(), |place, term| hits.push((place, term)));
         hits.sort_unstable();
         hits
     }
 
     #[test]
-    fn stems_are_found_in_any_case() {
-        assert_eq!(hits("IgNoRe the PROMPT"), vec![(0, 1), (11, 16)]);
-        assert_eq!(hits("ignorant"), vec![(0, 1), (0, 4)]);
-        assert_eq!(hits("an\nLLM"), vec![(2, 64)]);
-        assert_eq!(hits("请忽略"), vec![(3, 8)]);
-        assert_eq!(hits("<|IM_start"), vec![(0, 32)]);
-        for text in ["an LLM", "an llm.", "an llms", "an llm\u{e9}"] {
-            assert_eq!(hits(text), vec![(2, 64)], "{text}");
-        }
-        assert!(hits("nothing here, not even ig nor").is_empty());
-        assert!(hits("ign").is_empty());
-        assert!(hits("\\\\im_ and <\\im_").is_empty(), "signs are not letters of another case");
-    }
-
-    #[test]
-    fn stems_are_found_at_every_place_once() {
-        for offset in 0..9 {
-            for tail in 0..3 {
-                let text = format!("{}ignore{}", "x".repeat(offset), "y".repeat(tail));
-                assert_eq!(hits(&text), vec![(offset, 1)], "{text}");
-            }
+    fn terms_are_found_where_words_begin_in_any_case() {
+        let terms = ["mill_", "mill", "mil", "at_the_mill", "](mill", "\u{96ea}", "ai_", "!["];
+        for (text, expected) in [
+            ("MILL", vec![(0, 0), (0, 1), (0, 2)]),
+            ("mills and Milk", vec![(0, 1), (0, 2), (10, 2)]),
+            ("windmill, wind_mill", vec![(15, 0), (15, 1), (15, 2)]),
+            ("at\nthe mill", vec![(0, 3), (7, 0), (7, 1), (7, 2)]),
+            ("[a](mill)", vec![(4, 0), (4, 1), (4, 2), (4, 4)]),
+            ("雪mill\u{e9}", vec![(0, 5), (3, 0), (3, 1), (3, 2)]),
+            ("AI, ai_ aim", vec![(0, 6), (4, 6)]),
+            ("![x", vec![(0, 7)]),
+            ("", vec![]),
+            ("mi", vec![]),
+        ] {
+            assert_eq!(hits(&terms, text), expected, "{text}");
         }
     }
 
     #[test]
-    fn words_are_found_in_every_part_that_they_begin_in() {
-        let words = [" mill ", "the shop", "(storm"].map(|word| (word.as_bytes(), word.len()));
-        let search = TermSearch::<_, 4>::new(words.into_iter(), Written::AsWords);
-        let text = format!("{}mill/the shop", "x ".repeat(1500));
-        for start in [0, 10, 2047, 2999, 3000] {
-            for length in [1, 70, 4000] {
-                let mut found = Vec::new();
-                search.search_part(text.as_bytes(), start..start + length, |at, meaning| {
-                    found.push((at, *meaning))
-                });
-                let wanted = [(2999, 6), (3005, 8)];
-                let begins = |(at, _): &&(usize, usize)| (start..start + length).contains(at);
-                assert!(wanted.iter().filter(begins).all(|hit| found.contains(hit)), "{start} {length}");
-                assert!(found.iter().all(|hit| wanted.contains(hit)));
+    fn terms_are_found_at_every_place_once() {
+        for offset in 0..130 {
+            for tail in ["", " y", "\u{e9}"] {
+                let text = format!("{}visit the old mill{tail}", "x ".repeat(offset));
+                let start = 2 * offset;
+                let found = hits(&["visit_the_old_mill_", "mill", "old"], &text);
+                assert_eq!(found, [(start, 0), (start + 10, 2), (start + 14, 1)], "{text}");
             }
         }
-        let mut found = Vec::new();
-        search.search(b"mill", |at, _| found.push(at));
-        assert_eq!(found, [0], "the ends of a text end words");
     }
 }
