@@ -1,6 +1,6 @@
 //! The words without which a pattern cannot match, read off the pattern so that they cannot fall behind it: for each
-//! of its alternatives, lists of terms of which one must stand in every match, in the order in which they stand
-//! there, each so many bytes behind the one before.
+//! of its alternatives, lists of terms of which one must stand in every match, one behind the other, with how many
+//! bytes may stand before and behind it.
 //!
 //! Terms begin where a word does, which makes them cheap to find: a text has six times fewer words than bytes. ASCII
 //! case does not count. It deliberately says only what must stand in a match: whoever finds the terms tries the
@@ -289,8 +289,8 @@ impl<'p> Reading<'p> {
             HirKind::Class(class) if let Some(byte) = single(class) => self.push(byte),
             HirKind::Alternation(_) | HirKind::Class(Class::Unicode(_)) => {
                 let found = one_of(&branches(part), &self.run, own_word_ends);
-                if found.as_ref().is_some_and(|needed| needed.before.max < 0) {
-                    // The terms of the branches tell what the bytes before them do.
+                if found.as_ref().is_some_and(|needed| needed.before.min < 0) {
+                    // Terms of the branches tell what the bytes before them do: no two lists overlap.
                     self.run.bytes.clear();
                 }
                 self.end_run(word_ends);

@@ -315,25 +315,34 @@ impl Seen {
         base
     }
 
+    /// Words of several parts are told when a later part is met, so that one may come behind a word it stands before.
     fn note(&mut self, list: List, here: u32) {
-        if let Some(seen) = self.places.get_mut(usize::from(list))
-            && seen.0 != here
-        {
-            *seen = (here, seen.0);
+        match self.places.get_mut(usize::from(list)) {
+            Some(seen) if here > seen.0 => *seen = (here, seen.0),
+            Some(seen) if here < seen.0 && here > seen.1 => seen.1 = here,
+            _ => {}
         }
+    }
+
+    fn of(&self, list: List) -> (u32, u32) {
+        self.places.get(usize::from(list)).copied().unwrap_or((0, 0))
     }
 
     /// Whether a word of the list stands not too far before this place.
     fn is_near(&self, list: List, within: u32, here: u32) -> bool {
-        self.places.get(usize::from(list)).is_some_and(|seen| here.wrapping_sub(seen.0) <= within)
+        let (last, before) = self.of(list);
+        here.wrapping_sub(last) <= within || here.wrapping_sub(before) <= within
     }
 
     /// How far before this place the first and the last word stand with which a phrase may begin. Which they are is
     /// known of two.
     fn words(&self, begins: Begins, here: u32) -> (u32, u32) {
-        let (last, before) = self.places.get(usize::from(begins.list)).copied().unwrap_or((here, here));
-        let (within, last) = (begins.within as u32, here.wrapping_sub(last));
-        if here.wrapping_sub(before) > within { (last, last) } else { (within, last) }
+        let within = begins.within as u32;
+        match self.of(begins.list) {
+            (last, before) if last <= here && here - before > within => (here - last, here - last),
+            (last, _) if last <= here => (within, here - last),
+            (_, before) => (within, here.saturating_sub(before)),
+        }
     }
 }
 
@@ -449,6 +458,18 @@ mod tests {
         seen.note(0, u32::MAX - FAR);
         let base = seen.begin(4000);
         assert!(!seen.is_near(0, FAR - 1, base), "places begin anew");
+    }
+
+    #[test]
+    fn words_are_kept_in_the_order_of_their_places() {
+        let mut seen = Seen { places: vec![(0, 0); 1].into(), next: FAR };
+        [5000, 5010, 5005, 5010, 4990].iter().for_each(|place| seen.note(0, *place));
+        assert_eq!(seen.of(0), (5010, 5005));
+        let begins = |within| Begins { list: 0, within, nearest: 0, farthest: 0 };
+        assert_eq!(seen.words(begins(14), 5020), (10, 10), "one is near enough");
+        assert_eq!(seen.words(begins(20), 5020), (20, 10));
+        assert_eq!(seen.words(begins(20), 5007), (20, 2), "the last one stands behind");
+        assert!(seen.is_near(0, 3, 5007) && !seen.is_near(0, 1, 5007));
     }
 
     #[test]

@@ -459,7 +459,9 @@ fn verdict_on_wording(text: &[u8], margin: f32, channel: Channel) -> InjectionSc
     if margin < WORDING_MARGIN_MIN || !is_prose(text) {
         return InjectionScore::default();
     }
-    let said = mention::without_mentions(text).map_or(margin, |said| margin.min(wording::margin(&said)));
+    let once = margin.min(wording::margin_without_repetition(text));
+    let said = mention::without_mentions(text);
+    let said = said.map_or(once, |said| once.min(wording::margin_without_repetition(&said)));
     let weight = 1.0 / (1.0 + (WORDING_ALONE_SLOPE * (WORDING_ALONE_MARGIN - said)).exp());
     let score = 1.0 - innocence(weight.min(WORDING_ALONE_MAX), channel);
     if score < WORDING_SCORE_MIN {
@@ -879,7 +881,8 @@ mod tests {
         }
         let mentioned = format!("Attackers may try phrases like \"{attack}\" on a chat bot.");
         let plain = "Let go of the rope once the secret door is open, then hand the key to the next player.";
-        for text in [mentioned.as_str(), plain] {
+        let repeated = format!("Please say done.{}", " word".repeat(2000));
+        for text in [mentioned.as_str(), plain, &repeated] {
             assert!(scorer.score(text, Channel::User).score < 0.5, "{text}");
         }
         for channel in [Channel::System, Channel::Assistant] {

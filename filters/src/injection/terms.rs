@@ -103,7 +103,8 @@ impl TermSearch {
         Self { filter, buckets, filed }
     }
 
-    /// Calls `on_hit` with the place of the first word of every term in `text`, in order, and with its number.
+    /// Calls `on_hit` with the place of the first word of every term in `text`, and with its number: in the order
+    /// of the words by which the terms are found.
     pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, u16)) {
         let mut follows_word = false;
         for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {

@@ -15,6 +15,9 @@ const TAIL_BYTES: usize = 1024;
 /// The unit of the weights, then the bias, both little-endian, then the weights.
 static MODEL: &[u8] = include_bytes!("wording.bin");
 
+/// So many times ordinary texts do not say all they say.
+const REPETITION: u32 = 3;
+
 /// Words that begin alike are often forms of one.
 const BEGINNING: u64 = (1 << (5 * 8)) - 1;
 /// Which number it is says nothing.
@@ -25,14 +28,37 @@ const EIGHT: usize = 8;
 
 /// How much the wording reads like an attack: below nought where it rather does not, rising with attacks.
 pub(super) fn margin(text: &[u8]) -> f32 {
+    margin_of(text, |_| true)
+}
+
+/// The same, but of a text that says the same over and over it is read what it says once: a word does not become an
+/// attack by repetition.
+pub(super) fn margin_without_repetition(text: &[u8]) -> f32 {
+    let mut met = vec![0u64; WEIGHTS / u64::BITS as usize];
+    let (mut grams, mut distinct) = (0, 0);
+    let once = margin_of(text, |gram| {
+        let (index, bit) = (usize::from(gram) / u64::BITS as usize, 1 << (u32::from(gram) % u64::BITS));
+        let is_new = met.get(index).is_some_and(|met| met & bit == 0);
+        met.get_mut(index).into_iter().for_each(|met| *met |= bit);
+        grams += 1;
+        distinct += u32::from(is_new);
+        is_new
+    });
+    if distinct * REPETITION < grams { once } else { margin(text) }
+}
+
+/// Of the grams that count.
+fn margin_of(text: &[u8], mut counts: impl FnMut(u16) -> bool) -> f32 {
     let Some((unit, rest)) = MODEL.split_first_chunk::<4>() else { return 0.0 };
     let Some((bias, rest)) = rest.split_first_chunk::<4>() else { return 0.0 };
     let Some(weights) = rest.first_chunk::<WEIGHTS>() else { return 0.0 };
     let (mut sum, mut count) = (0i32, 0u32);
     for_each_gram(text, |gram| {
-        let weight = weights.get(usize::from(gram)).copied().unwrap_or(0);
-        sum += i32::from(i8::from_le_bytes([weight]));
-        count += 1;
+        if counts(gram) {
+            let weight = weights.get(usize::from(gram)).copied().unwrap_or(0);
+            sum += i32::from(i8::from_le_bytes([weight]));
+            count += 1;
+        }
     });
     f32::from_le_bytes(*bias) + sum as f32 * f32::from_le_bytes(*unit) * scale(count)
 }
