@@ -104,6 +104,13 @@ const RECOGNISERS: &[Recogniser] = &[
         anchor: r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]",
         examine: |search, anchor| ip::examine_v6(search.field, anchor.start, search.found),
     },
+    // Whole, and before what four letters and four digits may begin.
+    Recogniser {
+        anchor: r"A[KS]IA[A-Z2-7]{16}",
+        examine: |search, anchor| {
+            aws::examine_access_key(search.field, anchor.start, anchor.end, &mut search.secrets, search.found)
+        },
+    },
     // A British national insurance number.
     Recogniser {
         anchor: r"[A-Za-z]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}[ \-]?[A-Da-d]",
@@ -134,12 +141,6 @@ const RECOGNISERS: &[Recogniser] = &[
         anchor: r"(?i:bc|tb|bcrt|ltc|tltc|addr|stake|cosmos|osmo|terra|inj|celestia|kava|juno)1[02-9ac-hj-np-zAC-HJ-NP-Z]{6}",
         examine: |search, anchor| {
             crypto::examine_bech32(search.field, anchor.start, search.found).unwrap_or(anchor.end)
-        },
-    },
-    Recogniser {
-        anchor: r"A[KS]IA[A-Z2-7]{16}",
-        examine: |search, anchor| {
-            aws::examine_access_key(search.field, anchor.start, anchor.end, &mut search.secrets, search.found)
         },
     },
     Recogniser { anchor: r"@[A-Za-z0-9\x80-\xFF]", examine: examine_at_sign },
@@ -658,7 +659,11 @@ mod tests {
             found(&format!("AWS_ACCESS_KEY_ID={key}\nAWS_SECRET_ACCESS_KEY={secret}")),
             vec![(PiiType::AwsAccessKey, key.to_string()), (PiiType::AwsSecretKey, secret.to_string())]
         );
-        assert_found(&[(PiiType::AwsAccessKey, "(ASIAQABCDEFGHIJKLMNO)", "ASIAQABCDEFGHIJKLMNO")]);
+        assert_found(&[
+            (PiiType::AwsAccessKey, "(ASIAQABCDEFGHIJKLMNO)", "ASIAQABCDEFGHIJKLMNO"),
+            (PiiType::AwsAccessKey, "key AKIA2345ABCDEFGHIJKL", "AKIA2345ABCDEFGHIJKL"),
+            (PiiType::AwsAccessKey, "key ASIA23456723ABCDEFGH", "ASIA23456723ABCDEFGH"),
+        ]);
         assert_nothing(&[
             "XAKIAQ7PLM3ZK2VWX5TNR",
             "AKIAQ7PLM3ZK2VWX5TNRA",
