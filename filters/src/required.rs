@@ -9,7 +9,6 @@
 use std::collections::BTreeSet;
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
-use wide::u8x16;
 
 /// Stands in a term for a byte that is neither letter nor digit, or for the end of the text.
 pub(crate) const GAP: u8 = 0;
@@ -20,7 +19,7 @@ pub(crate) const KEY_BYTES: usize = 4;
 /// Or one less.
 const PREFIX_BYTES_MIN: usize = 3;
 /// Signs with which markup begins, when another follows.
-const MARKUP: [u8; 5] = *b"!<[]{";
+pub(crate) const MARKUP: [u8; 5] = *b"!<[]{";
 /// Signs before its first word that count.
 const LEAD_BYTES_MAX: usize = 8;
 /// Of a word with signs that may lack.
@@ -31,10 +30,6 @@ const TERMS_MAX: usize = 600;
 const WORD_BYTES_MAX: isize = 32;
 /// Of what has no end.
 const ENDLESS: isize = 1 << 20;
-
-/// Bytes that are told apart at once.
-pub(crate) const BLOCK_BYTES: usize = 64;
-const LANE_BYTES: usize = 16;
 
 /// Whether a byte is part of a word, as `\b` sees it.
 pub(crate) fn is_word(byte: u8) -> bool {
@@ -79,36 +74,6 @@ pub(crate) fn key_bytes(bytes: &[u8]) -> usize {
 /// Whether a character outside ASCII begins with this byte.
 fn is_character_start(byte: u8) -> bool {
     byte >= 0xC0
-}
-
-/// Where in a block terms may begin, and whether it ends within a word.
-pub(crate) fn starts(block: &[u8], follows_word: bool) -> (u64, bool) {
-    let within = masked(block, alphanumeric);
-    let characters = masked(block, |lane| lane.simd_eq(lane.max(u8x16::splat(0xC0))));
-    let sign = |sign: u8| move |lane: u8x16| lane.simd_eq(u8x16::splat(sign));
-    let opens =
-        masked(block, |lane| MARKUP.into_iter().fold(u8x16::splat(0), |any, one| any | sign(one)(lane)));
-    let follows = masked(block, |lane| lane.simd_eq(lane.max(u8x16::splat(b'!')))) & !within & !characters;
-    let markup = opens & (follows >> 1 | 1 << (BLOCK_BYTES - 1));
-    (
-        within & !(within << 1 | u64::from(follows_word)) | characters | markup,
-        within >> (BLOCK_BYTES - 1) != 0,
-    )
-}
-
-fn masked(block: &[u8], of_lane: impl Fn(u8x16) -> u8x16) -> u64 {
-    let mut padded = [b' '; BLOCK_BYTES];
-    padded.iter_mut().zip(block).for_each(|(place, byte)| *place = *byte);
-    let (lanes, _) = padded.as_chunks();
-    let mask = |lane: &[u8; LANE_BYTES]| u64::from(of_lane(u8x16::new(*lane)).to_bitmask());
-    (0..).step_by(LANE_BYTES).zip(lanes).fold(0, |bits, (shift, lane)| bits | mask(lane) << shift)
-}
-
-fn alphanumeric(lane: u8x16) -> u8x16 {
-    let within = |lane: u8x16, first: u8, last: u8| {
-        lane.simd_eq(lane.max(u8x16::splat(first))) & lane.simd_eq(lane.min(u8x16::splat(last)))
-    };
-    within(lane | u8x16::splat(0x20), b'a', b'z') | within(lane, b'0', b'9')
 }
 
 /// Bytes in lower case that stand in a text, from the start of a word on.
@@ -611,43 +576,6 @@ mod tests {
                     })
                 };
                 assert!(ways.iter().any(holds), "{pattern}: {text}");
-            }
-        }
-    }
-
-    #[test]
-    fn starts_are_told_byte_by_byte() {
-        let pieces: [&[u8]; 12] = [
-            b"mill",
-            b" ",
-            b"_",
-            b"7",
-            "\u{96ea}".as_bytes(),
-            "\u{436}".as_bytes(),
-            b"![",
-            b"[",
-            b"<a",
-            b"{\"",
-            b"!\xe9",
-            b"]]",
-        ];
-        let mut text = Vec::new();
-        for number in 0..400usize {
-            text.extend_from_slice(pieces[(number * number + number / 7) % pieces.len()]);
-        }
-        for first in 0..70 {
-            let text = &text[first..];
-            let mut follows_word = false;
-            for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
-                let (bits, ends_word) = starts(block, follows_word);
-                for at in 0..block.len() {
-                    let place = number * BLOCK_BYTES + at;
-                    // What follows a block is not known: markup is taken to go on.
-                    let is_last = at + 1 == BLOCK_BYTES && MARKUP.contains(&text[place]);
-                    let expected = is_start(text, place, true) || is_last;
-                    assert_eq!(bits >> at & 1 != 0, expected, "{place} of {first}");
-                }
-                follows_word = ends_word;
             }
         }
     }

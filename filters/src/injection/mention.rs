@@ -747,7 +747,7 @@ fn has_any(text: &[u8], needles: &[&str]) -> bool {
 fn blank(text: &mut [u8], ranges: &[Range<usize>]) {
     for range in ranges {
         if let Some(part) = text.get_mut(range.clone()) {
-            // A mark that no phrase bridges and no stem holds.
+            // A mark that no phrase bridges and no word holds.
             part.fill(b'.');
         }
     }

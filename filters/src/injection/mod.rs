@@ -2,11 +2,11 @@
 //! wording says nothing are left to a model.
 //!
 //! Ordinary text costs a search for words. Where all words of a phrase stand, one behind the other, the phrases of its
-//! family are tried, each weighing what it is worth; weights of different families combine as independent evidence. What
-//! had to be decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is evidence,
-//! the wording of the whole text moves the verdict, and where words of phrases stand it may be evidence by itself. The verdict
-//! depends on who wrote the text: a document that gives orders is more suspicious than a user who does, an answer of the
-//! model is read for data on its way out only, and what the application wrote is not scored at all.
+//! family are tried, each weighing what it is worth; weights of different families combine as independent evidence.
+//! What had to be decoded first counts as evidence too, and so does a suffix no sentence ends with; where there is
+//! evidence, the wording of the whole text moves the verdict, and where words of phrases stand it may be evidence by
+//! itself. The verdict depends on who wrote the text: a document that gives orders is more suspicious than a user who
+//! does, an answer of the model is read for data on its way out only, and what the application wrote is not scored.
 //!
 //! It deliberately draws no conclusion: policy compares the score.
 

@@ -62,6 +62,12 @@ impl<const LANES: usize> Block<LANES> {
         self.mask(|lane| lane)
     }
 
+    /// The first bytes of characters outside ASCII.
+    #[inline(always)]
+    pub(super) fn character_starts(&self) -> Mask {
+        self.mask(|lane| lane.simd_eq(lane.max(u8x16::splat(0xC0))))
+    }
+
     #[inline(always)]
     pub(super) fn equal(&self, byte: u8) -> Mask {
         self.mask(|lane| equal(lane, byte))
@@ -135,6 +141,7 @@ mod tests {
                 plain(&|byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte))
             );
             assert_eq!(block.foreign(), plain(&|byte| !byte.is_ascii()));
+            assert_eq!(block.character_starts(), plain(&|byte| byte >= 0xC0));
             assert_eq!(block.equal(b'='), plain(&|byte| byte == b'='));
             assert_eq!(block.any_of([b'|', b' ']), plain(&|byte| byte == b'|' || byte == b' '));
             assert_eq!(block.any_letter_of([b'e', b't']), plain(&|byte| b"etET".contains(&byte)));

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU8;
 
-use crate::required::{BLOCK_BYTES, GAP, KEY_BYTES, Term, is_key, is_start, key_bytes, starts};
+use super::signs::{BLOCK_BYTES, Block, Mask};
+use crate::required::{GAP, KEY_BYTES, MARKUP, Term, is_key, is_start, key_bytes};
 
 const FILTER_BITS: u32 = 16;
 const FILTER_WORDS: usize = 1 << (FILTER_BITS - u64::BITS.trailing_zeros());
@@ -142,6 +143,17 @@ impl TermSearch {
         let bucket = range.and_then(|range| self.filed.get(range)).unwrap_or_default();
         bucket.iter().filter(move |filed| filed.key == key)
     }
+}
+
+/// Where in a block terms may begin, and whether it ends within a word.
+fn starts(bytes: &[u8], follows_word: bool) -> (Mask, bool) {
+    let block = Block::<4>::of(bytes);
+    let within = block.letters() | block.digits();
+    let opens = block.any_of(MARKUP);
+    // What follows the block is not known.
+    let markup = opens & ((block.graphic() & !within) >> 1 | 1 << (BLOCK_BYTES - 1));
+    let starts = within & !(within << 1 | Mask::from(follows_word)) | block.character_starts() | markup;
+    (starts, within >> (BLOCK_BYTES - 1) != 0)
 }
 
 /// The words of a term by which it may be found: where they start, and their key.
@@ -302,6 +314,43 @@ mod tests {
                 let start = 2 * offset;
                 let found = hits(&["visit_the_old_mill_", "mill", "old"], &text);
                 assert_eq!(found, [(start, 0), (start + 10, 2), (start + 14, 1)], "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn starts_are_told_byte_by_byte() {
+        let pieces: [&[u8]; 12] = [
+            b"mill",
+            b" ",
+            b"_",
+            b"7",
+            "\u{96ea}".as_bytes(),
+            "\u{436}".as_bytes(),
+            b"![",
+            b"[",
+            b"<a",
+            b"{\"",
+            b"!\xe9",
+            b"]]",
+        ];
+        let mut text = Vec::new();
+        for number in 0..400usize {
+            text.extend_from_slice(pieces[(number * number + number / 7) % pieces.len()]);
+        }
+        for first in 0..70 {
+            let text = &text[first..];
+            let mut follows_word = false;
+            for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
+                let (bits, ends_word) = starts(block, follows_word);
+                for at in 0..block.len() {
+                    let place = number * BLOCK_BYTES + at;
+                    // What follows a block is not known: markup is taken to go on.
+                    let is_last = at + 1 == BLOCK_BYTES && MARKUP.contains(&text[place]);
+                    let expected = is_start(text, place, true) || is_last;
+                    assert_eq!(bits >> at & 1 != 0, expected, "{place} of {first}");
+                }
+                follows_word = ends_word;
             }
         }
     }
