@@ -14,7 +14,7 @@ use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Anchored, Input, MatchKind, PatternID};
 use regex_syntax::ParserBuilder;
-use regex_syntax::hir::Hir;
+use regex_syntax::hir::{Class, Hir, HirKind};
 
 use hardpan_inference::finding::{Finding, PiiType};
 
@@ -162,6 +162,7 @@ pub struct Customisation {
     allowed: HashSet<String>,
     /// None: all types are on.
     types: Option<BTreeSet<PiiType>>,
+    open_bytes: Option<usize>,
 }
 
 impl Recogniser {
@@ -243,16 +244,24 @@ impl Customisation {
             return Err(CustomError::Allowed);
         }
         let patterns: Vec<&Hir> = recognisers.iter().map(|recogniser| &recogniser.pattern).collect();
+        let open = patterns.iter().filter(|pattern| !is_one_word_with_digit(pattern));
+        let open_bytes = open.filter_map(|pattern| pattern.properties().maximum_len()).max();
         let patterns = match patterns.as_slice() {
             [] => None,
             some => Some(compile(some).ok_or(CustomError::Automaton)?),
         };
         let allowed = allowed.iter().map(|value| normalised(value)).collect();
-        Ok(Self { patterns, recognisers, allowed, types })
+        Ok(Self { patterns, recognisers, allowed, types, open_bytes })
     }
 
     pub fn recognisers(&self) -> &[Recogniser] {
         &self.recognisers
+    }
+
+    /// How long a value may be that nothing shows before it has ended: of several words, or without a digit. None where
+    /// there is no such.
+    pub fn open_bytes(&self) -> Option<usize> {
+        self.open_bytes
     }
 
     /// The recogniser, and its place in the configuration, that reports this value; the first where several do. None
@@ -364,6 +373,43 @@ fn parse(pattern: &str) -> Result<Hir, RecogniserError> {
         (None | Some(0), _) => Err(RecogniserError::MatchesNothing),
         (_, Some(length)) if length <= MATCH_BYTES_MAX => Ok(parsed),
         _ => Err(RecogniserError::Length),
+    }
+}
+
+fn is_one_word_with_digit(pattern: &Hir) -> bool {
+    needs_digit(pattern) && !may_have_space(pattern)
+}
+
+fn needs_digit(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(literal) => literal.0.iter().any(u8::is_ascii_digit),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().all(|range| (range.start()..=range.end()).all(char::is_numeric))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().all(|range| range.start() >= b'0' && range.end() <= b'9')
+        }
+        HirKind::Repetition(repetition) => repetition.min > 0 && needs_digit(&repetition.sub),
+        HirKind::Capture(capture) => needs_digit(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().any(needs_digit),
+        HirKind::Alternation(parts) => parts.iter().all(needs_digit),
+        HirKind::Empty | HirKind::Look(_) => false,
+    }
+}
+
+fn may_have_space(pattern: &Hir) -> bool {
+    match pattern.kind() {
+        HirKind::Literal(literal) => String::from_utf8_lossy(&literal.0).contains(char::is_whitespace),
+        HirKind::Class(Class::Unicode(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).any(char::is_whitespace))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&b' '))
+        }
+        HirKind::Repetition(repetition) => may_have_space(&repetition.sub),
+        HirKind::Capture(capture) => may_have_space(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(may_have_space),
+        HirKind::Empty | HirKind::Look(_) => false,
     }
 }
 

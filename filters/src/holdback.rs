@@ -163,13 +163,19 @@ impl Holdback {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, LazyLock};
+
     use hardpan_inference::finding::{PiiType, RedactMode, RedactPlace};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::custom::{Customisation, Recogniser, RecogniserSettings, Validator};
     use crate::inspection::Inspector;
     use crate::masking::{AnswerRedaction, changes};
     use crate::stream_scan::REGION_BYTES_MAX;
+
+    /// Built once: that takes longer than most of what is done with it.
+    static INSPECTOR: LazyLock<Inspector> = LazyLock::new(|| Inspector::new(true, false).unwrap());
 
     fn vault() -> Vault {
         let mut vault = Vault::default();
@@ -266,6 +272,15 @@ mod tests {
         "電話は03-1234-5678です",
         "メールはkim@example.co.jpです",
         "jörg.weiß@beispiel.de",
+        "勇.徐34@example.org",
+        "用户@example.org",
+        "邮箱123456@example.org",
+        "๐๘๑-๒๓๔-๕๖๗๘",
+        "𝟐𝟏𝟐-𝟓𝟓𝟓-𝟎𝟏𝟒𝟕",
+        "４１１１ １１１１ １１１１ １１１１",
+        "这是一个没有空格的很长的句子",
+        "ประโยคนี้ยาวมาก",
+        "a\u{200B}b",
         "{EMAIL_1}",
         "{PHONE_1}",
         "{EMAIL_2}",
@@ -303,7 +318,7 @@ mod tests {
     const BETWEEN: &[&str] = &[" ", " ", " ", " ", "\n", ", ", ". ", ": ", " - ", "", "\n\n"];
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(400))]
+        #![proptest_config(ProptestConfig::with_cases(10_000))]
         #[test]
         fn masks_do_not_depend_on_the_cuts(
             parts in prop::collection::vec(
@@ -313,9 +328,8 @@ mod tests {
             let text: String = parts.iter().map(|(part, between)| format!("{part}{between}")).collect();
             cuts.sort_unstable();
             let vault = vault();
-            let inspector = Inspector::new(true, false).unwrap();
             let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
-            let masker = redaction.masker(RedactPlace::Response, &inspector);
+            let masker = redaction.masker(RedactPlace::Response, &INSPECTOR);
             let every: Vec<usize> = (0..text.len()).collect();
             let (at_once, _, _) = run(&vault, masker, &text, &[]);
             let (by_bytes, held_max, _) = run(&vault, masker, &text, &every);
@@ -329,9 +343,8 @@ mod tests {
     }
 
     fn masked(text: &str) -> (String, usize) {
-        let inspector = Inspector::new(true, false).unwrap();
         let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
-        let masker = redaction.masker(RedactPlace::Response, &inspector);
+        let masker = redaction.masker(RedactPlace::Response, &INSPECTOR);
         let every: Vec<usize> = (0..text.len()).collect();
         let (out, held_max, _) = run(&Vault::default(), masker, text, &every);
         (out, held_max)
@@ -373,9 +386,8 @@ mod tests {
 
     #[test]
     fn values_of_every_form_are_found_as_in_the_whole_text() {
-        let inspector = Inspector::new(true, false).unwrap();
         let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
-        let masker = redaction.masker(RedactPlace::Response, &inspector);
+        let masker = redaction.masker(RedactPlace::Response, &INSPECTOR);
         let vault = Vault::default();
         for text in [
             "His password: hunter2, and he was born on March 3, 1980 in a small town by the sea.",
@@ -390,6 +402,25 @@ mod tests {
             "MAC 00:1A:2B:3C:4D:5E and VIN 1HGCM82633A004352 were in the log of that car there",
             "-----BEGIN RSA PRIVATE KEY-----\nMIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu\n\
              KUpRKfFLfRYC9AIKjbJTWit+CqvjWYzvQwECAwEAAQJAIJLixBy2qpFoS4DSmoEm\n-----END RSA PRIVATE KEY-----\nand more",
+            "write to ann at example dot com please, or to bob [at] example [dot] co [dot] uk for the rest of it",
+            "she was born on March 3, 1980 and June 4, 1990 is when he was born, they said over the phone",
+            "he signs up as correcthorse on that forum and nobody has ever heard of him under that name",
+            "the interface at aabb.ccdd.eeff went down and nobody noticed it for a very long time",
+            "Mi cuenta es CH93 0076 2011 6238 5295 7 y nada, and DE89 3704 0044 0532 0130 00 is the other account",
+            "curl -s -o /dev/null --retry 5 --user \"deploy:verysecretthing\" https://example.com/a and so on",
+            "我的邮箱是勇.徐34@example.org，电话是13912345678，密码是hunterhunter，谢谢你的帮助。",
+            &format!(
+                "| name | username | country |\n|---|---|---|\n{}",
+                "| Ann Lee | annlee | the country of Ann |\n".repeat(20)
+            ),
+            &format!("name,passport,city\n{}", "Ann Lee,X12345678,the city of Ann\n".repeat(20)),
+            "8412 is the new PIN of her card and nobody else knows it, she said to them on that day",
+            "X12345678 is my passport number. 123 (the CVV on the back) and 12/27 is when it expires",
+            "536228472 and then we went home: SSN 536-22-8472 and nothing more was said of that",
+            "7384920 was my medical record number, and ABC 1234 was the plate of the car that was seen",
+            "Reach her under 2125550147 during the day or in the evening on that mobile of hers",
+            "電話は03-1234-5678です212-555-0147ann.lee@mail.example.org",
+            "2001:db8:0:1::70abssn: 536228472 ( - SSN 536-22-8472 ",
             "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U ok",
         ] {
             let every: Vec<usize> = (0..text.len()).collect();
@@ -398,11 +429,64 @@ mod tests {
         }
     }
 
+    /// Texts of any kind: those of the folder that other checks read, where it is, and those the detectors are trained on.
+    #[test]
+    fn texts_are_masked_in_streams_as_they_are_whole() {
+        let shared = std::env::var("HARDPAN_SHARED").ok();
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/training/texts.jsonl").to_owned();
+        let corpora = shared.map(|shared| format!("{shared}/corpora/pii_dev.jsonl"));
+        let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
+        let masker = redaction.masker(RedactPlace::Response, &INSPECTOR);
+        for file in corpora.into_iter().chain([own]) {
+            for line in std::fs::read_to_string(file).unwrap().lines() {
+                let row: serde_json::Value = serde_json::from_str(line).unwrap();
+                let text = row["text"].as_str().unwrap();
+                let cuts: Vec<usize> = (0..text.len()).step_by(7).collect();
+                let (out, _, _) = run(&Vault::default(), masker, text, &cuts);
+                assert_eq!(out, whole(&Vault::default(), masker, text));
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_operators_describe_are_found_as_in_the_whole_text() {
+        let described = |pattern: &str| {
+            let recogniser = Recogniser::new(RecogniserSettings {
+                kind: PiiType::Username,
+                pattern: pattern.to_owned(),
+                context: Vec::new(),
+                validator: Validator::None,
+                confidence: 90,
+                denylist: Vec::new(),
+                matches: Vec::new(),
+                no_matches: Vec::new(),
+            });
+            let custom = Customisation::new(vec![recogniser.unwrap()], &[], None).unwrap();
+            Inspector::new(true, false).unwrap().customised(Arc::new(custom))
+        };
+        let filler = "words that say nothing of any value at all and go on for long. ".repeat(8);
+        let text = format!(
+            "{filler}Project Blue Heron began, then EMP-1234567 left. {filler}Project Red Fox {filler}"
+        );
+        let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
+        let every: Vec<usize> = (0..text.len()).collect();
+        for (pattern, is_held) in
+            [(r"Project [A-Z][a-z]{1,9} [A-Z][a-z]{1,9}", true), (r"\bEMP-\d{7}\b", false)]
+        {
+            let inspector = described(pattern);
+            let masker = redaction.masker(RedactPlace::Response, &inspector);
+            let (out, held_max, _) = run(&Vault::default(), masker, &text, &every);
+            assert!(out.contains("{USERNAME}"));
+            assert_eq!(out, whole(&Vault::default(), masker, &text));
+            assert_eq!(held_max > 32, is_held, "{held_max}");
+            assert!(held_max <= 256, "{held_max}");
+        }
+    }
+
     #[test]
     fn what_is_put_back_is_not_looked_at() {
-        let inspector = Inspector::new(true, false).unwrap();
         let redaction = AnswerRedaction::of(|_, _| Some(RedactMode::Mask));
-        let masker = redaction.masker(RedactPlace::Response, &inspector);
+        let masker = redaction.masker(RedactPlace::Response, &INSPECTOR);
         let text = "To {EMAIL_1}, {PHONE_1} and bob@example.org: {EMAIL_2}";
         for cuts in [Vec::new(), (0..text.len()).collect::<Vec<usize>>(), vec![5, 6, 30]] {
             let (out, _, tally) = run(&vault(), masker, text, &cuts);

@@ -230,6 +230,22 @@ impl Inspector {
         findings
     }
 
+    /// How many bytes behind it the end of `text` announces a value that need not look like one; zero where it does not.
+    /// Words that end before `from` do not count.
+    pub(crate) fn announced(&self, text: &str, from: usize) -> usize {
+        let Some(detector) = &self.pii else { return 0 };
+        let mut bench = self.bench();
+        let scratch = bench.scratch.get_or_insert_with(|| detector.scratch());
+        let announced = detector.announced(text, from, scratch);
+        self.put_back(bench);
+        announced
+    }
+
+    /// See [`Customisation::open_bytes`].
+    pub(crate) fn open_bytes(&self) -> Option<usize> {
+        self.pii.as_ref().and_then(|_| self.custom.open_bytes())
+    }
+
     fn find_with(&self, bench: &mut Workbench, key: &str, text: &str, findings: &mut Vec<Finding>) {
         let Some(detector) = &self.pii else { return };
         let scratch = bench.scratch.get_or_insert_with(|| detector.scratch());

@@ -95,6 +95,16 @@ impl Masker<'_> {
             })
             .collect()
     }
+
+    /// See [`Inspector::announced`].
+    pub(crate) fn announced(&self, text: &str, from: usize) -> usize {
+        self.inspector.announced(text, from)
+    }
+
+    /// See [`Customisation::open_bytes`](crate::custom::Customisation::open_bytes).
+    pub(crate) fn open_bytes(&self) -> Option<usize> {
+        self.inspector.open_bytes()
+    }
 }
 
 /// What stands in the place of a value the model wrote: all that could be put back is told by its type alone.

@@ -10,6 +10,9 @@ use super::finding;
 /// RFC 5321 allows 64 octets; twice as many leave room for local parts outside ASCII.
 const LOCAL_BYTES_MAX: usize = 128;
 const LOCAL_ASCII_BYTES_MAX: usize = 64;
+/// Han, kana, Hangul and Thai letters that may stand in a row in a local part, as names do. More of them are a
+/// sentence that the address touches.
+pub(crate) const UNSPACED_LETTERS_MAX: usize = 8;
 const DOMAIN_BYTES_MAX: usize = 255;
 const TOP_LEVEL_BYTES_MAX: usize = 24;
 
@@ -179,9 +182,15 @@ fn local_start(field: Field<'_>, at: usize, floor: usize, encoded: bool) -> Opti
         let Some(character) = field.char_before(start) else {
             break;
         };
-        // Where text without spaces touches a Latin local part, the address starts at the Latin letter.
-        let ends_there = is_unspaced(character) && field.at(start).is_ascii_alphabetic();
-        if !is_local(character) || ends_there || start - character.len_utf8() < limit {
+        if is_unspaced(character) {
+            // Where text without spaces touches a Latin local part, the address starts at the Latin letter.
+            let touches = field.at(start).is_ascii_alphabetic();
+            let row = unspaced_row(field, start).filter(|row| *row < start && *row >= limit);
+            let Some(row) = row.filter(|_| !touches) else { break };
+            start = row;
+            continue;
+        }
+        if !is_local(character) || start - character.len_utf8() < limit {
             break;
         }
         start -= character.len_utf8();
@@ -194,8 +203,20 @@ fn local_start(field: Field<'_>, at: usize, floor: usize, encoded: bool) -> Opti
     (!local.is_empty() && local.last() != Some(&b'.') && !too_long).then_some(start)
 }
 
+/// The start of the row of unspaced letters that ends at `end`, if it is no sentence.
+fn unspaced_row(field: Field<'_>, end: usize) -> Option<usize> {
+    let mut start = end;
+    for _ in 0..=UNSPACED_LETTERS_MAX {
+        match field.char_before(start) {
+            Some(character) if is_unspaced(character) && is_local(character) => start -= character.len_utf8(),
+            _ => return Some(start),
+        }
+    }
+    None
+}
+
 /// Letters, digits and the marks that scripts put on them.
-fn is_local(character: char) -> bool {
+pub(crate) fn is_local(character: char) -> bool {
     const VIRAMAS: [char; 12] = [
         '\u{94D}', '\u{9CD}', '\u{A4D}', '\u{ACD}', '\u{B4D}', '\u{BCD}', '\u{C4D}', '\u{CCD}', '\u{D4D}',
         '\u{DCA}', '\u{93C}', '\u{1039}',

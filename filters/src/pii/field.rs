@@ -209,7 +209,7 @@ fn is_word(character: char) -> bool {
 }
 
 /// Scripts that are written without spaces between words. Full-width forms are letters of another width.
-pub(super) fn is_unspaced(character: char) -> bool {
+pub(crate) fn is_unspaced(character: char) -> bool {
     let full_width = ('\u{FF00}'..='\u{FF5E}').contains(&character);
     ('\u{0E00}'..='\u{0EFF}').contains(&character) || (character >= '\u{2E80}' && !full_width)
 }

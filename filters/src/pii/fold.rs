@@ -24,7 +24,8 @@ struct Departure {
     original_start: usize,
 }
 
-enum Fold {
+/// What becomes of a character.
+pub(crate) enum Fold {
     Remove,
     Replace(u8),
 }
@@ -129,7 +130,8 @@ fn ascii_prefix(bytes: &[u8]) -> usize {
     blocks + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
-fn fold(character: char) -> Option<Fold> {
+/// None: the character stays as it is.
+pub(crate) fn fold(character: char) -> Option<Fold> {
     let fold = match character {
         '\u{AD}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' => Fold::Remove,
         '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{2069}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {

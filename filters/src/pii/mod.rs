@@ -42,6 +42,10 @@ mod suspicion;
 mod vehicle;
 mod words;
 
+pub(crate) use email::{UNSPACED_LETTERS_MAX, is_local};
+pub(crate) use field::is_unspaced;
+pub(crate) use fold::{Fold, fold};
+
 /// One way a value announces itself, and the code that decides whether it is one.
 struct Recogniser {
     /// ASCII, in byte mode, and few bytes: what a candidate or the word that promises one starts with.
@@ -322,6 +326,34 @@ impl PiiDetector {
             }
             folded.forget();
         }
+    }
+
+    /// How many bytes behind it the end of `text` announces a value that may be of letters alone; zero where it does not.
+    /// Words that end before `from` do not count.
+    pub fn announced(&self, text: &str, from: usize, scratch: &mut Scratch) -> usize {
+        let Scratch { caches, folded, .. } = scratch;
+        let departs = !text.is_ascii() && folded.fill(text);
+        let plain = if departs { folded.text() } else { text };
+        self.suspicion.suspects(plain.as_bytes(), plain.len(), &mut caches.suspects);
+        let Caches { suspects, rules, .. } = caches;
+        let (mut position, mut announced) = (0, 0);
+        while let Some(start) = suspicion::next(suspects, |suspects| suspects.rules, position) {
+            position = start + 1;
+            let found = self.rules.match_at(rules, plain.as_bytes(), start, plain.len());
+            let Some((pattern, end)) = found else { continue };
+            let is_before = || match departs {
+                true => folded.original(&(end..end)).start <= from,
+                false => end <= from,
+            };
+            if let Some(rule) = context::RULES.get(pattern).filter(|rule| rule.announces > 0 && !is_before())
+            {
+                announced = announced.max(rule.announces);
+            }
+        }
+        if departs {
+            folded.forget();
+        }
+        announced
     }
 
     fn collect(

@@ -29,6 +29,9 @@ pub(super) struct Rule {
     pub(super) anchor: &'static str,
     /// Whether something may be found where the words stand inside a word: behind "dbpassword".
     pub(super) inside: bool,
+    /// So many bytes behind the words a value may stand that is of letters alone, or begins with a word; zero where no
+    /// value is. In a text that is still coming what follows is waited for.
+    pub(super) announces: usize,
     reading: Reading,
 }
 
@@ -105,6 +108,7 @@ const fn lettered(
     shape: fn(&Place<'_>) -> Option<Shape>,
 ) -> Rule {
     behind_as(anchor, Behind { window, words_max, confidence, near: false, has_digit: false, shape })
+        .announcing(WORDS_BYTES)
 }
 
 const fn near(
@@ -118,16 +122,30 @@ const fn near(
 }
 
 const fn behind_as(anchor: &'static str, behind: Behind) -> Rule {
-    Rule { anchor, inside: false, reading: Reading::Behind(behind) }
+    Rule { anchor, inside: false, announces: 0, reading: Reading::Behind(behind) }
 }
 
 const fn own(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
-    Rule { anchor, inside: false, reading: Reading::Own(examine) }
+    Rule { anchor, inside: false, announces: WORDS_BYTES, reading: Reading::Own(examine) }
 }
 
 /// As [`own`], where the words may stand inside others.
 const fn anywhere(anchor: &'static str, examine: fn(&mut Search<'_, '_>, Anchor) -> usize) -> Rule {
-    Rule { anchor, inside: true, reading: Reading::Own(examine) }
+    Rule { anchor, inside: true, announces: WORDS_BYTES, reading: Reading::Own(examine) }
+}
+
+/// "The password for the admin is ...".
+const WORDS_BYTES: usize = 80;
+
+impl Rule {
+    const fn announcing(self, bytes: usize) -> Self {
+        Self { announces: bytes, ..self }
+    }
+
+    /// Every value shows that it may be one: by digits, or by its length.
+    const fn shown(self) -> Self {
+        self.announcing(0)
+    }
 }
 
 /// The order is the priority where two start at the same byte: longer words stand first.
@@ -137,7 +155,7 @@ pub(super) const RULES: &[Rule] = &[
             assignment::examine_password(search.field, anchor.start, anchor.end, search.found);
         }
         label_end(search.field, anchor.start, anchor.end)
-    }),
+    }).announcing(assignment::PASSWORD_WINDOW),
     anywhere(assignment::TOKEN_ANCHOR, |search, anchor| {
         if !in_cells(search, anchor, assignment::token_cell) {
             assignment::examine_token(search.field, anchor.start, anchor.end, search.found);
@@ -150,7 +168,7 @@ pub(super) const RULES: &[Rule] = &[
     }),
     anywhere(r"(?i:aws)", |search, anchor| {
         search.secrets.examine_after(search.field, anchor.end, search.found)
-    }),
+    }).shown(),
     own(assignment::BEARER_ANCHOR, |search, anchor| {
         assignment::examine_bearer(search.field, anchor.start, anchor.end, search.found);
         anchor.start + 6
@@ -158,11 +176,11 @@ pub(super) const RULES: &[Rule] = &[
     own(assignment::COMMAND_ANCHOR, |search, anchor| {
         assignment::examine_command(search.field, anchor.start, anchor.end, search.found);
         anchor.end
-    }),
+    }).announcing(assignment::COMMAND_BYTES_MAX),
     own(messages::PATIENT_ANCHOR, |search, anchor| {
         messages::examine_patient(search.field, anchor, search.found)
     }),
-    own(messages::CARD_ANCHOR, |search, anchor| messages::examine_card(search.field, anchor, search.found)),
+    own(messages::CARD_ANCHOR, |search, anchor| messages::examine_card(search.field, anchor, search.found)).shown(),
     // Born on a date.
     behind(
         concat!(
@@ -178,7 +196,7 @@ pub(super) const RULES: &[Rule] = &[
         4,
         95,
         dates::birth,
-    ),
+    ).announcing(WORDS_BYTES),
     // Cards.
     behind(
         concat!(
@@ -202,7 +220,7 @@ pub(super) const RULES: &[Rule] = &[
         let Search { field, found, cards, .. } = search;
         shapes::keep_expiry_of_cards(*field, anchor.start, first, cards, found);
         label_end
-    }),
+    }).shown(),
     behind(
         concat!(
             r"(?i:pin)(?:[^a-z0-9]|\z)|(?i:pin(?:code|number)|passcode|geheimzahl|geheimnummer|code secret|code confidentiel",
@@ -250,7 +268,7 @@ pub(super) const RULES: &[Rule] = &[
         4,
         94,
         shapes::passport,
-    ),
+    ).announcing(WORDS_BYTES),
     near(
         concat!(
             r"(?i:licen[cs]e[ _\-]?plates?|number[ _\-]?plates?|plates?(?: no| number|[^a-z])|registration plates?|licen[cs]e tag|tag (?:no|number|#)",
@@ -264,7 +282,7 @@ pub(super) const RULES: &[Rule] = &[
         3,
         93,
         shapes::plate,
-    ),
+    ).announcing(WORDS_BYTES),
     behind(r"(?i:tag|reg)[ :=]", 12, 0, 90, shapes::plate_of_a_car),
     near(r"(?i:registration)[ :=,\x22]", 24, 2, 88, shapes::plate_as_issued),
     behind(
@@ -280,7 +298,7 @@ pub(super) const RULES: &[Rule] = &[
         4,
         94,
         shapes::driver,
-    ),
+    ).announcing(WORDS_BYTES),
     behind(
         r"(?i:licen[cs]e)(?i:[ _\-]?(?:no\.?|nr\.?|num|number|id))?[\x22'\\]{0,3}[ \t]{0,2}[:#]",
         12,
@@ -291,7 +309,7 @@ pub(super) const RULES: &[Rule] = &[
     behind(r"(?i:licen[cs]e[ _\-]?(?:no\.?|num(?:ber)?|id|#))", 24, 1, 88, shapes::state_licence),
     own(shapes::BRITISH_LICENCE_ANCHOR, |search, anchor| {
         shapes::examine_british_licence(search.field, anchor, search.found)
-    }),
+    }).shown(),
     // Taxes.
     behind(
         r"(?i:utr)(?:[^a-zA-Z0-9]|\z)|(?i:unique[ _\-]?tax(?:payer)?(?:'?s)?[ _\-]?ref(?:erence)?|tax[ _\-]?reference|(?:self[ \-]?assessment|hmrc|sa)[ _\-]ref(?:erence)?)",
@@ -353,14 +371,14 @@ pub(super) const RULES: &[Rule] = &[
     ),
     own(shapes::BENEFICIARY_ANCHOR, |search, anchor| {
         shapes::examine_beneficiary(search.field, anchor, search.found)
-    }),
+    }).shown(),
     // Persons.
-    own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)),
-    own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)),
+    own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)).shown(),
+    own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)).shown(),
     behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
-    anywhere(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)),
-    own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)),
-    own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)),
+    anywhere(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)).shown(),
+    own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)).shown(),
+    own(age::COUNTED_ANCHOR, |search, anchor| age::examine_counted(search.field, anchor, search.found)).shown(),
     own(username::PLATFORM_ANCHOR, |search, anchor| {
         username::examine_platform(search.field, anchor, search.found)
     }),
@@ -374,20 +392,20 @@ pub(super) const RULES: &[Rule] = &[
     anywhere(assignment::PASS_ANCHOR, |search, anchor| {
         assignment::examine_password(search.field, anchor.start, anchor.end - 2, search.found);
         anchor.end - 1
-    }),
-    own(IDENTITY_COLUMN_ANCHOR, examine_identity_column),
+    }).announcing(assignment::PASSWORD_WINDOW),
+    own(IDENTITY_COLUMN_ANCHOR, examine_identity_column).shown(),
     own(crypto::MONERO_ANCHOR, |search, anchor| {
         // The end of a card's number is an anchor of its own.
         crypto::examine_monero(search.field, anchor.start, search.found).unwrap_or(anchor.start + 1)
-    }),
+    }).shown(),
     // Credentials with a form of their own stand last: "secret_key" must be read as a name first.
-    anywhere(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)),
-    own(pem::ANCHOR, |search, anchor| pem::examine(search.field, anchor.start, anchor.end, search.found)),
-    own(url::ANCHOR, |search, anchor| url::examine(search.field, anchor.start, anchor.end, search.found)),
+    anywhere(jwt::ANCHOR, |search, anchor| jwt::examine(search.field, anchor.start, search.found)).shown(),
+    own(pem::ANCHOR, |search, anchor| pem::examine(search.field, anchor.start, anchor.end, search.found)).shown(),
+    own(url::ANCHOR, |search, anchor| url::examine(search.field, anchor.start, anchor.end, search.found)).shown(),
     own(formats::INFIX_ANCHOR, |search, anchor| {
         formats::examine_infix(search.field, anchor.start, anchor.end, search.found)
-    }),
-    own(formats::ANCHOR, |search, anchor| formats::examine(search.field, anchor.start, search.found)),
+    }).shown(),
+    own(formats::ANCHOR, |search, anchor| formats::examine(search.field, anchor.start, search.found)).shown(),
 ];
 
 const BANK_ACCOUNT_ANCHOR: &str = concat!(

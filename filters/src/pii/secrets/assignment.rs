@@ -44,6 +44,8 @@ const WORDS_MAX: usize = 6;
 const PROSE_BYTES_MAX: usize = 48;
 const PASSWORD_BYTES_MIN: usize = 4;
 const PASSWORD_BYTES_MAX: usize = 128;
+/// From its name to the end of a password that is a sentence.
+pub(in super::super) const PASSWORD_WINDOW: usize = PROSE_BYTES_MAX + PASSWORD_BYTES_MAX;
 const TOKEN_BYTES_MIN: usize = 16;
 const TOKEN_BYTES_MAX: usize = 2048;
 const TOKEN_ENTROPY_BITS_MIN: f64 = 3.3;
@@ -182,7 +184,7 @@ pub(in super::super) const COMMAND_ANCHOR: &str = concat!(
     r"|ldapsearch|ipmitool|smbclient|curl|wget|net use|xfreerdp|openssl|unzip|7z|zip|rpcclient|bcp|az login|plink|pscp|psql|pg_dump|pg_restore) "
 );
 
-const COMMAND_BYTES_MAX: usize = 160;
+pub(in super::super) const COMMAND_BYTES_MAX: usize = 160;
 
 /// Examines the options behind a command's name.
 pub(in super::super) fn examine_command(
