@@ -263,6 +263,7 @@ pub fn family_meaning(family: &str) -> &'static str {
         "data_theft" => "asks for secrets or for other people's data",
         "encoded_orders" => "tells to decode a text and to obey it",
         "adversarial_suffix" => "ends in characters that no language puts together",
+        "unread" => "hides more in encodings, or repeats the beginnings of attacks more often, than is read",
         "wording" => "has no phrase of an attack but the wording of one",
         "hidden_markup" => "holds text that markup hides from people",
         "obfuscation" => "instructions were encoded, disguised or invisible",

@@ -31,11 +31,12 @@ const ESCAPE_NEIGHBOURHOOD_BYTES: usize = 64;
 /// Bytes that may still be decoded for one text.
 pub(super) struct Budget {
     left: usize,
+    is_exhausted: bool,
 }
 
 impl Budget {
     pub(super) fn new(bytes: usize) -> Self {
-        Self { left: bytes }
+        Self { left: bytes, is_exhausted: false }
     }
 
     fn take(&mut self, bytes: usize) -> bool {
@@ -43,7 +44,13 @@ impl Budget {
         if enough {
             self.left -= bytes;
         }
+        self.is_exhausted |= !enough;
         enough
+    }
+
+    /// Whether something was not decoded for want of it.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.is_exhausted
     }
 }
 
@@ -695,7 +702,11 @@ mod tests {
     fn the_budget_bounds_what_is_decoded() {
         let text = "d2UgbWVldCBhdCB0aGUgb2xkIG1pbGw= ".repeat(10);
         let survey = Survey::of(text.as_bytes());
-        assert_eq!(encoded_views(text.as_bytes(), &survey, &mut Budget::new(100)).len(), 3);
+        for (bytes, views, is_exhausted) in [(100, 3, true), (10_000, 10, false)] {
+            let mut budget = Budget::new(bytes);
+            assert_eq!(encoded_views(text.as_bytes(), &survey, &mut budget).len(), views);
+            assert_eq!(budget.is_exhausted(), is_exhausted);
+        }
     }
 
     #[test]
