@@ -230,10 +230,9 @@ impl Inspector {
         findings
     }
 
-    /// How many bytes behind it the end of `text` announces a value that need not look like one; zero where it does not.
-    /// Words that end before `from` do not count.
-    pub(crate) fn announced(&self, text: &str, from: usize) -> usize {
-        let Some(detector) = &self.pii else { return 0 };
+    /// See [`PiiDetector::announced`].
+    pub(crate) fn announced(&self, text: &str, from: usize) -> Option<usize> {
+        let detector = self.pii.as_ref()?;
         let mut bench = self.bench();
         let scratch = bench.scratch.get_or_insert_with(|| detector.scratch());
         let announced = detector.announced(text, from, scratch);

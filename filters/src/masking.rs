@@ -96,8 +96,8 @@ impl Masker<'_> {
             .collect()
     }
 
-    /// See [`Inspector::announced`].
-    pub(crate) fn announced(&self, text: &str, from: usize) -> usize {
+    /// See [`PiiDetector::announced`](crate::pii::PiiDetector::announced).
+    pub(crate) fn announced(&self, text: &str, from: usize) -> Option<usize> {
         self.inspector.announced(text, from)
     }
 

@@ -328,15 +328,15 @@ impl PiiDetector {
         }
     }
 
-    /// How many bytes behind it the end of `text` announces a value that may be of letters alone; zero where it does not.
+    /// Whether the end of `text` announces a value, and how many bytes behind it one may stand that is of letters alone.
     /// Words that end before `from` do not count.
-    pub fn announced(&self, text: &str, from: usize, scratch: &mut Scratch) -> usize {
+    pub fn announced(&self, text: &str, from: usize, scratch: &mut Scratch) -> Option<usize> {
         let Scratch { caches, folded, .. } = scratch;
         let departs = !text.is_ascii() && folded.fill(text);
         let plain = if departs { folded.text() } else { text };
         self.suspicion.suspects(plain.as_bytes(), plain.len(), &mut caches.suspects);
         let Caches { suspects, rules, .. } = caches;
-        let (mut position, mut announced) = (0, 0);
+        let (mut position, mut announced) = (0, None);
         while let Some(start) = suspicion::next(suspects, |suspects| suspects.rules, position) {
             position = start + 1;
             let found = self.rules.match_at(rules, plain.as_bytes(), start, plain.len());
@@ -345,9 +345,8 @@ impl PiiDetector {
                 true => folded.original(&(end..end)).start <= from,
                 false => end <= from,
             };
-            if let Some(rule) = context::RULES.get(pattern).filter(|rule| rule.announces > 0 && !is_before())
-            {
-                announced = announced.max(rule.announces);
+            if let Some(rule) = context::RULES.get(pattern).filter(|_| !is_before()) {
+                announced = announced.max(Some(rule.announces));
             }
         }
         if departs {

@@ -28,7 +28,7 @@ const CONTEXT_BYTES: usize = 256;
 pub(crate) const KEPT_BYTES: usize = CONTEXT_BYTES + 64;
 /// A region of this length is decided from its front at a break, if the detector sees this much more behind it.
 const REGION_BYTES_SOFT: usize = 128;
-const LOOKAHEAD_BYTES: usize = 64;
+const LOOKAHEAD_BYTES: usize = 80;
 /// A region of this length is decided from its front wherever no finding stands.
 const REGION_BYTES_HARD: usize = 1024;
 /// Longest value: a private key. A region of this length is decided as it is.
@@ -45,7 +45,8 @@ const SECRET_KEY_QUIET_BYTES: usize = 224;
 /// "-----BEGIN OPENSSH PRIVATE KEY-----" stands in one line, and the key behind it.
 const RULED_OFF_QUIET_BYTES: usize = 64;
 
-const _: () = assert!(LOOKAHEAD_BYTES < REGION_BYTES_SOFT && REGION_BYTES_SOFT < REGION_BYTES_HARD);
+const _: () = assert!(TOLD_BEHIND_BYTES < LOOKAHEAD_BYTES && LOOKAHEAD_BYTES < REGION_BYTES_SOFT);
+const _: () = assert!(REGION_BYTES_SOFT < REGION_BYTES_HARD);
 const _: () = assert!(REGION_BYTES_HARD < REGION_BYTES_MAX && CONTEXT_BYTES < KEPT_BYTES);
 
 /// How far one growing text is decided. Of the text itself it holds the first row of a table alone.
@@ -54,6 +55,8 @@ pub(crate) struct StreamScan {
     at: usize,
     /// A plain word behind which a single space stands: the next one may make it a part of a value.
     previous: Option<usize>,
+    /// Where the last finding ends.
+    found_until: usize,
     word: Option<Word>,
     table: Table,
     /// In a row, up to here.
@@ -132,6 +135,7 @@ impl StreamScan {
     pub fn forget(&mut self, bytes: usize) {
         self.at = self.at.saturating_sub(bytes);
         self.previous = self.previous.map(|previous| previous.saturating_sub(bytes));
+        self.found_until = self.found_until.saturating_sub(bytes);
         self.table.forget(bytes);
         if let Some(word) = &mut self.word {
             word.start = word.start.saturating_sub(bytes);
@@ -149,17 +153,26 @@ impl StreamScan {
         let word = self.word.as_ref().map(|word| word.start);
         self.end_word(reading, start);
         if character == '\n' {
-            if self.table.announces {
-                self.close(reading, self.at);
-            }
-            self.table.end_line(reading, self.at);
-            if let Some(region) = &mut self.region {
-                region.breaks.push_back(self.at);
-                region.sentence_until = 0;
-            }
+            self.end_line(reading);
         }
-        let is_label = |word: &usize| reading.text.get(*word..start).is_some_and(word::ends_as_label);
-        self.previous = word.filter(|_| character == ' ' && self.region.is_none()).filter(is_label);
+        let is_label = |word: &usize| {
+            *word >= self.found_until && reading.text.get(*word..start).is_some_and(word::ends_as_label)
+        };
+        self.previous = word.filter(|_| character == ' ').filter(is_label);
+    }
+
+    /// Rows of a table are decided one by one: before a row has ended it may be none.
+    fn end_line(&mut self, reading: &mut Reading<'_, '_>) {
+        let is_row = self.table.end_line(reading, self.at);
+        if is_row {
+            self.close_behind(reading, self.at, true);
+        }
+        let Some(region) = &mut self.region else { return };
+        region.breaks.push_back(self.at);
+        region.sentence_until = 0;
+        if !is_row && region.lookahead == LOOKAHEAD_BYTES {
+            region.plain_words_needed = region.plain_words_needed.min(PLAIN_WORDS_ANNOUNCED);
+        }
     }
 
     fn extend_word(&mut self, reading: &Reading<'_, '_>, character: char, start: usize) {
@@ -173,15 +186,14 @@ impl StreamScan {
         if self.region.is_some() {
             return;
         }
+        // "March 3, 1980", "hh 12 34 56 c".
+        let start = previous.unwrap_or(word.start);
         if let Some(bytes) = reading.masker.open_bytes() {
-            let start = previous.unwrap_or(word.start);
             self.region = Some(Region { lookahead: bytes.max(LOOKAHEAD_BYTES), ..Region::endless(start) });
-        } else if self.table.announces {
-            self.region = Some(Region::endless(word.start));
+        } else if self.table.may_be_row() {
+            self.region = Some(Region::endless(start));
         } else if word.may_be_value || word::is_long(text.len()) {
-            // "March 3, 1980", "hh 12 34 56 c".
-            let is_number = text.len() == character.len_utf8();
-            self.region = Some(Region::at(previous.filter(|_| is_number).unwrap_or(word.start)));
+            self.region = Some(Region::at(start));
         }
     }
 
@@ -248,7 +260,7 @@ impl StreamScan {
     fn announced(&self, reading: &Reading<'_, '_>, start: usize) -> usize {
         let from = floor(reading.text, start.saturating_sub(LABEL_BYTES));
         let text = reading.text.get(from..self.at).unwrap_or_default();
-        reading.masker.announced(text, start - from)
+        reading.masker.announced(text, start - from).unwrap_or(0)
     }
 
     /// Signs alone are no word: "536-22-8472 (SSN)" may be written with more of them.
@@ -267,8 +279,13 @@ impl StreamScan {
 
     /// Decides the region as it is.
     fn close(&mut self, reading: &mut Reading<'_, '_>, end: usize) {
+        self.close_behind(reading, end, false);
+    }
+
+    fn close_behind(&mut self, reading: &mut Reading<'_, '_>, end: usize, is_row: bool) {
         let Some(region) = self.region.take() else { return };
-        for found in find(reading, &self.table, region.start, end) {
+        for found in find(reading, Some(&self.table).filter(|_| is_row), region.start, end) {
+            self.found_until = found.range.end;
             accept(reading, found, region.start);
         }
         if let Some(word) = &mut self.word {
@@ -284,11 +301,12 @@ impl StreamScan {
         }
         let length = end - region.start;
         let is_long = length >= REGION_BYTES_HARD;
-        if !is_long && (!between_words || end < region.quiet_until) {
+        let is_early = !between_words || end < region.quiet_until || self.table.may_be_row();
+        if !is_long && is_early {
             return;
         }
         let start = region.start;
-        let found = find(reading, &self.table, start, end);
+        let found = find(reading, Some(&self.table), start, end);
         let limit = end.saturating_sub(region.lookahead);
         let inside = |place: usize| found.iter().find(|own| own.range.start < place && place < own.range.end);
         let may_end = |place: &usize| *place > start && *place <= limit && inside(*place).is_none();
@@ -352,10 +370,10 @@ impl Region {
 }
 
 /// What the detector finds up to `end` that reaches into the text from `start` on.
-fn find(reading: &Reading<'_, '_>, table: &Table, start: usize, end: usize) -> Vec<Found> {
+fn find(reading: &Reading<'_, '_>, table: Option<&Table>, start: usize, end: usize) -> Vec<Found> {
     let context = context_start(reading.text, start);
     let row = row_start(reading.text, context, start);
-    let header = row.map(|row| table.header_before(context, row)).unwrap_or_default();
+    let header = table.zip(row).map(|(table, row)| table.header_before(context, row)).unwrap_or_default();
     let context = row.filter(|_| !header.is_empty()).unwrap_or(context);
     let window = reading.text.get(context..end).unwrap_or_default();
     let mut found = match header {

@@ -5,6 +5,8 @@ use super::Reading;
 
 /// A longer row names no columns.
 const HEADER_BYTES_MAX: usize = 512;
+/// A longer name is a sentence.
+const NAME_BYTES_MAX: usize = 40;
 const DELIMITERS: [char; 4] = ['|', ',', ';', '\t'];
 
 /// What is known of the lines so far.
@@ -18,8 +20,8 @@ pub(super) struct Table {
     delimiter: usize,
     columns: usize,
     line_start: usize,
-    /// Whether the cells of a column may be values that nothing else shows.
-    pub announces: bool,
+    /// Whether the cells of a column may be values that its name alone tells.
+    announces: bool,
     /// How many of each delimiter are in the line that is coming.
     counts: [usize; DELIMITERS.len()],
 }
@@ -30,8 +32,13 @@ impl Table {
         count.and_then(|index| self.counts.get_mut(index)).into_iter().for_each(|count| *count += 1);
     }
 
-    /// A line ends before `next`.
-    pub fn end_line(&mut self, reading: &Reading<'_, '_>, next: usize) {
+    /// Whether the line that is coming may be a row whose cells are told by names above them.
+    pub fn may_be_row(&self) -> bool {
+        self.announces && self.counts.get(self.delimiter).is_some_and(|count| *count <= self.columns)
+    }
+
+    /// A line ends before `next`. Says whether it is a row whose cells are told by names above them.
+    pub fn end_line(&mut self, reading: &Reading<'_, '_>, next: usize) -> bool {
         let counts = std::mem::take(&mut self.counts);
         let start = std::mem::replace(&mut self.line_start, next);
         let line = reading.text.get(start..next).unwrap_or_default();
@@ -40,21 +47,22 @@ impl Table {
             if is_rule(line) && self.rows_from == start && fits(self.header.len()) {
                 self.header.push_str(line);
                 self.rows_from = next;
-                return;
+                return self.announces;
             }
             if counts.get(self.delimiter) == Some(&self.columns) {
-                return;
+                return self.announces;
             }
             self.header.clear();
             self.announces = false;
         }
         let most = (0..).zip(counts).max_by_key(|(_, count)| *count).filter(|(_, count)| *count > 0);
-        if let Some((delimiter, columns)) = most.filter(|_| fits(0)) {
+        if let Some((delimiter, columns)) = most.filter(|_| fits(0) && names_columns(line)) {
             self.header.push_str(line);
             (self.starts, self.rows_from) = (start, next);
             (self.delimiter, self.columns) = (delimiter, columns);
-            self.announces = reading.masker.announced(line, 0) > 0;
+            self.announces = reading.masker.announced(line, 0).is_some();
         }
+        false
     }
 
     /// What rows from `row` on are read behind if nothing before `context` is read with them; empty where they are in
@@ -68,6 +76,20 @@ impl Table {
             *place = place.saturating_sub(bytes);
         }
     }
+}
+
+/// Short names between delimiters, as the detector has them.
+fn names_columns(line: &str) -> bool {
+    let line = line.trim_end();
+    let is_part = |character: char| {
+        DELIMITERS.contains(&character)
+            || character.is_ascii_alphanumeric()
+            || !character.is_ascii()
+            || "_- ./#\"'*`()".contains(character)
+    };
+    line.chars().all(is_part)
+        && line.split(DELIMITERS).all(|name| name.trim().len() <= NAME_BYTES_MAX)
+        && !line.as_bytes().windows(3).any(|three| three.iter().all(u8::is_ascii_digit))
 }
 
 /// "|---|:--|".

@@ -176,7 +176,7 @@ pub(super) const RULES: &[Rule] = &[
     own(assignment::COMMAND_ANCHOR, |search, anchor| {
         assignment::examine_command(search.field, anchor.start, anchor.end, search.found);
         anchor.end
-    }).announcing(assignment::COMMAND_BYTES_MAX),
+    }).announcing(assignment::COMMAND_WINDOW),
     own(messages::PATIENT_ANCHOR, |search, anchor| {
         messages::examine_patient(search.field, anchor, search.found)
     }),

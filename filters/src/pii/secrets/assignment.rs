@@ -184,7 +184,9 @@ pub(in super::super) const COMMAND_ANCHOR: &str = concat!(
     r"|ldapsearch|ipmitool|smbclient|curl|wget|net use|xfreerdp|openssl|unzip|7z|zip|rpcclient|bcp|az login|plink|pscp|psql|pg_dump|pg_restore) "
 );
 
-pub(in super::super) const COMMAND_BYTES_MAX: usize = 160;
+const COMMAND_BYTES_MAX: usize = 160;
+/// To the end of the last password that is looked for.
+pub(in super::super) const COMMAND_WINDOW: usize = COMMAND_BYTES_MAX + PASSWORD_BYTES_MAX;
 
 /// Examines the options behind a command's name.
 pub(in super::super) fn examine_command(
