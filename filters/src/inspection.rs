@@ -144,7 +144,10 @@ impl Inspector {
         bench: &mut Workbench,
     ) -> Option<Arc<Seen>> {
         if text.len() < REMEMBERED_BYTES_MIN {
-            let hash = self.remembers.then(|| bench.silent.hash(&(channel as u8, key, text)));
+            let hash = self.remembers.then(|| {
+                let before = bench.silent.hash(channel as u64, key.unwrap_or_default().as_bytes());
+                bench.silent.hash(before, text.as_bytes())
+            });
             if hash.is_some_and(|hash| bench.silent.has(hash)) {
                 return None;
             }
@@ -154,6 +157,9 @@ impl Inspector {
             }
             hash.into_iter().for_each(|hash| bench.silent.add(hash));
             return None;
+        }
+        if !self.remembers {
+            return Some(Arc::new(self.examine(text, key, channel, bench)));
         }
         let mut hash = Sha256::new_with_prefix(self.secret);
         hash.update([channel as u8, u8::from(key.is_some())]);

@@ -18,6 +18,28 @@ const V6_BYTES_MAX: usize = 48;
 static ADDRESS_WORDS: Words = Words::new(&["ip", "ipv6", "from", "ipaddress", "loopback"]);
 const ADDRESS_WORDS_BYTES: usize = 12;
 
+/// Words of texts that give examples.
+static EXAMPLE_WORDS: Words = Words::new(&[
+    "example",
+    "examples",
+    "e.g",
+    "sample",
+    "samples",
+    "documentation",
+    "docs",
+    "placeholder",
+    "placeholders",
+    "replace",
+    "rfc",
+    "reserved",
+    "dummy",
+    "fictitious",
+    "beispiel",
+    "exemple",
+    "ejemplo",
+    "esempio",
+]);
+
 /// Words after which four numbers with dots are a version or a place in a document.
 const NOT_ADDRESS_WORDS: [&str; 14] = [
     "version",
@@ -91,26 +113,6 @@ fn is_network(field: Field<'_>, octets: [u16; 4], end: usize) -> bool {
 
 /// An address that is set aside for documentation, in a text that gives examples. The name of a host is no such word.
 fn is_example(field: Field<'_>, octets: [u16; 4], start: usize) -> bool {
-    const GIVES_EXAMPLES: [&str; 18] = [
-        "example",
-        "examples",
-        "e.g",
-        "sample",
-        "samples",
-        "documentation",
-        "docs",
-        "placeholder",
-        "placeholders",
-        "replace",
-        "rfc",
-        "reserved",
-        "dummy",
-        "fictitious",
-        "beispiel",
-        "exemple",
-        "ejemplo",
-        "esempio",
-    ];
     const BEFORE_BYTES: usize = 96;
     let set_aside = matches!(octets, [192, 0, 2, _] | [198, 51, 100, _] | [203, 0, 113, _]);
     let is_edge = |byte: &u8| !byte.is_ascii_alphanumeric();
@@ -120,8 +122,7 @@ fn is_example(field: Field<'_>, octets: [u16; 4], start: usize) -> bool {
             let to = word.iter().rposition(|byte| !is_edge(byte)).map_or(from, |last| last + 1);
             word.get(from..to).unwrap_or_default()
         });
-    set_aside
-        && words.any(|word| GIVES_EXAMPLES.iter().any(|given| word.eq_ignore_ascii_case(given.as_bytes())))
+    set_aside && words.any(|word| EXAMPLE_WORDS.has(word))
 }
 
 /// "Browser/98.0.44.12": a product name with a capital before the slash, as in a User-Agent.

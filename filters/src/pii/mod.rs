@@ -367,7 +367,7 @@ impl PiiDetector {
         let cards = context::CardWords::default();
         let mut search = Search { field, groups, found, secrets, cards, email_floor: 0 };
         if !field.key().is_empty() {
-            let key = caches.silent_keys.hash_short(field.key());
+            let key = caches.silent_keys.hash(0, field.key());
             if !caches.silent_keys.has(key) {
                 self.collect_keyed(&mut search, key, composed, caches);
             }
