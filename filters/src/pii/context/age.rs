@@ -12,7 +12,7 @@ const AGE_MAX: u32 = 120;
 
 /// Words before a number, with the number's first digit.
 pub(super) const BEFORE_ANCHOR: &str = concat!(
-    r"(?i:aged?|edad|(?:â|Â|a)ge|alter|et(?:à|À|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|(?:will|(?:'|’)ll) turn|(?:å|Å|a)lder|ik(?:ä|a)|ya(?:ş|Ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|(?:, |pacjent |pacjentka )lat|(?:â|a)g(?:é|e)e? de|(?:В|в)озраст)",
+    r"(?i:aged?|edad|(?:â|Â|a)ge|alter|et(?:à|À|a)|idade|leeftijd|wiek|(?:just )?turn(?:ed|s|ing)|(?:will|ll) turn|(?:å|Å|a)lder|ik(?:ä|a)|ya(?:ş|Ş|s)|v(?:ě|e)k|v(?:â|a)rst(?:ă|a)|(?:, |pacjent |pacjentka )lat|(?:â|a)g(?:é|e)e? de|(?:В|в)озраст)",
     r#"(?: ?\((?i:in )?(?i:years|yrs|y|jahre|ans|anni|anos|jaar|lat)\)| ?/ ?(?i:sex|gender)| -)?[\\"']{0,3}[ \t]{0,2}[:=>]?[ \t]{0,2}[\\"']{0,3}(?:(?i:is|of) )?[0-9]"#,
     r"|(?:年龄|年齢|나이)(?:[ :]|：|は|是|为|는|은){0,3}[0-9]"
 );
@@ -46,7 +46,7 @@ pub(super) fn examine_self(field: Field<'_>, anchor: Anchor, candidates: &mut Ve
 /// "Ann Lee, 34, of Leeds": the number behind a name, and a word that goes on about the person.
 pub(super) const NAMED_ANCHOR: &str = concat!(
     r", [1-9][0-9](?:, (?:of|from|who|was|is|has|had|an?|said|told|died|lives|pleaded|appeared|admitted|married|and his|and her) | ?[MF]\b)",
-    r"| \([1-9][0-9]\)"
+    r"| \([1-9][0-9][MFmf]?\)"
 );
 
 /// Examines the number of the anchor. Returns where to go on.
@@ -63,6 +63,9 @@ pub(super) fn examine_named(field: Field<'_>, anchor: Anchor, candidates: &mut V
     let bracketed = field.at(start) == b'(';
     let start = start + usize::from(bracketed);
     let named = match bracketed {
+        true if field.at(start + 2) != b')' => {
+            is_any(last, &["i", "me", "partner", "friend", "bf", "gf", "ex"])
+        }
         true => is_name(last) && field.names_any(&TITLES, anchor.start - last.len(), 20),
         false => is_any(last, &PERSONS_IN_NEWS) || is_name(last) && names.next().is_some_and(is_name),
     };

@@ -1089,6 +1089,8 @@ mod tests {
             ("mon fils a 6 ans", PiiType::Age),
             ("en 34-årig kvinna", PiiType::Age),
             ("Age/Sex: 27/F", PiiType::Age),
+            ("I (27F) need advice.", PiiType::Age),
+            ("credentials: ann:Zt7-qqPx", PiiType::Password),
             ("a 34-year-old software engineer from Leeds", PiiType::Age),
         ] {
             assert_eq!(kinds(text), [kind], "{text}");
@@ -1096,6 +1098,7 @@ mod tests {
         for text in [
             "SWIFT LANGUAGE is easy to learn.",
             "swift: language",
+            "The file (27M) is too large.",
             "Wire the DOCUMENT and the BUSINESS plan to them.",
             "MCP 618204977305 tokens were used.",
             "a 12-year-old single malt, and cheese aged 24 months",

@@ -14,7 +14,7 @@ pub(super) const ANCHOR: &str = concat!(
     r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)m?|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|(?:be)?nutzer(?:name|kennung)|nom d'utilisateur",
     r"|meu usu(?:á|a)rio|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
     r"|ユーザー名|ユーザーID|ログインID|ログイン名|登录名|账号名|계정|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
-    r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r#"|(?i:(?:pg|db)?user|login|usr|usuario|utilisateur|benutzer|gebruiker|utente|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
     r"|(?i:login|nick)(?:[,;|\t)]| \|)|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
     r"|(?i:log(?:s|ged)? in as|login as|sign(?:s|ed)? (?:in|up) as|registered as|known as|goes by|log(?:ged)? in with|aka|a\.k\.a\.):? [A-Za-z]|(?i:nick is )",
@@ -134,7 +134,9 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         return None;
     }
     if adjacent {
-        let is_account = |(start, end): &(usize, usize)| has_digit_at_end(field, *start, *end);
+        let is_account = |(start, end): &(usize, usize)| {
+            has_digit_at_end(field, *start, *end) || logs_in(field, *start, *end)
+        };
         return plain(field, name_end + 1).filter(is_account).or_else(|| {
             // "The user is ..." speaks of people.
             let is_login = field.slice(anchor.start, name_end).eq_ignore_ascii_case(b"login");
@@ -176,11 +178,73 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
     }
     let owned = || field.names_any(&OWNERS, anchor.start, 8) && follows_name(field, end);
     let sure = if is_bare {
-        in_query || (marked && operator != b' ') || (operator != b' ' && owned())
+        in_query
+            || fills_form(field, anchor.start, words, (start, end), opens_line)
+            || fills_record(field, anchor.start, (start, end), position == anchor.end)
+            || (marked && operator != b' ')
+            || (operator != b' ' && owned())
     } else {
         marked || ends_there(field, end)
     };
     (sure && !is_code(field, end)).then_some((start, end))
+}
+
+/// "login: annlee" on a line of its own: what speaks of people before a colon is left out.
+fn fills_form(
+    field: Field<'_>,
+    label_start: usize,
+    words: &[u8],
+    name: (usize, usize),
+    opens_line: bool,
+) -> bool {
+    let (start, end) = name;
+    let speaks = ["user", "nick"]
+        .iter()
+        .any(|word| words.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())));
+    let dense = words.ends_with(b"=") && start == label_start + words.len();
+    let ends = matches!(field.at(end), 0 | b'\n') || field.slice(end, end + 3) == b" / ";
+    opens_line && !speaks && ends && (dense || words.ends_with(b":")) && is_lone_name(field.slice(start, end))
+}
+
+/// "user=annlee action=login", as programs log.
+fn fills_record(field: Field<'_>, label_start: usize, name: (usize, usize), dense: bool) -> bool {
+    let (start, end) = name;
+    let rest = field.slice(end, field.len().min(end + 24));
+    let next = rest.strip_prefix(b" ").unwrap_or_default();
+    let key = next.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+    let apart = label_start == 0 || matches!(field.at(label_start - 1), b' ' | b'\n');
+    dense && apart && key > 0 && next.get(key) == Some(&b'=') && is_lone_name(field.slice(start, end))
+}
+
+/// "user annlee logged in".
+fn logs_in(field: Field<'_>, start: usize, end: usize) -> bool {
+    const ADVERBS: [&str; 10] = [
+        "already",
+        "currently",
+        "never",
+        "first",
+        "successfully",
+        "session",
+        "still",
+        "being",
+        "after",
+        "automatically",
+    ];
+    let name = field.slice(start, end);
+    let follows = [&b" logged in"[..], b" logged out", b" logged on", b" logged off"];
+    is_lone_name(name)
+        && !is_any(name, &ADVERBS)
+        && follows.iter().any(|words| field.slice(end, end + words.len()) == *words)
+}
+
+/// Small letters that are no word about accounts.
+fn is_lone_name(name: &[u8]) -> bool {
+    const NAME_BYTES_MIN: usize = 5;
+    name.len() >= NAME_BYTES_MIN
+        && name.iter().all(u8::is_ascii_lowercase)
+        && !is_any(name, &STATES)
+        && !is_any(name, &REPLIES)
+        && !is_role(name)
 }
 
 /// "Which handle I signed up with, maybe ann_lee7?": a name that stands for nothing else, in the same sentence.
@@ -272,7 +336,21 @@ pub(in super::super) fn examine_option(field: Field<'_>, start: usize, candidate
 
 /// How what somebody goes by is introduced.
 const PROFESSES: [&[u8]; 6] = [b" as", b" by", b" with", b"aka", b"AKA", b".k.a."];
-const BARE: [&str; 9] = ["nick", "user", "login", "usr", "usuario", "pguser", "dbuser", "pseudo", "apodo"];
+const BARE: [&str; 13] = [
+    "nick",
+    "user",
+    "login",
+    "usr",
+    "usuario",
+    "utilisateur",
+    "benutzer",
+    "gebruiker",
+    "utente",
+    "pguser",
+    "dbuser",
+    "pseudo",
+    "apodo",
+];
 /// What happens to accounts.
 const HAPPENS: [&str; 22] = [
     "logged",
@@ -846,6 +924,9 @@ mod tests {
             ("CREATE USER 'dev_9'@'10.0.0.1'", "CREATE USER '", "dev_9"),
             ("the username \"annlee\" is not known", "username", "annlee"),
             ("아이디는 annlee70 이고", "아이디", "annlee70"),
+            ("login: annlee\n", "login:", "annlee"),
+            ("user=annlee action=login", "user=", "annlee"),
+            ("user annlee logged in from home", "user a", "annlee"),
         ] {
             assert_eq!(found(text, words), Some(name), "{text}");
         }
@@ -876,6 +957,8 @@ mod tests {
     fn people_roles_and_code_are_no_account_names() {
         for (text, words) in [
             ("user: hello there", "user:"),
+            ("user already logged in", "user a"),
+            ("login: handleLogin\n", "login:"),
             ("username: root", "username"),
             ("username: your-username", "username"),
             ("le nom d'utilisateur est obligatoire", "nom d'utilisateur"),

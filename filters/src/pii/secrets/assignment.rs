@@ -27,7 +27,7 @@ pub(in super::super) const TOKEN_ANCHOR: &str = concat!(
     r"|chiave (?:dell')?api|api[ \-]schl(?:ü|u)ssel|api[ \-]?sleutel|klucz(?:a)? api|api[ \-]?anahtar|apikey|license[ _\-]key|access[ _\-]?(?:key|token)|client[ _\-]?secret",
     r"|auth[ _\-]?(?:key|token)|authorization|secret[ _\-]?(?:access[ _\-]?)?key|account[ _\-]?key",
     r"|(?:refresh|session|bot|bearer|private|app|service)[ _\-]?token|(?:signing|encryption|webhook|master|deploy|subscription|ingest)[ _\-]?(?:key|secret))",
-    r"|APIキー|API密钥|API 密钥|アクセストークン|API 키|API-ключ|токен|(?i:jeton|token|secret|credentials?)"
+    r"|APIキー|API密钥|API 密钥|アクセストークン|API 키|API-ключ|токен|(?i:jeton|token|secret|credentials?|creds)"
 );
 
 /// `Bearer` and the beginning of a token.
@@ -142,6 +142,9 @@ pub(in super::super) fn examine_token(
     if joined {
         return;
     }
+    if field.slice(start, end).get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"cred")) {
+        candidates.extend(paired_password(field, label_end));
+    }
     let tied = |value: &Value<'_>| value.operator != Operator::Follows;
     let Some(mut value) = value_after(field, label_end, is_token_tail).filter(tied) else {
         return;
@@ -155,6 +158,28 @@ pub(in super::super) fn examine_token(
     if is_token(field, &value) && !is_public(field.slice(name_start, label_end)) {
         candidates.push(finding(PiiType::ApiKey, value.start, value.end, 80));
     }
+}
+
+/// The password behind an account's name: "credentials: ann:Zt7-qqPx", "creds: ann / Zt7-qqPx".
+fn paired_password(field: Field<'_>, label_end: usize) -> Option<Finding> {
+    const NAME_BYTES_MAX: usize = 40;
+    const PASSWORD_BYTES_STRONG: usize = 6;
+    let start = skip_while(field, label_end + 1, 1, |byte| byte == b' ');
+    let name = skip_while(field, start, NAME_BYTES_MAX, |byte| is_name(byte) || matches!(byte, b'.' | b'@'));
+    let gap =
+        [&b" / "[..], b":", b"/"].into_iter().find(|gap| field.slice(name, name + gap.len()) == *gap)?;
+    let start_of_password = name + gap.len();
+    let value = value_at(field, start_of_password, Operator::Says, false)?;
+    let bytes = value.bytes;
+    let strong = bytes.len() >= PASSWORD_BYTES_STRONG
+        && count(bytes, u8::is_ascii_digit) > 0
+        && count(bytes, u8::is_ascii_lowercase) > 0
+        && (count(bytes, u8::is_ascii_uppercase) > 0
+            || bytes.iter().any(|byte| b"!@#$%^&*?+".contains(byte)))
+        && !bytes.contains(&b'/');
+    let named = field.at(label_end) == b':' && name > start;
+    (named && strong && is_password(field, &value, false))
+        .then(|| finding(PiiType::Password, value.start, value.end, 80))
 }
 
 /// Examines the credentials behind `Bearer` or `Basic`.
