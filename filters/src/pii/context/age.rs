@@ -164,6 +164,11 @@ static THINGS: Words = Words::new(&[
     "bicycle",
     "fridge",
     "malt",
+    "garantie",
+    "erfahrung",
+    "laufzeit",
+    "vertrag",
+    "anleihe",
     "port",
     "furnace",
     "pipe",
@@ -289,7 +294,7 @@ pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut 
     let is_thing = || {
         (turned || aged) && field.names_any(&THINGS, anchor.start, THINGS_BYTES)
             || aged && field.names_any_after(&THINGS, end, THINGS_BYTES)
-            || field.names_any_next(&OF_MANY, anchor.start, 10)
+            || field.names_any_next(&OF_MANY, anchor.start, 14)
     };
     let whole = if polish {
         field.at(end) == b','
@@ -303,13 +308,22 @@ pub(super) fn examine_before(field: Field<'_>, anchor: Anchor, candidates: &mut 
 }
 
 /// What stands before the age of nobody in particular.
-static OF_MANY: Words =
-    Words::new(&["average", "median", "mean", "minimum", "maximum", "legal", "voting", "retirement"]);
+static OF_MANY: Words = Words::new(&[
+    "average",
+    "median",
+    "mean",
+    "minimum",
+    "maximum",
+    "legal",
+    "voting",
+    "drinking",
+    "retirement",
+]);
 
 /// Somebody and the first digit of an age: "my son is 7", "my wife, 38, and".
 pub(super) const RELATED_ANCHOR: &str = concat!(
-    r"\b(?i:(?:son|daughter|mother|mom|mum|father|dad|wife|husband|brother|sister|boy|girl|child|kid|toddler|grandmother|grandfather|grandma",
-    r"|grandpa|granddaughter|grandson|niece|nephew|uncle|aunt|cousin|girlfriend|boyfriend|fianc(?:é|e)e?)(?: is|'s|’s|,|:| \()(?: only| just| almost| now)? ?",
+    r"\b(?i:(?:son|daughter|mother|mom|mum|father|dad|wife|husband|brother|sister|boy|girl|kid|toddler|grandmother|grandfather|grandma",
+    r"|grandpa|granddaughter|grandson|niece|nephew|uncle|aunt|cousin|girlfriend|boyfriend|fianc(?:é|e)e?)(?: is|'s|’s|,| \()(?: only| just| almost| now)? ?",
     r"|(?:vater|mutter|sohn|tochter|bruder|schwester|oma|opa) ist (?:erst |schon |jetzt )?",
     r"|(?:figlio|figlia|hijo|hija|fils|fille|zoon|dochter|filho|filha),? \(?)[1-9]"
 );

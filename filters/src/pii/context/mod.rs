@@ -270,7 +270,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     nearly_lettered(
         concat!(
-            r"(?i:wire|iban|bankverbindung|(?:creditor|debtor)[ _\-]?agent|(?:bank|international|sepa) transfer|(?:ü|u)berweis(?:ung|en)",
+            r"(?i:wire (?:to|it|transfer|payment|money|funds|details|instructions)|iban|bankverbindung|(?:creditor|debtor)[ _\-]?agent|(?:bank|international|sepa) transfer|(?:ü|u)berweis(?:ung|en)",
             r"|virement|transferencia|bonifico|przelew|(?:sparkasse|volksbank|landesbank|raiffeisenbank|privatbank))"
         ),
         88,

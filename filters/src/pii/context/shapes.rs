@@ -182,7 +182,24 @@ fn bank_code_end(field: Field<'_>, start: usize) -> Option<usize> {
     let length = window.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count();
     let end = start + length;
     let head = window.get(..6)?;
+    // What forms say in capitals where a country would stand.
+    static WORDS: Words = Words::new(&[
+        "required",
+        "customer",
+        "document",
+        "business",
+        "language",
+        "progress",
+        "beneficiary",
+        "transaction",
+        "destination",
+        "instruction",
+        "institution",
+        "requirement",
+        "continental",
+    ]);
     let fits = matches!(length, 8 | LONG_BYTES)
+        && !WORDS.has(window.get(..length)?)
         && head.iter().all(u8::is_ascii_uppercase)
         && head.get(4..).is_some_and(is_country);
     // A particle or an ending may follow at once.
@@ -1071,6 +1088,7 @@ mod tests {
             ("Meine Mutter ist 80 Jahre alt.", PiiType::Age),
             ("For parts call 555-656-3423.", PiiType::Phone),
             ("Bitte an die Volksbank Lindtal, GENODE61MTL, zahlen.", PiiType::SwiftCode),
+            ("密码是hunterhunter，谢谢", PiiType::Password),
             ("Wire it to CHNYUS33XXX today, please.", PiiType::SwiftCode),
             ("Intermediary bank: Chestnut Bank NY (CHNYUS33XXX)", PiiType::SwiftCode),
             ("收款银行的SWIFT Code为CNLNCNSH300,请尽快汇款。", PiiType::SwiftCode),
@@ -1098,6 +1116,9 @@ mod tests {
         for text in [
             "SWIFT LANGUAGE is easy to learn.",
             "swift: language",
+            "IBAN, BIC and REFERENCE are REQUIRED fields.",
+            "mit einer 10-jährige Garantie, und der Knoten child is 5",
+            "The legal drinking age is 21 there.",
             "The file (27M) is too large.",
             "Wire the DOCUMENT and the BUSINESS plan to them.",
             "MCP 618204977305 tokens were used.",

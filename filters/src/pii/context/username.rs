@@ -26,7 +26,9 @@ pub(super) const ANCHOR: &str = concat!(
 
 const BYTES: std::ops::RangeInclusive<usize> = 2..=40;
 
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 32] = [
+    "password",
+    "passwd",
     "string",
     "str",
     "null",
@@ -240,8 +242,13 @@ fn logs_in(field: Field<'_>, start: usize, end: usize) -> bool {
 /// Small letters that are no word about accounts.
 fn is_lone_name(name: &[u8]) -> bool {
     const NAME_BYTES_MIN: usize = 5;
+    const SETTINGS: [&str; 16] = [
+        "prompt", "local", "value", "enabled", "optional", "manual", "native", "basic", "email", "google",
+        "github", "oauth", "shell", "token", "remote", "async",
+    ];
     name.len() >= NAME_BYTES_MIN
         && name.iter().all(u8::is_ascii_lowercase)
+        && !is_any(name, &SETTINGS)
         && !is_any(name, &STATES)
         && !is_any(name, &REPLIES)
         && !is_role(name)

@@ -7,7 +7,7 @@
 use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::context::{examine_option, is_whole_label, label_end};
-use super::super::field::Field;
+use super::super::field::{Field, is_unspaced};
 use super::super::finding;
 use super::super::words::Words;
 use super::formats::case_changes;
@@ -87,6 +87,12 @@ pub(in super::super) fn examine_password(
     let Some(mut value) = value_after(field, name_end, is_password_tail) else {
         return;
     };
+    // Among other scripts a word in Latin letters is no prose.
+    let among_others = field.char_at(start).is_some_and(is_unspaced) && value.bytes.is_ascii();
+    if value.operator == Operator::Says && among_others {
+        value.operator = Operator::Assigns;
+        value.quoted = true;
+    }
     // "Mein Passwort Zt7-qqPx" says it as well.
     if value.operator == Operator::Follows && is_owned(field, start) {
         value.operator = Operator::Says;
