@@ -432,6 +432,12 @@ mod tests {
             "aabb.ccdd.eeff ann at example dot com and a word more to close what is open",
             "電話は03-1234-5678です212-555-0147ann.lee@mail.example.org",
             "2001:db8:0:1::70abssn: 536228472 ( - SSN 536-22-8472 ",
+            "Please wire it to the bank that they named in the letter, NWBKHKHH, and tell nobody about it then",
+            "銀行のSWIFTコードはMZSKJPJTです。パスワードは「hunterhunterX」です。そして彼は行きました。",
+            "swift: kblxdehh is what they gave me for the transfer that I asked them to make on that day",
+            "passphrase: correct lantern walnut orbit\nand then they went home and slept until the next day",
+            "my son is 7 and my wife, 38, has 7015 338 264 LM for an Ontario health card as they said",
+            "contraseña temporal: azul-mar-verde-Q1 and his github handle is @octolars as everybody knows",
             "Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U ok",
         ] {
             let every: Vec<usize> = (0..text.len()).collect();

@@ -121,6 +121,16 @@ const fn near(
     behind_as(anchor, Behind { window, words_max, confidence, near: true, has_digit: true, shape })
 }
 
+/// As [`near`], where a value may be letters alone.
+const fn nearly_lettered(
+    anchor: &'static str,
+    confidence: u8,
+    shape: fn(&Place<'_>) -> Option<Shape>,
+) -> Rule {
+    let behind = Behind { window: 40, words_max: 4, confidence, near: true, has_digit: false, shape };
+    behind_as(anchor, behind).announcing(WORDS_BYTES)
+}
+
 const fn behind_as(anchor: &'static str, behind: Behind) -> Rule {
     Rule { anchor, inside: false, announces: 0, reading: Reading::Behind(behind) }
 }
@@ -232,15 +242,13 @@ pub(super) const RULES: &[Rule] = &[
         shapes::pin,
     ),
     // Banks.
-    lettered(
+    nearly_lettered(
         concat!(
             r"(?i:(?:beneficiary|intermediary|correspondent|receiving|ordering|sending|issuing|advising)(?:'s)? bank",
             r"|account with institution)|:5[1-8][AD]:"
         ),
-        32,
-        1,
         90,
-        shapes::swift,
+        shapes::swift_of_bank,
     ),
     own(BANK_ACCOUNT_ANCHOR, |search, anchor| {
         let label_end = label_end(search.field, anchor.start, anchor.end);
@@ -251,11 +259,22 @@ pub(super) const RULES: &[Rule] = &[
         label_end
     }),
     lettered(
-        r"(?i:swift|bank[ _\-]?identifier[ _\-]?code|bankleitcode)|(?i:bic)[^a-z]",
+        concat!(
+            r"(?i:swift(?:kode?n?|nummer|bic)?|s\.w\.i\.f\.t|bank[ _\-]?identifier[ _\-]?code|bankleitcode)|(?i:bic(?:fi|code)?)(?:[^a-z]|\z)",
+            r"|スイフト|스위프트|(?:С|с)вифт|СВИФТ"
+        ),
         32,
         3,
         96,
         shapes::swift,
+    ),
+    nearly_lettered(
+        concat!(
+            r"(?i:wire (?:to|it|transfer|payment|money|funds|details|instructions)|iban|bankverbindung|(?:creditor|debtor)[ _\-]?agent|(?:bank|international|sepa) transfer|(?:ü|u)berweis(?:ung|en)",
+            r"|virement|transferencia|bonifico|przelew|(?:sparkasse|volksbank|landesbank|raiffeisenbank|privatbank))"
+        ),
+        88,
+        shapes::bank_code,
     ),
     // Documents.
     behind(
@@ -329,11 +348,11 @@ pub(super) const RULES: &[Rule] = &[
         shapes::employer,
     ),
     // Health.
-    behind(
+    near(
         concat!(
-            r"(?i:health[ _\-]?(?:insurance |care )?(?:card|number)|ohip|carecard|personal[ _\-]?health|services card|ahcip|healthcare (?:card|number)",
-            r"|provincial health|carte (?:sant(?:é|e)|soleil|d'assurance maladie)|num(?:é|e)ro d'assurance[ \-]maladie|assurance[ \-]maladie",
-            r"|health[ _\-]?no|m(?:cp|si) (?:no|number|card|#)|hsn[^a-z0-9])|(?i:hcn|phn|phin|ahc|nam|hn|msp|ramq|msi|uli|hc ?#)[^a-zA-Z0-9]"
+            r"(?i:health[ _\-]?(?:insurance[ _\-]|care[ _\-])?(?:card|number)|ohip|care ?card|personal[ _\-]?health|services card|ahcip|healthcare (?:card|number)",
+            r"|health (?:services?|plan|insurance plan) (?:number|no)|provincial health|carte (?:sant(?:é|e)|soleil|d'assurance maladie)|num(?:é|e)ro d'assurance[ \-]maladie|assurance[ \-]maladie",
+            r"|health[ _\-]?no|m(?:cp|si) (?:no|number|card|#)|hsn[^a-z0-9])|(?i:hcn|phn|phin|ahc|nam|hn|msp|ramq|msi|mcp|uli|hc ?#)[^a-zA-Z0-9]"
         ),
         48,
         4,
@@ -375,6 +394,7 @@ pub(super) const RULES: &[Rule] = &[
     // Persons.
     own(age::BEFORE_ANCHOR, |search, anchor| age::examine_before(search.field, anchor, search.found)).shown(),
     own(age::BEHIND_ANCHOR, |search, anchor| age::examine_behind(search.field, anchor, search.found)).shown(),
+    own(age::RELATED_ANCHOR, |search, anchor| age::examine_related(search.field, anchor, search.found)).shown(),
     behind(age::COLUMN_ANCHOR, 32, 0, 85, age::stated),
     anywhere(age::SELF_ANCHOR, |search, anchor| age::examine_self(search.field, anchor, search.found)).shown(),
     own(age::NAMED_ANCHOR, |search, anchor| age::examine_named(search.field, anchor, search.found)).shown(),
@@ -605,7 +625,7 @@ impl Behind {
             Some(finding(shape.kind, shape.start, shape.end, self.confidence.saturating_sub(5)))
         };
         let places = |from: usize, to: usize| {
-            let may_stand = has_digit(field.slice(from, to));
+            let may_stand = self.may_stand(field, from, to);
             (from..to).filter(move |_| may_stand)
         };
         let behind = places(label_end, end).filter(is_start).find_map(read);
@@ -857,11 +877,12 @@ fn token_end(field: Field<'_>, start: usize) -> usize {
     if let Some(particle) = PARTICLES.iter().find(|particle| window.starts_with(particle.as_bytes())) {
         return start + particle.len();
     }
-    // Han and kana stand right before a number that is no part of their word.
+    // Han and kana stand right before a code that is no part of their word, and behind a word that is none of theirs.
     if !matches!(window.first(), Some(0xE3..=0xED)) {
-        return start + run;
+        let own = window.iter().take(run).take_while(|byte| !matches!(byte, 0xE3..=0xED)).count();
+        return start + own;
     }
-    let letters = window.iter().take(run).take_while(|byte| !byte.is_ascii_digit()).count();
+    let letters = window.iter().take(run).take_while(|byte| !byte.is_ascii_alphanumeric()).count();
     start + letters.max(1)
 }
 

@@ -5,8 +5,9 @@ use std::ops::RangeInclusive;
 
 use hardpan_inference::finding::{Finding, PiiType};
 
-use super::super::field::Field;
+use super::super::field::{Field, is_unspaced};
 use super::super::national::checks::us_bank_routing;
+use super::super::secrets::contains_ignoring_case;
 use super::super::words::Words;
 use super::super::{Anchor, finding};
 use super::dates::{self, date_end};
@@ -175,18 +176,89 @@ pub(super) fn is_routing(field: Field<'_>, label_start: usize, number: &[u8]) ->
 }
 
 /// Four letters, a country, two characters, and three more for a branch.
+fn bank_code_end(field: Field<'_>, start: usize) -> Option<usize> {
+    const LONG_BYTES: usize = 11;
+    let window = field.slice(start, field.len().min(start + LONG_BYTES + 1));
+    let length = window.iter().take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).count();
+    let end = start + length;
+    let head = window.get(..6)?;
+    // What forms say in capitals where a country would stand.
+    static WORDS: Words = Words::new(&[
+        "required",
+        "customer",
+        "document",
+        "business",
+        "language",
+        "progress",
+        "beneficiary",
+        "transaction",
+        "destination",
+        "instruction",
+        "institution",
+        "requirement",
+        "continental",
+    ]);
+    let fits = matches!(length, 8 | LONG_BYTES)
+        && !WORDS.has(window.get(..length)?)
+        && head.iter().all(u8::is_ascii_uppercase)
+        && head.get(4..).is_some_and(is_country);
+    // A particle or an ending may follow at once.
+    let ends = field.char_at(end).is_some_and(is_unspaced) || !(field.glued_after(end) || field.word_at(end));
+    (fits && ends).then_some(end)
+}
+
+/// Most head offices double a letter, and few words end so but in these.
+fn is_unlike_words(code: &[u8]) -> bool {
+    let (country, city) = (code.get(4..6).unwrap_or_default(), code.get(6..8).unwrap_or_default());
+    let doubled =
+        city.first() == city.last() && (country == b"SE" || !matches!(city, b"SS" | b"LL" | b"EE" | b"OO"));
+    code.iter().any(u8::is_ascii_digit) || code.ends_with(b"XXX") || doubled
+}
+
+/// A code in small letters, as people type it.
+fn small_bank_code_end(field: Field<'_>, start: usize) -> Option<usize> {
+    let window = field.slice(start, field.len().min(start + 12));
+    let length = window.iter().take_while(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()).count();
+    let code = window.get(..length)?.to_ascii_uppercase();
+    let fits = matches!(length, 8 | 11)
+        && code.iter().take(6).all(u8::is_ascii_uppercase)
+        && code.get(4..6).is_some_and(is_country)
+        && is_unlike_words(&code);
+    (fits && !field.glued_after(start + length) && !field.word_at(start + length)).then_some(start + length)
+}
+
+/// A bank's code near words about transfers: it must be unlike any word in capitals.
+pub(super) fn bank_code(place: &Place<'_>) -> Option<Shape> {
+    let field = place.field;
+    let end = bank_code_end(field, place.start)?;
+    let bytes = field.slice(place.start, end);
+    let alone = !field.glued_before(place.start) && !field.word_before(place.start);
+    // Letters alone are not waited for before the words.
+    let behind = place.start >= place.label_end || bytes.iter().any(u8::is_ascii_digit);
+    (is_unlike_words(bytes) && alone && behind).then_some(())?;
+    shape(PiiType::SwiftCode, place, end)
+}
+
+/// A bank's code right behind the words for a bank, or unlike any word behind its name.
+pub(super) fn swift_of_bank(place: &Place<'_>) -> Option<Shape> {
+    if place.gap.words <= 1 && !place.gap.near { swift(place) } else { bank_code(place) }
+}
+
+/// A bank's code behind words that name it.
 pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
     let field = place.field;
-    let code = Code { characters: 8..=11, digits_min: 0, letters: 6..=11, separators: b"" };
-    let end = code_end(field, place.start, &code)?;
+    let Some(end) = bank_code_end(field, place.start) else {
+        let end = small_bank_code_end(field, place.start).filter(|_| place.gap.words == 0)?;
+        return shape(PiiType::SwiftCode, place, end);
+    };
     let bytes = field.slice(place.start, end);
-    let letters = bytes.iter().take(6).all(u8::is_ascii_uppercase);
-    let country = bytes.get(4..6).is_some_and(is_country);
     // "SWIFT LANGUAGE" has the shape of a code; a colon, the word "code" or a digit make it one.
     let label = field.slice(place.label_start, place.label_end);
-    let coded =
-        field.slice(place.label_end, place.start).to_ascii_lowercase().windows(4).any(|part| part == b"code")
-            || field.slice(place.label_end, place.start).windows(6).any(|part| part == "コー".as_bytes());
+    let between = field.slice(place.label_end, place.start);
+    let coded = ["cod", "kod", "cód", "no.", "nr", "numb", "addr", "コー", "代码", "代碼", "코드"]
+        .iter()
+        .any(|part| contains_ignoring_case(between, part.as_bytes()))
+        || field.names_any_next(const { &Words::new(&["código", "codice", "kod"]) }, place.label_start, 12);
     static OF_BANKS: Words = Words::new(&[
         "iban",
         "bank",
@@ -202,20 +274,25 @@ pub(super) fn swift(place: &Place<'_>) -> Option<Shape> {
         "compte",
         "cuenta",
         "conto",
+        "branch",
+        "banken",
+        "bankens",
+        "banka",
+        "banku",
     ]);
     let of_bank = || {
         bytes.ends_with(b"XXX")
-            || field.names_any(&OF_BANKS, place.label_start, KIND_BYTES)
+            || field.names_any(&OF_BANKS, place.start, KIND_BYTES)
             || field.names_any_after(&OF_BANKS, end, KIND_BYTES / 2)
     };
     let said = place.gap.assigns
         || coded
         || label == b"swift"
         || !label.eq_ignore_ascii_case(b"swift")
+        || !label.is_ascii()
         || bytes.iter().any(u8::is_ascii_digit)
         || of_bank();
-    let long_enough = matches!(bytes.len(), 8 | 11);
-    (long_enough && letters && country && said).then_some(())?;
+    said.then_some(())?;
     shape(PiiType::SwiftCode, place, end)
 }
 
@@ -657,18 +734,34 @@ pub(super) fn canadian_health(place: &Place<'_>) -> Option<Shape> {
     let versioned = Code { characters: 10..=12, digits_min: 10, letters: 0..=2, separators: b" -" };
     let quebec = Code { characters: 12..=12, digits_min: 8, letters: 4..=4, separators: b" -" };
     let other = Code { characters: 9..=9, digits_min: 9, letters: 0..=0, separators: b" -" };
-    let end = [versioned, quebec, other].iter().find_map(|code| code_end(field, place.start, code))?;
+    let island = Code { characters: 8..=8, digits_min: 8, letters: 0..=0, separators: b" -" };
+    let of_island = || {
+        field.names_any(const { &Words::new(&["pei", "prince", "île", "ile"]) }, place.start, KIND_BYTES / 2)
+    };
+    let end = [versioned, quebec, other]
+        .iter()
+        .find_map(|code| code_end(field, place.start, code))
+        .or_else(|| code_end(field, place.start, &island).filter(|_| of_island()))?;
+    if place.gap.near {
+        // Telephones are grouped alike in some countries.
+        let grouped =
+            is_written(field, place.start, "9999 999 999") || is_written(field, place.start, "9999-999-999");
+        let named = place.label_end - place.label_start > 4;
+        let other = matches!(field.slice(place.start, place.start + 4), [b'0', ..] | b"1300" | b"1800");
+        let stated = grouped && !other || field.at(place.start).is_ascii_uppercase();
+        (named && stated).then_some(())?;
+    }
     // An installer and a protocol have the same short names.
     let label = field.slice(place.label_start, place.label_end);
-    let short = label.eq_ignore_ascii_case(b"msi");
+    let short = label.eq_ignore_ascii_case(b"msi") || label.eq_ignore_ascii_case(b"mcp");
     (!short
         || field.names_any(
-            const { &Words::new(&["nova", "scotia", "health", "card", "patient"]) },
+            const { &Words::new(&["nova", "scotia", "newfoundland", "nl", "health", "card", "patient"]) },
             place.start,
             KIND_BYTES,
         )
-        || place.gap.assigns)
-        .then_some(())?;
+        || place.gap.assigns && !label.eq_ignore_ascii_case(b"mcp"))
+    .then_some(())?;
     (!is_date(place) && !field.names_any(const { &Words::new(&["nhs"]) }, place.start, KIND_BYTES / 2))
         .then_some(())?;
     shape(PiiType::CaHealthNumber, place, end)
@@ -765,7 +858,7 @@ pub(super) fn beneficiary(place: &Place<'_>) -> Option<Shape> {
 pub(super) fn medicare(place: &Place<'_>) -> Option<Shape> {
     let canadian = || {
         place.field.names_any(
-            const { &Words::new(&["brunswick", "canada", "canadian"]) },
+            const { &Words::new(&["brunswick", "nb", "canada", "canadian"]) },
             place.start,
             KIND_BYTES / 2,
         )
@@ -994,11 +1087,44 @@ mod tests {
             ("Meu usuário é annalee e não consigo entrar.", PiiType::Username),
             ("Meine Mutter ist 80 Jahre alt.", PiiType::Age),
             ("For parts call 555-656-3423.", PiiType::Phone),
+            ("Bitte an die Volksbank Lindtal, GENODE61MTL, zahlen.", PiiType::SwiftCode),
+            ("密码是hunterhunter，谢谢", PiiType::Password),
+            ("Wire it to CHNYUS33XXX today, please.", PiiType::SwiftCode),
+            ("Intermediary bank: Chestnut Bank NY (CHNYUS33XXX)", PiiType::SwiftCode),
+            ("收款银行的SWIFT Code为CNLNCNSH300,请尽快汇款。", PiiType::SwiftCode),
+            ("El código SWIFT del banco es BVLNESMM y nada más.", PiiType::SwiftCode),
+            ("銀行のSWIFTコードはMZSKJPJTです。", PiiType::SwiftCode),
+            ("swift: kblxdehh", PiiType::SwiftCode),
+            ("<BICFI>STGKDE7S</BICFI>", PiiType::SwiftCode),
+            ("Care card number 9402 775 318 please update chart", PiiType::CaHealthNumber),
+            ("7015 338 264 LM – Ontario health card, still valid", PiiType::CaHealthNumber),
+            ("Newfoundland MCP 618204977305", PiiType::CaHealthNumber),
+            ("My son is 7 and he loves trains.", PiiType::Age),
+            ("Mein Vater ist 79 und wohnt in Kassel.", PiiType::Age),
+            ("Herr Vogel (58) wurde aufgenommen.", PiiType::Age),
+            ("Ålder: 65", PiiType::Age),
+            ("Возраст: 51", PiiType::Age),
+            ("mon fils a 6 ans", PiiType::Age),
+            ("en 34-årig kvinna", PiiType::Age),
+            ("Age/Sex: 27/F", PiiType::Age),
+            ("I (27F) need advice.", PiiType::Age),
+            ("credentials: ann:Zt7-qqPx", PiiType::Password),
+            ("a 34-year-old software engineer from Leeds", PiiType::Age),
         ] {
             assert_eq!(kinds(text), [kind], "{text}");
         }
         for text in [
             "SWIFT LANGUAGE is easy to learn.",
+            "swift: language",
+            "IBAN, BIC and REFERENCE are REQUIRED fields.",
+            "mit einer 10-jährige Garantie, und der Knoten child is 5",
+            "The legal drinking age is 21 there.",
+            "The file (27M) is too large.",
+            "Wire the DOCUMENT and the BUSINESS plan to them.",
+            "MCP 618204977305 tokens were used.",
+            "a 12-year-old single malt, and cheese aged 24 months",
+            "His sister is 6 years older than he.",
+            "The median age 38 was given by Smith (12) and others.",
             "Das Haus ist 80 Jahre alt.",
             "The company turned 25 this year.",
             "Replace part 555-656-3423 with kit 586-656-3423.",

@@ -10,23 +10,25 @@ use super::super::{Anchor, finding};
 use super::{is_any, is_token, is_whole_label, places};
 
 pub(super) const ANCHOR: &str = concat!(
-    r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario",
-    r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|benutzername|nom d'utilisateur",
+    r"(?i:user[ _\-]?name|user[ _\-]?handle|nick[ _\-]?name|gamertag|sam_?account_?name|nazwa u(?:ż|z)ytkownika|mi usuario|(?:mon|meu|mein|mijn|m(?:ó|o)j|mio|mitt?) login",
+    r"|anv(?:ä|a)ndarnamn|brugernavn|brukernavn|k(?:ä|a)ytt(?:ä|a)j(?:ä|a)tunnus|kullan(?:ı|i)c(?:ı|i) ad(?:ı|i)m?|u(?:ž|z)ivatelsk(?:é|e) jm(?:é|e)no|login[ _\-]?(?:name|id)|user[ _\-]?login|screen[ _\-]?name|(?:be)?nutzer(?:name|kennung)|nom d'utilisateur",
     r"|meu usu(?:á|a)rio|nombre de usuario|nome utente|nome de usu(?:á|a)rio|gebruikersnaam|identifiant)",
-    r"|ユーザー名|ユーザーID|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
-    r#"|(?i:(?:pg|db)?user|login|usr|usuario|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
-    r"|(?i:login|nick)[,;|\t)]|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
+    r"|ユーザー名|ユーザーID|ログインID|ログイン名|登录名|账号名|계정|用户名|帳號名|帐号名|사용자 이름|(?:И|и)мя пользователя|(?:Л|л)огин|아이디",
+    r#"|(?i:(?:pg|db)?user|login|usr|usuario|utilisateur|benutzer|gebruiker|utente|pseudo|apodo|nick)[\\"']{0,3}[ \t]{0,2}(?::=|=>|=|:)"#,
+    r"|(?i:login|nick)(?:[,;|\t)]| \|)|(?i:handle)(?:: | is | was |, | @)|(?i:handle i)[^a-z]",
     r"|(?i:create user|alter user|drop user| to) '",
     r"|(?i:log(?:s|ged)? in as|login as|sign(?:s|ed)? (?:in|up) as|registered as|known as|goes by|log(?:ged)? in with|aka|a\.k\.a\.):? [A-Za-z]|(?i:nick is )",
     r#"|(?i:user) ["'][A-Za-z]"#,
-    r"|(?i:benutzer|utilisateur|usuario|usu(?:á|a)rio|utente|gebruiker|u(?:ż|z)ytkownik|anv(?:ä|a)ndaren?|bruker(?:en)?|kullan(?:ı|i)c(?:ı|i)) [a-z]",
+    r"|(?i:(?:be)?nutzer|utilisateur|usuario|usu(?:á|a)rio|utente|gebruiker|u(?:ż|z)ytkownik|anv(?:ä|a)ndaren?|bruker(?:en)?|kullan(?:ı|i)c(?:ı|i)) [a-z]",
     r"|(?:П|п)ользователь [a-z]|(?i:anmeldename|loginname)",
     r"|(?i:user|login) [A-Za-z]"
 );
 
 const BYTES: std::ops::RangeInclusive<usize> = 2..=40;
 
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 32] = [
+    "password",
+    "passwd",
     "string",
     "str",
     "null",
@@ -64,7 +66,7 @@ pub(super) fn examine(field: Field<'_>, anchor: Anchor, candidates: &mut Vec<Fin
     let words = field.slice(anchor.start, anchor.end);
     let statement = words.ends_with(b"'") && !words.contains(&b'=') && !words.contains(&b':');
     let value = if statement { granted(field, anchor, words) } else { labelled(field, anchor, words) };
-    if let Some((start, end)) = value {
+    if let Some((start, end)) = value.filter(|(start, end)| !is_role(field.slice(*start, *end))) {
         candidates.push(finding(PiiType::Username, start, end, 80));
     }
     anchor.start + 4
@@ -112,7 +114,9 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         && !is_bare;
     if foreign {
         let (start, end) = plain(field, anchor.end - 1)?;
-        let fits = !field.word_before(anchor.start) && has_digit_at_end(field, start, end);
+        let fits = !field.word_before(anchor.start)
+            && (has_digit_at_end(field, start, end)
+                || !words.is_ascii() && is_marked(field.slice(start, end)));
         return (fits && !is_code(field, end)).then_some((start, end));
     }
     let named = anchor.end - usize::from(words.last() == Some(&b' '));
@@ -132,7 +136,9 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         return None;
     }
     if adjacent {
-        let is_account = |(start, end): &(usize, usize)| has_digit_at_end(field, *start, *end);
+        let is_account = |(start, end): &(usize, usize)| {
+            has_digit_at_end(field, *start, *end) || logs_in(field, *start, *end)
+        };
         return plain(field, name_end + 1).filter(is_account).or_else(|| {
             // "The user is ..." speaks of people.
             let is_login = field.slice(anchor.start, name_end).eq_ignore_ascii_case(b"login");
@@ -140,6 +146,9 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
         });
     }
     let Some((operator, position)) = operator_after(field, name_end) else {
+        if let Some(found) = quoted(field, name_end + 1).filter(|_| field.at(name_end) == b' ' && !is_bare) {
+            return Some(found);
+        }
         return said(field, anchor.start, name_end)
             .or_else(|| {
                 places::answer(field, name_end, |start| {
@@ -171,11 +180,78 @@ fn labelled(field: Field<'_>, anchor: Anchor, words: &[u8]) -> Option<(usize, us
     }
     let owned = || field.names_any(&OWNERS, anchor.start, 8) && follows_name(field, end);
     let sure = if is_bare {
-        in_query || (marked && operator != b' ') || (operator != b' ' && owned())
+        in_query
+            || fills_form(field, anchor.start, words, (start, end), opens_line)
+            || fills_record(field, anchor.start, (start, end), position == anchor.end)
+            || (marked && operator != b' ')
+            || (operator != b' ' && owned())
     } else {
         marked || ends_there(field, end)
     };
     (sure && !is_code(field, end)).then_some((start, end))
+}
+
+/// "login: annlee" on a line of its own: what speaks of people before a colon is left out.
+fn fills_form(
+    field: Field<'_>,
+    label_start: usize,
+    words: &[u8],
+    name: (usize, usize),
+    opens_line: bool,
+) -> bool {
+    let (start, end) = name;
+    let speaks = ["user", "nick"]
+        .iter()
+        .any(|word| words.get(..4).is_some_and(|head| head.eq_ignore_ascii_case(word.as_bytes())));
+    let dense = words.ends_with(b"=") && start == label_start + words.len();
+    let ends = matches!(field.at(end), 0 | b'\n') || field.slice(end, end + 3) == b" / ";
+    opens_line && !speaks && ends && (dense || words.ends_with(b":")) && is_lone_name(field.slice(start, end))
+}
+
+/// "user=annlee action=login", as programs log.
+fn fills_record(field: Field<'_>, label_start: usize, name: (usize, usize), dense: bool) -> bool {
+    let (start, end) = name;
+    let rest = field.slice(end, field.len().min(end + 24));
+    let next = rest.strip_prefix(b" ").unwrap_or_default();
+    let key = next.iter().take_while(|byte| byte.is_ascii_lowercase() || **byte == b'_').count();
+    let apart = label_start == 0 || matches!(field.at(label_start - 1), b' ' | b'\n');
+    dense && apart && key > 0 && next.get(key) == Some(&b'=') && is_lone_name(field.slice(start, end))
+}
+
+/// "user annlee logged in".
+fn logs_in(field: Field<'_>, start: usize, end: usize) -> bool {
+    const ADVERBS: [&str; 10] = [
+        "already",
+        "currently",
+        "never",
+        "first",
+        "successfully",
+        "session",
+        "still",
+        "being",
+        "after",
+        "automatically",
+    ];
+    let name = field.slice(start, end);
+    let follows = [&b" logged in"[..], b" logged out", b" logged on", b" logged off"];
+    is_lone_name(name)
+        && !is_any(name, &ADVERBS)
+        && follows.iter().any(|words| field.slice(end, end + words.len()) == *words)
+}
+
+/// Small letters that are no word about accounts.
+fn is_lone_name(name: &[u8]) -> bool {
+    const NAME_BYTES_MIN: usize = 5;
+    const SETTINGS: [&str; 16] = [
+        "prompt", "local", "value", "enabled", "optional", "manual", "native", "basic", "email", "google",
+        "github", "oauth", "shell", "token", "remote", "async",
+    ];
+    name.len() >= NAME_BYTES_MIN
+        && name.iter().all(u8::is_ascii_lowercase)
+        && !is_any(name, &SETTINGS)
+        && !is_any(name, &STATES)
+        && !is_any(name, &REPLIES)
+        && !is_role(name)
 }
 
 /// "Which handle I signed up with, maybe ann_lee7?": a name that stands for nothing else, in the same sentence.
@@ -221,7 +297,7 @@ pub(super) fn examine_account(
     candidates: &mut Vec<Finding>,
 ) {
     const CALLED: [&str; 7] = [" under ", " called ", " named ", " of ", " name ", " name: ", " name is "];
-    if !field.slice(label_start, label_end).eq_ignore_ascii_case(b"account") || field.at(label_end) != b' ' {
+    if !is_any(field.slice(label_start, label_end), &["account", "acct"]) || field.at(label_end) != b' ' {
         return;
     }
     let rest = field.slice(label_end, field.len().min(label_end + 8));
@@ -267,7 +343,21 @@ pub(in super::super) fn examine_option(field: Field<'_>, start: usize, candidate
 
 /// How what somebody goes by is introduced.
 const PROFESSES: [&[u8]; 6] = [b" as", b" by", b" with", b"aka", b"AKA", b".k.a."];
-const BARE: [&str; 9] = ["nick", "user", "login", "usr", "usuario", "pguser", "dbuser", "pseudo", "apodo"];
+const BARE: [&str; 13] = [
+    "nick",
+    "user",
+    "login",
+    "usr",
+    "usuario",
+    "utilisateur",
+    "benutzer",
+    "gebruiker",
+    "utente",
+    "pguser",
+    "dbuser",
+    "pseudo",
+    "apodo",
+];
 /// What happens to accounts.
 const HAPPENS: [&str; 22] = [
     "logged",
@@ -366,10 +456,10 @@ const REPLIES: [&str; 25] = [
 
 /// Words that make an account somebody's own, and what is said of accounts besides their names.
 static OWNERS: Words = Words::new(&[
-    "my", "mi", "mon", "mein", "mijn", "mio", "meu", "moja", "moje", "min", "mitt", "benim", "our", "his",
-    "her", "their",
+    "my", "mi", "mon", "mein", "mijn", "mio", "meu", "moja", "moje", "mój", "min", "mitt", "benim", "our",
+    "his", "her", "their",
 ]);
-const STATES: [&str; 26] = [
+const STATES: [&str; 39] = [
     "wrong",
     "invalid",
     "taken",
@@ -394,6 +484,19 @@ const STATES: [&str; 26] = [
     "valid",
     "available",
     "incorrecto",
+    "inválido",
+    "obligatorio",
+    "obligatoire",
+    "obbligatorio",
+    "erforderlich",
+    "bereits",
+    "nicht",
+    "requis",
+    "vereist",
+    "verplicht",
+    "wymagana",
+    "errato",
+    "mandatory",
     "falsch",
     "incorrect",
 ];
@@ -409,7 +512,7 @@ fn is_marked(name: &[u8]) -> bool {
 /// "My login is ann_lee", "user name annlee70", "my user name is annlee and": no sign between the words and the name.
 fn said(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize, usize)> {
     let rest = field.bytes().get(label_end..)?;
-    let particle = ["是", "は"].iter().find(|particle| rest.starts_with(particle.as_bytes()));
+    let particle = ["是", "は", "는", "은"].iter().find(|particle| rest.starts_with(particle.as_bytes()));
     let mut start = label_end + particle.map_or(0, |particle| particle.len());
     start += usize::from(field.at(start) == b' ');
     let delimited = matches!(field.at(label_end.saturating_sub(1)), b',' | b';' | b'|' | b')' | b'\t');
@@ -428,9 +531,9 @@ fn said(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usize
     }
     let (start, end) = plain(field, start)?;
     let name = field.slice(start, end);
-    let is_mine = field.slice(label_start, label_start + 3).eq_ignore_ascii_case(b"meu");
+    let first = field.slice(label_start, label_end).split(|byte| *byte == b' ').next().unwrap_or_default();
     let owned = is_said
-        && (is_mine || field.names_any(&OWNERS, label_start, 12))
+        && (OWNERS.has(first) || field.names_any(&OWNERS, label_start, 12))
         && name.len() >= 5
         && !is_any(name, &STATES);
     let sure = is_said
@@ -454,7 +557,7 @@ fn follows_name(field: Field<'_>, end: usize) -> bool {
 
 /// Places where people are known by names of their own choice.
 pub(super) const PLATFORM_ANCHOR: &str = concat!(
-    r"(?i:psn|github|gitlab|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|mastodon|roblox|minecraft|the forums?|this forum)",
+    r"(?i:psn|github|gitlab|steam|discord|twitch|instagram|snapchat|tiktok|twitter|telegram|reddit|skype|xbox|linkedin|bluesky|ig|insta|mastodon|roblox|minecraft|the forums?|this forum)",
     r"[ :,.!?\n]"
 );
 
@@ -502,6 +605,8 @@ fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usi
     }
     if field.at(end) == b':' {
         let start = end + 1 + usize::from(field.at(end + 1) == b' ');
+        // What kind of account it is may stand before its name.
+        let start = if field.slice(start, start + 5) == b"live:" { start + 5 } else { start };
         let addressed = field.at(start) == b'@';
         let (start, end) = plain(field, start + usize::from(addressed))?;
         let name = field.slice(start, end);
@@ -514,7 +619,7 @@ fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usi
         let (start, end) = plain(field, end + 1)?;
         return (is_marked(field.slice(start, end)) && !is_code(field, end)).then_some((start, end));
     }
-    if is_stated {
+    if is_stated && field.at(end + 4) != b'@' {
         return said(field, label_start, end);
     }
     // "On Discord as ann_lee#0412", "twitter handle @annlee".
@@ -522,16 +627,21 @@ fn called(field: Field<'_>, label_start: usize, label_end: usize) -> Option<(usi
     if field.slice(end, end + 3) == b" u/" {
         return plain(field, end + 3);
     }
-    let addressed = field.slice(end, end + 2) == b" @";
-    if !known_as && !addressed {
+    let addressed = is_stated || field.slice(end, end + 2) == b" @";
+    if !known_as && !addressed && field.at(end) != b' ' {
         return None;
     }
-    let skipped = if known_as { end + 4 } else { end + 2 };
+    let skipped = match (known_as || is_stated, addressed) {
+        (true, _) => end + 4,
+        (false, true) => end + 2,
+        (false, false) => end + 1,
+    };
     let (start, name_end) = plain(field, skipped + usize::from(field.at(skipped) == b'@'))?;
     let tag = field.slice(name_end, field.len().min(name_end + 5));
     let tagged = tag.len() == 5 && tag.first() == Some(&b'#') && tag.iter().skip(1).all(u8::is_ascii_digit);
     let end = if tagged { name_end + 5 } else { name_end };
-    let fits = addressed && name_end - start >= 5 || tagged || is_marked(field.slice(start, name_end));
+    let fits =
+        addressed && name_end - start >= 5 || tagged || known_as && is_marked(field.slice(start, name_end));
     (fits && !is_code(field, end)).then_some((start, end))
 }
 
@@ -610,7 +720,7 @@ fn plain(field: Field<'_>, start: usize) -> Option<(usize, usize)> {
 /// The account in a cell of a column called so.
 pub(super) fn cell(field: Field<'_>, start: usize, end: usize) -> Option<Finding> {
     let (_, name_end) = plain(field, start)?;
-    (name_end == end).then(|| finding(PiiType::Username, start, end, 80))
+    (name_end == end && !is_role(field.slice(start, end))).then(|| finding(PiiType::Username, start, end, 80))
 }
 
 /// What servers log when somebody logs in, with the first letter of the account.
@@ -618,7 +728,7 @@ pub(super) const LOG_ANCHOR: &str = concat!(
     r"(?i:(?:accepted|failed) (?:publickey|password|none|keyboard-interactive/pam) for (?:invalid user )?",
     r"|session (?:opened|closed) for user |authentication failure for |invalid user |password check failed for user \(",
     r"|(?:actor|principal|suser|duser|src_?user|dst_?user|uname|logname|acct|account_?name|actor_?name)[=:]\x22?)[a-z]",
-    r"|uid=[0-9]{1,6}\([a-z]|uid=[a-z]|sudo: {1,4}[a-z]"
+    r"|uid=[0-9]{1,6}\([a-z]|uid=[a-z]|sudo: {1,4}[a-z]|(?:ssh|sftp|scp|mosh) [a-z]"
 );
 
 /// Accounts that belong to a machine and to nobody.
@@ -656,6 +766,11 @@ pub(super) fn examine_log(field: Field<'_>, anchor: Anchor, candidates: &mut Vec
     let acts = words.iter().any(|byte| matches!(byte, b'=' | b':')) && !words.starts_with(b"uid");
     let spoken = words.starts_with(b"sudo");
     let named = words.starts_with(b"uid=") && !words.contains(&b'(');
+    if [&b"ssh "[..], b"sftp", b"scp ", b"mosh"].iter().any(|command| words.starts_with(command)) {
+        candidates
+            .extend(remote(field, anchor).map(|(start, end)| finding(PiiType::Username, start, end, 78)));
+        return anchor.end;
+    }
     if let Some((start, end)) = plain(field, anchor.end - 1)
         && !is_any(field.slice(start, end), &MACHINES)
         && (!acts
@@ -669,6 +784,62 @@ pub(super) fn examine_log(field: Field<'_>, anchor: Anchor, candidates: &mut Vec
         candidates.push(finding(PiiType::Username, start, end, 80));
     }
     anchor.end
+}
+
+/// The account before the host that a command connects to: "ssh annlee@gate".
+fn remote(field: Field<'_>, anchor: Anchor) -> Option<(usize, usize)> {
+    let start = anchor.end - 1;
+    let window = field.slice(start, field.len().min(start + BYTES.end()));
+    let length = window
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        .count();
+    let name = window.get(..length)?;
+    let host = field.at(start + length + 1);
+    let fits = field.at(start + length) == b'@'
+        && host.is_ascii_alphanumeric()
+        && name.len() >= 4
+        && !field.word_before(anchor.start)
+        && !is_role(name);
+    fits.then_some((start, start + length))
+}
+
+/// Accounts that belong to a machine, to whoever has a task, or to a reader who is to write his own there.
+fn is_role(name: &[u8]) -> bool {
+    const ROLES: [&str; 26] = [
+        "user1",
+        "user2",
+        "user01",
+        "user123",
+        "testuser",
+        "test1",
+        "example",
+        "myuser",
+        "newuser",
+        "someuser",
+        "admin1",
+        "deploy",
+        "ec2-user",
+        "centos",
+        "debian",
+        "vagrant",
+        "hadoop",
+        "remote",
+        "remoteuser",
+        "username1",
+        "foo",
+        "bar",
+        "demo",
+        "operator",
+        "support",
+        "root",
+    ];
+    const STAND_INS: [&[u8]; 5] = [b"your-", b"your_", b"yourname", b"youruser", b"my_user"];
+    is_any(name, &MACHINES)
+        || is_any(name, &ROLES)
+        || STAND_INS
+            .iter()
+            .any(|start| name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start)))
 }
 
 /// "ann-lee", and not "api-gateway" or "cron-job-runner".
@@ -758,6 +929,11 @@ mod tests {
             ("我的用户名是 ann_lee,密码", "用户名", "ann_lee"),
             ("Мой логин annlee70, помогите", "логин", "annlee70"),
             ("CREATE USER 'dev_9'@'10.0.0.1'", "CREATE USER '", "dev_9"),
+            ("the username \"annlee\" is not known", "username", "annlee"),
+            ("아이디는 annlee70 이고", "아이디", "annlee70"),
+            ("login: annlee\n", "login:", "annlee"),
+            ("user=annlee action=login", "user=", "annlee"),
+            ("user annlee logged in from home", "user a", "annlee"),
         ] {
             assert_eq!(found(text, words), Some(name), "{text}");
         }
@@ -769,6 +945,8 @@ mod tests {
             ("add ann_lee7 on psn", "psn", Some("ann_lee7")),
             ("Discord: annlee70\n", "Discord", Some("annlee70")),
             ("my steam name is ann.leeson, add me", "steam", Some("ann.leeson")),
+            ("Discord brambleking#4471", "Discord", Some("brambleking#4471")),
+            ("his github handle is @octo-lars", "github", Some("octo-lars")),
             ("played it on steam last night", "steam", None),
             ("works on discord: nothing to do", "discord", None),
             ("patch 1.2 on steam", "steam", None),
@@ -786,6 +964,11 @@ mod tests {
     fn people_roles_and_code_are_no_account_names() {
         for (text, words) in [
             ("user: hello there", "user:"),
+            ("user already logged in", "user a"),
+            ("login: handleLogin\n", "login:"),
+            ("username: root", "username"),
+            ("username: your-username", "username"),
+            ("le nom d'utilisateur est obligatoire", "nom d'utilisateur"),
             ("username: The name of the account", "username"),
             ("user = User.objects.get(id=1)", "user ="),
             ("\"username\": {\"type\": \"string\"}", "username"),

@@ -7,7 +7,7 @@
 use hardpan_inference::finding::{Finding, PiiType};
 
 use super::super::context::{examine_option, is_whole_label, label_end};
-use super::super::field::Field;
+use super::super::field::{Field, is_unspaced};
 use super::super::finding;
 use super::super::words::Words;
 use super::formats::case_changes;
@@ -15,10 +15,10 @@ use super::{contains_ignoring_case, count, entropy_bits, is_stand_in, skip_while
 
 /// Names of passwords in several languages. The short ones need their operator at once.
 pub(in super::super) const PASSWORD_ANCHOR: &str = concat!(
-    r"(?i:passw(?:or)?d|passphrase|pass[ _\-]code|passcode|passwor[td]|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord",
-    r"|lozinka|parola|hasło|lösenord|l(?:ø|o)senord|adgangskode|passord|heslo|jelsz(?:ó|o)|salasana|(?:ş|s)ifre|palavra-passe",
-    r"|palavra passe|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u|identified (?:with [a-z0-9_]+ )?by|пароль|パスワード|密码|密碼|비밀번호|암호)",
-    r#"|(?i:pass|pwd|psw|pw)(?:[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)|[,;|\t])"#
+    r"(?i:passw(?:or)?d|passphrase|pass[ _\-]code|passcode|passwor[td]|pass?wrod|pasword|passowrd|p(?:s|as)swd|pswd|kennwort|mot de passe|contrase(?:ñ|n)a|senha|wachtwoord",
+    r"|lozinka|parola|hasło|lösenord|l(?:ø|o)senord|adgangskode|passord|heslo|jelsz(?:ó|o)|salasana|(?:ş|Ş|s)ifre(?:m|niz|si)?|palavra-passe",
+    r"|palavra passe|kata sandi|m(?:ậ|a)t kh(?:ẩ|a)u|identified (?:with [a-z0-9_]+ )?by|пароль|(?:wpa[23]?|wi-?fi|wlan|network|netzwerk)[ _\-](?:key|schl(?:ü|u)ssel)|clave (?:del? (?:la )?)?(?:wi-?fi|cuenta|acceso|usuario|correo|portal|router))|П(?:ароль|АРОЛЬ)|パスワード|密码|密碼|비밀번호|비번|암호",
+    r#"|(?i:pass|pwd|psw|pw|mdp|psk|clave)(?:[\\"'\]]{0,3}[ \t]{0,2}(?::=|=>|=|:)|[,;|\t])"#
 );
 
 /// Names of tokens and keys.
@@ -27,7 +27,7 @@ pub(in super::super) const TOKEN_ANCHOR: &str = concat!(
     r"|chiave (?:dell')?api|api[ \-]schl(?:ü|u)ssel|api[ \-]?sleutel|klucz(?:a)? api|api[ \-]?anahtar|apikey|license[ _\-]key|access[ _\-]?(?:key|token)|client[ _\-]?secret",
     r"|auth[ _\-]?(?:key|token)|authorization|secret[ _\-]?(?:access[ _\-]?)?key|account[ _\-]?key",
     r"|(?:refresh|session|bot|bearer|private|app|service)[ _\-]?token|(?:signing|encryption|webhook|master|deploy|subscription|ingest)[ _\-]?(?:key|secret))",
-    r"|APIキー|API密钥|API 密钥|アクセストークン|API 키|API-ключ|токен|(?i:jeton|token|secret|credentials?)"
+    r"|APIキー|API密钥|API 密钥|アクセストークン|API 키|API-ключ|токен|(?i:jeton|token|secret|credentials?|creds)"
 );
 
 /// `Bearer` and the beginning of a token.
@@ -84,14 +84,48 @@ pub(in super::super) fn examine_password(
     if !is_whole_label(field, start, name_end) && !joins_password(field, start) {
         return;
     }
-    let Some(value) = value_after(field, name_end, is_password_tail) else {
+    let Some(mut value) = value_after(field, name_end, is_password_tail) else {
         return;
     };
+    // Among other scripts a word in Latin letters is no prose.
+    let among_others = field.char_at(start).is_some_and(is_unspaced) && value.bytes.is_ascii();
+    if value.operator == Operator::Says && among_others {
+        value.operator = Operator::Assigns;
+        value.quoted = true;
+    }
+    // "Mein Passwort Zt7-qqPx" says it as well.
+    if value.operator == Operator::Follows && is_owned(field, start) {
+        value.operator = Operator::Says;
+    }
     let phrase = contains_ignoring_case(field.slice(start, name_end), b"phrase");
+    if let Some(end) = words_end(field, &value).filter(|_| phrase) {
+        candidates.push(finding(PiiType::Password, value.start, end, 85));
+        return;
+    }
     if is_password(field, &value, phrase) {
         let confidence = if value.operator == Operator::Assigns { 92 } else { 85 };
         candidates.push(finding(PiiType::Password, value.start, value.end, confidence));
     }
+}
+
+/// The end of a passphrase of a few words that fill the rest of a line, none of which joins others to a sentence.
+fn words_end(field: Field<'_>, value: &Value<'_>) -> Option<usize> {
+    const WORDS: std::ops::RangeInclusive<usize> = 3..=8;
+    const WORD_BYTES: std::ops::RangeInclusive<usize> = 3..=10;
+    static JOINS: Words = Words::new(&[
+        "the", "your", "for", "and", "not", "any", "from", "with", "that", "this", "use", "used", "enter",
+        "must", "should", "has", "have", "was", "are", "can", "will", "when", "key", "private", "optional",
+        "required",
+    ]);
+    let end =
+        skip_while(field, value.start, PASSWORD_BYTES_MAX, |byte| byte.is_ascii_lowercase() || byte == b' ');
+    let ends = end == field.len() || field.at(end) == b'\n';
+    let words = || field.slice(value.start, end).trim_ascii_end().split(|byte| *byte == b' ');
+    let fits = value.operator == Operator::Assigns
+        && !value.quoted
+        && WORDS.contains(&words().count())
+        && words().all(|word| WORD_BYTES.contains(&word.len()) && !JOINS.has(word));
+    (ends && fits).then(|| value.start + field.slice(value.start, end).trim_ascii_end().len())
 }
 
 /// Examines what follows a token's name from `start` to `end`.
@@ -114,6 +148,9 @@ pub(in super::super) fn examine_token(
     if joined {
         return;
     }
+    if field.slice(start, end).get(..4).is_some_and(|head| head.eq_ignore_ascii_case(b"cred")) {
+        candidates.extend(paired_password(field, label_end));
+    }
     let tied = |value: &Value<'_>| value.operator != Operator::Follows;
     let Some(mut value) = value_after(field, label_end, is_token_tail).filter(tied) else {
         return;
@@ -127,6 +164,28 @@ pub(in super::super) fn examine_token(
     if is_token(field, &value) && !is_public(field.slice(name_start, label_end)) {
         candidates.push(finding(PiiType::ApiKey, value.start, value.end, 80));
     }
+}
+
+/// The password behind an account's name: "credentials: ann:Zt7-qqPx", "creds: ann / Zt7-qqPx".
+fn paired_password(field: Field<'_>, label_end: usize) -> Option<Finding> {
+    const NAME_BYTES_MAX: usize = 40;
+    const PASSWORD_BYTES_STRONG: usize = 6;
+    let start = skip_while(field, label_end + 1, 1, |byte| byte == b' ');
+    let name = skip_while(field, start, NAME_BYTES_MAX, |byte| is_name(byte) || matches!(byte, b'.' | b'@'));
+    let gap =
+        [&b" / "[..], b":", b"/"].into_iter().find(|gap| field.slice(name, name + gap.len()) == *gap)?;
+    let start_of_password = name + gap.len();
+    let value = value_at(field, start_of_password, Operator::Says, false)?;
+    let bytes = value.bytes;
+    let strong = bytes.len() >= PASSWORD_BYTES_STRONG
+        && count(bytes, u8::is_ascii_digit) > 0
+        && count(bytes, u8::is_ascii_lowercase) > 0
+        && (count(bytes, u8::is_ascii_uppercase) > 0
+            || bytes.iter().any(|byte| b"!@#$%^&*?+".contains(byte)))
+        && !bytes.contains(&b'/');
+    let named = field.at(label_end) == b':' && name > start;
+    (named && strong && is_password(field, &value, false))
+        .then(|| finding(PiiType::Password, value.start, value.end, 80))
 }
 
 /// Examines the credentials behind `Bearer` or `Basic`.
@@ -281,9 +340,12 @@ fn token_name_end(field: Field<'_>, start: usize, end: usize) -> usize {
 /// "dbpassword" and "userpass" name passwords as well as "db_password" does.
 fn joins_password(field: Field<'_>, start: usize) -> bool {
     let before = field.slice(start.saturating_sub(6), start);
-    ["db", "user", "admin", "root", "my", "login", "ssh", "ftp", "mail", "smtp", "app"]
-        .iter()
-        .any(|part| before.to_ascii_lowercase().ends_with(part.as_bytes()))
+    [
+        "db", "user", "admin", "root", "my", "login", "ssh", "ftp", "mail", "smtp", "app", "pg", "redis",
+        "sql", "vnc", "zip", "-d",
+    ]
+    .iter()
+    .any(|part| before.to_ascii_lowercase().ends_with(part.as_bytes()))
 }
 
 fn is_name(byte: u8) -> bool {
@@ -412,6 +474,13 @@ fn operator_at(
     if closed > name_end {
         return None;
     }
+    // "Password - Zt7-qqPx", set apart on both sides.
+    let dash = ["- ", "– ", "— ", "→ "]
+        .iter()
+        .find(|dash| field.bytes().get(position..).is_some_and(|rest| rest.starts_with(dash.as_bytes())));
+    if let Some(dash) = dash.filter(|_| position > name_end) {
+        return Some((Operator::Says, position + dash.len()));
+    }
     operator_in_prose(field, position)
 }
 
@@ -431,12 +500,37 @@ fn typed_end(field: Field<'_>, after: usize, written: &str) -> usize {
 
 /// "for the admin is", "to", or nothing at all. Words after which no operator comes lead nowhere.
 fn operator_in_prose(field: Field<'_>, start: usize) -> Option<(Operator, usize)> {
+    static QUALIFIES: Words = Words::new(&[
+        "temporal",
+        "provisoire",
+        "provisional",
+        "provisoria",
+        "provisória",
+        "inicial",
+        "initiale",
+        "temporaneo",
+        "temporanea",
+        "tymczasowe",
+        "dell'account",
+        "dell'utente",
+        "d'ordine",
+        "wifi",
+    ]);
+    const PARTICLES: [&str; 6] = ["是", "为", "為", "は", "는", "은"];
     let limit = field.len().min(start + PROSE_BYTES_MAX);
     let mut position = start;
+    let rest = field.bytes().get(start..).unwrap_or_default();
+    if let Some(particle) = PARTICLES.iter().find(|particle| rest.starts_with(particle.as_bytes())) {
+        let after = start + particle.len();
+        return Some((Operator::Says, after + usize::from(field.at(after) == b' ')));
+    }
     for words in 0..WORDS_MAX {
-        let end = skip_while(field, position, limit.saturating_sub(position), |byte| {
-            byte.is_ascii_alphabetic() || byte >= 0x80
-        });
+        let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
+        let mut end = skip_while(field, position, limit.saturating_sub(position), is_letter);
+        // "Dell'account", "d'ordine".
+        if end > position && field.at(end) == b'\'' && is_letter(field.at(end + 1)) {
+            end = skip_while(field, end + 1, limit.saturating_sub(end + 1), is_letter);
+        }
         let word = field.slice(position, end);
         let next = field.at(end);
         let says =
@@ -449,7 +543,7 @@ fn operator_in_prose(field: Field<'_>, start: usize) -> Option<(Operator, usize)
         if says && next == b' ' {
             return Some((Operator::Says, end + 1));
         }
-        if words > 0 && matches!(next, b':' | b'=') && !word.is_empty() {
+        if (words > 0 || QUALIFIES.has(word)) && matches!(next, b':' | b'=') && !word.is_empty() {
             return Some((Operator::Assigns, end + 1));
         }
         if word.is_empty() || next != b' ' || end >= limit {
@@ -460,7 +554,21 @@ fn operator_in_prose(field: Field<'_>, start: usize) -> Option<(Operator, usize)
     Some((Operator::Follows, start))
 }
 
+/// Whether the name at `start` is that of somebody's own password.
+fn is_owned(field: Field<'_>, start: usize) -> bool {
+    const BEFORE_BYTES: usize = 24;
+    static OWNERS: Words = Words::new(&[
+        "my", "mi", "mon", "mein", "meine", "mijn", "mio", "mia", "meu", "minha", "moja", "moje", "min",
+        "mitt", "мой",
+    ]);
+    field.names_any_next(&OWNERS, start, BEFORE_BYTES)
+}
+
 fn value_at(field: Field<'_>, start: usize, operator: Operator, dense: bool) -> Option<Value<'_>> {
+    let opens =
+        |quote: &&str| field.bytes().get(start..).is_some_and(|rest| rest.starts_with(quote.as_bytes()));
+    let start =
+        start + ["「", "『", "“", "„"].iter().find(|quote| opens(quote)).map_or(0, |quote| quote.len());
     let escaped = field.at(start) == b'\\' && matches!(field.at(start + 1), b'"' | b'\'');
     let quote_at = start + usize::from(escaped);
     let quote = field.at(quote_at);
@@ -474,9 +582,14 @@ fn value_at(field: Field<'_>, start: usize, operator: Operator, dense: bool) -> 
         }
         if escaped && field.at(end - 1) == b'\\' { end - 1 } else { end }
     } else {
-        let end = skip_while(field, start, TOKEN_BYTES_MAX, |byte| {
-            !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'' | b'<' | b'`')
-        });
+        // Scripts without spaces go on behind what stands in their sentences.
+        let ascii = field.at(start).is_ascii();
+        let closes = |byte: u8| {
+            byte.is_ascii_whitespace()
+                || matches!(byte, b'"' | b'\'' | b'<' | b'`')
+                || ascii && matches!(byte, 0xE2..=0xED | 0xEF)
+        };
+        let end = skip_while(field, start, TOKEN_BYTES_MAX, |byte| !closes(byte));
         end - field
             .slice(start, end)
             .iter()
@@ -753,8 +866,18 @@ mod tests {
     use super::*;
 
     fn password(text: &str) -> Option<&str> {
-        let name =
-            ["password", "PASSWORD", "Password", "passwd", "Pass", "pass", "PASS", "IDENTIFIED BY", "pwd"];
+        let name = [
+            "passphrase",
+            "password",
+            "PASSWORD",
+            "Password",
+            "passwd",
+            "Pass",
+            "pass",
+            "PASS",
+            "IDENTIFIED BY",
+            "pwd",
+        ];
         let start = name.iter().find_map(|name| Some((text.find(name)?, name.len()))).unwrap();
         let mut candidates = Vec::new();
         examine_password(Field::new("", text), start.0, start.0 + start.1, &mut candidates);
@@ -790,6 +913,11 @@ mod tests {
             ("variable \"db_password\" {\n  default = \"Zt7qqPx\"\n}", "Zt7qqPx"),
             ("UPDATE u SET hash = PASSWORD('Zt7qqPx')", "Zt7qqPx"),
             ("my password \u{e9} Zt7-qqPx", "Zt7-qqPx"),
+            ("my password Zt7_qqPx keeps failing", "Zt7_qqPx"),
+            ("password dell'account: Zt7-qqPx", "Zt7-qqPx"),
+            ("Password - Zt7-qqPx", "Zt7-qqPx"),
+            ("passwordは「Zt7-qqPx」です", "Zt7-qqPx"),
+            ("passphrase: correct lantern walnut orbit\n", "correct lantern walnut orbit"),
         ] {
             assert_eq!(password(text), Some(value), "{text}");
         }
@@ -816,6 +944,8 @@ mod tests {
             "password = self.config.password",
             "password_hash: 5f4dcc3b5aa765d61d8327deb882cf99",
             "pass: 12",
+            "passphrase: used for the private key",
+            "password - required",
             "compass: k3Rv-9xQ",
         ] {
             assert_eq!(password(text), None, "{text}");

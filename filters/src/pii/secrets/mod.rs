@@ -61,7 +61,7 @@ fn longest_run(value: &[u8], follows: fn(u8, u8) -> bool) -> usize {
     longest
 }
 
-fn contains_ignoring_case(value: &[u8], part: &[u8]) -> bool {
+pub(super) fn contains_ignoring_case(value: &[u8], part: &[u8]) -> bool {
     let Some(starts) = value.len().checked_sub(part.len()).and_then(|last| value.get(..=last)) else {
         return false;
     };

@@ -101,6 +101,8 @@ fn read(field: Field<'_>, user_start: usize) -> Option<Finding> {
         || is_reference(password)
         || is_stand_in(password)
         || is_word(&STAND_INS, password)
+        || user.eq_ignore_ascii_case(password)
+            && is_word(&["postgres", "root", "admin", "guest", "mysql"], user)
     {
         return None;
     }
