@@ -18,7 +18,7 @@ use crate::required::{Distance, GAP, Needed, Term, Terms, required};
 type List = u16;
 
 /// So many lists of words are asked of one phrase, the rarest ones.
-const LISTS_OF_PHRASE_MAX: usize = 4;
+const LISTS_OF_PHRASE_MAX: usize = 3;
 /// A list whose words are more common than this is not worth looking for beside another.
 const COST_MAX: usize = 30_000;
 /// Words of so many bytes are rarely the beginning of others.

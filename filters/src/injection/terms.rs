@@ -16,19 +16,26 @@ const FILTER_WORDS: usize = 1 << (FILTER_BITS - u64::BITS.trailing_zeros());
 /// Makes ASCII letters small; what it does to other bytes it does to them everywhere.
 const SMALL: u8 = 0x20;
 
-/// A term under the first bytes of one of its words. As few bytes as ordinary terms have are compared as numbers, which
-/// takes some signs for others.
+/// What is compared of a term first, under the beginning of one of its words: the bytes behind that beginning, as many
+/// of them as count.
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Filed {
-    key: u32,
+    following: u32,
+    counted: u8,
     term: u16,
+}
+
+/// A term, read from the word by which it is found. As few bytes as ordinary terms have are compared as numbers, which
+/// takes some signs for others.
+struct Spelling {
     /// Where that word starts in it, and its first word.
     word: u8,
     lead: u8,
+    /// How far behind that word a gap stands.
+    gap: Option<NonZeroU8>,
     /// From that word on, and before it.
     eight: Eight,
     before: Eight,
-    /// How far behind that word a gap stands.
-    gap: Option<NonZeroU8>,
     /// What is compared byte by byte, because it is long.
     whole: Option<Box<[u8]>>,
 }
@@ -72,6 +79,8 @@ pub(super) struct TermSearch {
     /// For each hash, where its terms begin among the filed, and those of the next.
     buckets: Box<[u16; (1 << FILTER_BITS) + 1]>,
     filed: Vec<Filed>,
+    /// By term.
+    spellings: Vec<Spelling>,
 }
 
 impl TermSearch {
@@ -83,16 +92,18 @@ impl TermSearch {
         }
         let rank =
             |(place, key): &(usize, u32)| (shared.get(key).copied().unwrap_or(0) * commonness(*key), *place);
-        let file = |(number, term): (u16, &Term)| {
-            let key = keys(term).min_by_key(rank);
-            key.map(|(word, key)| file(number, term, word, key)).unwrap_or_default()
-        };
-        let mut filed: Vec<Filed> = (0..).zip(terms).flat_map(file).collect();
-        filed.sort_by_key(|filed| (hash(filed.key), filed.key));
+        let (mut filed, mut spellings) = (Vec::new(), Vec::new());
+        for (number, term) in (0..).zip(terms) {
+            let (word, key) = keys(term).min_by_key(rank).unwrap_or_default();
+            filed.extend(file(number, term, word, key));
+            spellings.push(Spelling::new(term, word));
+        }
+        filed.sort_by_key(|(hash, filed)| (*hash, filed.term));
+        // One under several keys may have the same hash under two of them.
+        filed.dedup();
         let mut filter = Box::new([0; FILTER_WORDS]);
         let mut buckets = Box::new([0; (1 << FILTER_BITS) + 1]);
-        for filed in &filed {
-            let hash = hash(filed.key);
+        for (hash, _) in &filed {
             filter.get_mut(hash / 64).into_iter().for_each(|word: &mut u64| *word |= 1 << (hash % 64));
             buckets.get_mut(hash + 1).into_iter().for_each(|count: &mut u16| *count += 1);
         }
@@ -101,33 +112,53 @@ impl TermSearch {
             sum += *bucket;
             *bucket = sum;
         }
-        Self { filter, buckets, filed }
+        Self { filter, buckets, filed: filed.into_iter().map(|(_, filed)| filed).collect(), spellings }
     }
 
     /// Calls `on_hit` with the place of the first word of every term in `text`, and with its number: in the order
     /// of the words by which the terms are found.
     pub(super) fn search(&self, text: &[u8], mut on_hit: impl FnMut(usize, u16)) {
         let mut follows_word = false;
+        let mut room = [(0, 0); BLOCK_BYTES];
         for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
-            let (mut left, ends_word) = starts(block, follows_word);
-            follows_word = ends_word;
-            while left != 0 {
-                let place = number * BLOCK_BYTES + left.trailing_zeros() as usize;
-                left &= left - 1;
-                let key = key_at(text, place);
-                let hash = hash(key);
-                if self.filter.get(hash / 64).is_some_and(|word| word >> (hash % 64) & 1 != 0) {
-                    let (eight, before) = (eight_at(text, place), eight_before(text, place));
-                    let alike = self.terms_of(key, hash);
-                    for filed in alike.filter(|filed| filed.eight.is_in(eight) && filed.before.is_in(before))
+            let starts = Starts::of(block, follows_word);
+            follows_word = starts.ends_word();
+            for (place, hash) in self.known(text, number * BLOCK_BYTES, &starts, &mut room) {
+                let eight = eight_at(text, place);
+                let following = (eight >> u32::BITS) as u32;
+                for filed in self.filed_under(hash) {
+                    let counted = BYTES.get(usize::from(filed.counted)).copied().unwrap_or(0);
+                    if (filed.following ^ following) & counted == 0
+                        && let Some(spelling) = self.spellings.get(usize::from(filed.term))
+                        && let Some(start) = spelling.start_at(text, place, eight)
                     {
-                        if let Some(start) = filed.start_at(text, place) {
-                            on_hit(start, filed.term);
-                        }
+                        on_hit(start, filed.term);
                     }
                 }
             }
         }
+    }
+
+    /// The places in a block where words begin as terms do, with their hashes. They are collected before any of them is
+    /// looked at, as nobody could guess which they are.
+    fn known<'r>(
+        &self,
+        text: &[u8],
+        block: usize,
+        starts: &Starts,
+        room: &'r mut [(u8, u16); BLOCK_BYTES],
+    ) -> impl Iterator<Item = (usize, usize)> + 'r {
+        let mut count = 0;
+        let mut left = starts.all;
+        while left != 0 {
+            let at = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let hash = hash(starts.key_at(text, block + at, at));
+            room.get_mut(count).into_iter().for_each(|known| *known = (at as u8, hash as u16));
+            let word = self.filter.get(hash / 64).copied().unwrap_or(0);
+            count += (word >> (hash % 64) & 1) as usize;
+        }
+        room.iter().take(count).map(move |(at, hash)| (block + usize::from(*at), usize::from(*hash)))
     }
 
     #[cfg(test)]
@@ -135,26 +166,48 @@ impl TermSearch {
         self.filed.len()
     }
 
-    /// The terms filed under a key.
-    fn terms_of(&self, key: u32, hash: usize) -> impl Iterator<Item = &Filed> {
+    fn filed_under(&self, hash: usize) -> &[Filed] {
         let bounds = self.buckets.get(hash..hash + 2);
         let range =
             bounds.and_then(|bounds| Some(usize::from(*bounds.first()?)..usize::from(*bounds.last()?)));
-        let bucket = range.and_then(|range| self.filed.get(range)).unwrap_or_default();
-        bucket.iter().filter(move |filed| filed.key == key)
+        range.and_then(|range| self.filed.get(range)).unwrap_or_default()
     }
 }
 
-/// Where in a block terms may begin, and whether it ends within a word.
-fn starts(bytes: &[u8], follows_word: bool) -> (Mask, bool) {
-    let block = Block::<4>::of(bytes);
-    let within = block.letters() | block.digits();
-    let opens = block.any_of(MARKUP);
-    // What follows the block is not known.
-    let markup = opens & ((block.graphic() & !within) >> 1 | 1 << (BLOCK_BYTES - 1));
-    let starts = within & !(within << 1 | Mask::from(follows_word)) | block.character_starts() | markup;
-    (starts, within >> (BLOCK_BYTES - 1) != 0)
+/// Where in a block terms may begin, and which of its bytes are letters and digits.
+struct Starts {
+    all: Mask,
+    within: Mask,
 }
+
+impl Starts {
+    fn of(bytes: &[u8], follows_word: bool) -> Self {
+        let block = Block::<4>::of(bytes);
+        let within = block.letters() | block.digits();
+        let opens = block.any_of(MARKUP);
+        // What follows the block is not known.
+        let markup = opens & ((block.graphic() & !within) >> 1 | 1 << (BLOCK_BYTES - 1));
+        let words = within & !(within << 1 | Mask::from(follows_word));
+        Self { all: words | block.character_starts() | markup, within }
+    }
+
+    fn ends_word(&self) -> bool {
+        self.within >> (BLOCK_BYTES - 1) != 0
+    }
+
+    /// The key at one of these places of the text, so far behind the start of the block.
+    fn key_at(&self, text: &[u8], place: usize, at: usize) -> u32 {
+        let letters = (self.within >> at).trailing_ones() as usize;
+        if letters == 0 || at > BLOCK_BYTES - KEY_BYTES {
+            return key_at(text, place);
+        }
+        let kept = BYTES.get(letters.min(KEY_BYTES)).copied().unwrap_or(0);
+        (u32::from_le_bytes(first_at(text, place)) | u32::from_le_bytes([SMALL; KEY_BYTES])) & kept
+    }
+}
+
+/// So many of the first bytes.
+const BYTES: [u32; KEY_BYTES + 1] = [0, 0xFF, 0xFFFF, 0xFF_FFFF, u32::MAX];
 
 /// The words of a term by which it may be found: where they start, and their key.
 fn keys(term: &Term) -> impl Iterator<Item = (usize, u32)> {
@@ -183,41 +236,49 @@ const COMMON: [&[u8; KEY_BYTES]; 30] = [
     b"woul", b"abou", b"othe", b"only", b"more", b"like", b"user", b"cont",
 ];
 
-/// A term under the key of one of its words. One that ends within that word, a byte short of a key, is filed under all
-/// that may follow.
-fn file(number: u16, term: &Term, word: usize, key: u32) -> Vec<Filed> {
+/// A term under the hash of the key of one of its words. One that ends within that word, a byte short of a key, is filed
+/// under all that may follow.
+fn file(number: u16, term: &Term, word: usize, key: u32) -> impl Iterator<Item = (usize, Filed)> {
     let rest = term.bytes.get(word..).unwrap_or_default();
     let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-    let before = term.bytes.get(..word).unwrap_or_default();
-    let (known, ends_with_gap) = match rest.strip_suffix(&[GAP]) {
-        Some(known) => (known, true),
-        None => (rest, false),
-    };
-    let is_short = known.len().max(before.len()) <= size_of::<u64>();
-    let place = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
-    let filed = |following: Option<u8>| {
+    // A gap may be any sign, and ends what is compared as a number here.
+    let counted = rest.iter().skip(KEY_BYTES).take(KEY_BYTES).take_while(|byte| **byte != GAP).count();
+    let filed =
+        Filed { following: (eight_at(rest, 0) >> u32::BITS) as u32, counted: counted as u8, term: number };
+    let goes_on = letters > 0 && letters == rest.len() && letters < KEY_BYTES;
+    let following = (b'0'..=b'9').chain(b'a'..=b'z').filter(move |_| goes_on);
+    following.map(Some).chain([None]).map(move |following| {
         let mut key = key.to_le_bytes();
         key.last_mut().into_iter().zip(following).for_each(|(last, byte)| *last = byte);
-        Filed {
-            key: u32::from_le_bytes(key),
-            term: number,
-            word: place(word),
-            lead: place(term.lead),
-            eight: Eight::first(known),
-            before: Eight::last(before),
-            gap: NonZeroU8::new(place(known.len())).filter(|_| ends_with_gap),
-            whole: (!is_short).then(|| term.bytes.as_slice().into()),
-        }
-    };
-    let goes_on = letters > 0 && letters == rest.len() && letters < KEY_BYTES;
-    let following = (b'0'..=b'9').chain(b'a'..=b'z').filter(|_| goes_on);
-    following.map(Some).chain([None]).map(filed).collect()
+        (hash(u32::from_le_bytes(key)), filed)
+    })
 }
 
-impl Filed {
-    /// Where the first word of the term starts if it stands here, the word it is filed by at this place. The numbers
-    /// were compared.
-    fn start_at(&self, text: &[u8], place: usize) -> Option<usize> {
+impl Spelling {
+    fn new(term: &Term, word: usize) -> Self {
+        let (before, rest) = term.bytes.split_at_checked(word).unwrap_or_default();
+        let (known, ends_with_gap) = match rest.strip_suffix(&[GAP]) {
+            Some(known) => (known, true),
+            None => (rest, false),
+        };
+        let is_short = known.len().max(before.len()) <= size_of::<u64>();
+        let place = |place: usize| u8::try_from(place).unwrap_or(u8::MAX);
+        Self {
+            word: place(word),
+            lead: place(term.lead),
+            gap: NonZeroU8::new(place(known.len())).filter(|_| ends_with_gap),
+            eight: Eight::first(known),
+            before: Eight::last(before),
+            whole: (!is_short).then(|| term.bytes.as_slice().into()),
+        }
+    }
+
+    /// Where the first word of the term starts if it stands here, the word it is filed by at this place, where these
+    /// bytes are.
+    fn start_at(&self, text: &[u8], place: usize, eight: u64) -> Option<usize> {
+        if !self.eight.is_in(eight) || self.word > 0 && !self.before.is_in(eight_before(text, place)) {
+            return None;
+        }
         let start = place.checked_sub(usize::from(self.word))?;
         let ends = |at: usize| text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
         let is_there = self.gap.is_none_or(|gap| ends(place + usize::from(gap.get())));
@@ -307,6 +368,23 @@ mod tests {
     }
 
     #[test]
+    fn gaps_within_terms_are_any_signs() {
+        let term = "note_to_assistants_";
+        for text in [
+            "note to assistants",
+            "note_to_assistants",
+            "NOTE-to\nassistants.",
+            "note\u{e9}to\u{e9}assistants",
+        ] {
+            let is_one_byte = text.is_ascii();
+            assert_eq!(hits(&[term], text), if is_one_byte { vec![(0, 0)] } else { vec![] }, "{text}");
+        }
+        for text in ["note0to assistants", "notes to assistants", "note to assistantship"] {
+            assert!(hits(&[term], text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
     fn terms_are_found_at_every_place_once() {
         for offset in 0..130 {
             for tail in ["", " y", "\u{e9}"] {
@@ -342,15 +420,18 @@ mod tests {
             let text = &text[first..];
             let mut follows_word = false;
             for (number, block) in text.chunks(BLOCK_BYTES).enumerate() {
-                let (bits, ends_word) = starts(block, follows_word);
+                let starts = Starts::of(block, follows_word);
                 for at in 0..block.len() {
                     let place = number * BLOCK_BYTES + at;
                     // What follows a block is not known: markup is taken to go on.
                     let is_last = at + 1 == BLOCK_BYTES && MARKUP.contains(&text[place]);
                     let expected = is_start(text, place, true) || is_last;
-                    assert_eq!(bits >> at & 1 != 0, expected, "{place} of {first}");
+                    assert_eq!(starts.all >> at & 1 != 0, expected, "{place} of {first}");
+                    if expected {
+                        assert_eq!(starts.key_at(text, place, at), key_at(text, place), "{place} of {first}");
+                    }
                 }
-                follows_word = ends_word;
+                follows_word = starts.ends_word();
             }
         }
     }
