@@ -52,10 +52,10 @@ bench: cmake ## criterion benches, then the load comparison
 	cargo build --release --locked -p hardpan -p hardpan-benches --bins
 	$(TARGET)/release/load
 
-# All members at once, as the unit tests are built, so that no dependency is compiled twice for its features.
+# With the tests, whose own dependencies ask for more features of what the binaries use: nothing is compiled twice.
 .PHONY: build
-build: cmake ## the binaries, as the tests use them
-	cargo build --locked --workspace --bins
+build: cmake ## the binaries and tests
+	cargo build --locked --workspace --bins --tests
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZ_SECONDS (20)

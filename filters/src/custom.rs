@@ -18,6 +18,8 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use hardpan_inference::finding::{Finding, PiiType};
 
+use crate::pii::is_unspaced;
+
 /// Recognisers together.
 pub const RECOGNISERS_MAX: usize = 64;
 /// The longest value a pattern may describe. It bounds the work a refused match costs.
@@ -529,11 +531,6 @@ fn equals_any(word: &str, words: &[String]) -> bool {
 /// Underscores part words: `employee_number`.
 fn is_word_character(character: char) -> bool {
     character.is_alphanumeric()
-}
-
-/// Scripts written without spaces between words.
-fn is_unspaced(character: char) -> bool {
-    ('\u{0E00}'..='\u{0EFF}').contains(&character) || ('\u{2E80}'..'\u{FF00}').contains(&character)
 }
 
 impl Validator {

@@ -170,7 +170,7 @@ impl StreamScan {
         let Some(region) = &mut self.region else { return };
         region.breaks.push_back(self.at);
         region.sentence_until = 0;
-        if !is_row && region.lookahead == LOOKAHEAD_BYTES {
+        if !is_row && reading.masker.open_bytes().is_none() {
             region.plain_words_needed = region.plain_words_needed.min(PLAIN_WORDS_ANNOUNCED);
         }
     }
