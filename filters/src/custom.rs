@@ -406,7 +406,9 @@ fn may_have_space(pattern: &Hir) -> bool {
             class.ranges().iter().any(|range| (range.start()..=range.end()).any(char::is_whitespace))
         }
         HirKind::Class(Class::Bytes(class)) => {
-            class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&b' '))
+            let may_be =
+                |byte| class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&byte));
+            (0..=u8::MAX).filter(u8::is_ascii_whitespace).any(may_be)
         }
         HirKind::Repetition(repetition) => may_have_space(&repetition.sub),
         HirKind::Capture(capture) => may_have_space(&capture.sub),
@@ -618,6 +620,22 @@ mod tests {
             denylist: Vec::new(),
             matches: Vec::new(),
             no_matches: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn values_that_nothing_shows_before_they_end_are_known_by_their_pattern() {
+        for (pattern, open) in [
+            (r"\bST-[0-9]{5}\b", None),
+            (r"EMP\d{2,4}", None),
+            (r"(?:A1|B[23])[a-z]{3}", None),
+            (r"[A-Z]{3}-[a-z]{4}", Some(8)),
+            (r"(?:A1|BC)[a-z]{3}", Some(5)),
+            (r"Z[0-9]?[a-z]{2}", Some(4)),
+            (r"Room [0-9]{3}", Some(8)),
+            (r"(?-u:A[\t_][0-9]{3})", Some(5)),
+        ] {
+            assert_eq!(custom(vec![settings("OPEN", pattern)]).open_bytes(), open, "{pattern}");
         }
     }
 
